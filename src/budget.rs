@@ -1,0 +1,113 @@
+//! One process-wide budget that all large buffers draw on.
+//!
+//! A [`Budget`] is a shared counter with a ceiling; a [`Reservation`] is a share of it that is given back when dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A ceiling on bytes, shared by everything that buffers.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    used: AtomicU64,
+    limit: u64,
+}
+
+impl Budget {
+    /// A budget of `limit_bytes`.
+    pub fn new(limit_bytes: u64) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                used: AtomicU64::new(0),
+                limit: limit_bytes,
+            }),
+        }
+    }
+
+    /// Bytes reserved at this moment.
+    pub fn used(&self) -> u64 {
+        self.shared.used.load(Ordering::Relaxed)
+    }
+
+    /// The ceiling, in bytes.
+    pub fn limit(&self) -> u64 {
+        self.shared.limit
+    }
+
+    /// An empty reservation that can grow.
+    pub fn reservation(&self) -> Reservation {
+        Reservation {
+            budget: self.clone(),
+            bytes: 0,
+        }
+    }
+}
+
+/// A share of a [`Budget`], given back when it is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    budget: Budget,
+    bytes: u64,
+}
+
+/// The budget has no room for the bytes asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the memory budget is exhausted")]
+pub struct Exhausted;
+
+impl Reservation {
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes `more` bytes from the budget.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when the ceiling would be passed; nothing is taken then.
+    pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
+        let shared = &self.budget.shared;
+        shared
+            .used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(more).filter(|sum| *sum <= shared.limit)
+            })
+            .map_err(|_| Exhausted)?;
+        self.bytes += more;
+        Ok(())
+    }
+
+    /// Gives `less` bytes back (all of them, when it holds fewer).
+    pub fn shrink(&mut self, less: u64) {
+        let less = less.min(self.bytes);
+        self.budget.shared.used.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_gives_back_what_it_took() {
+        let budget = Budget::new(10);
+        let mut one = budget.reservation();
+        one.grow(8).expect("8 of 10 fit");
+        assert_eq!(budget.reservation().grow(3), Err(Exhausted));
+        one.shrink(3);
+        assert_eq!(budget.used(), 5);
+        drop(one);
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,427 @@
+//! Leaves: the values inside a document, each with its path, its raw span and its decoded bytes.
+//!
+//! Every reader (JSON, XML, forms, CSV, header fields, plain text …) hands leaves to a [`LeafSink`]; injection
+//! detectors and redaction are sinks. A leaf longer than [`LEAF_BYTES`] arrives in overlapping pieces, cut at places
+//! that depend on the stream only, never on how it was chunked.
+
+use std::fmt;
+
+use crate::span::Span;
+
+/// Receives leaves in document order.
+pub trait LeafSink {
+    /// One value, or one piece of a long one. Borrowed data is valid during the call only.
+    fn leaf(&mut self, leaf: &Leaf<'_>);
+}
+
+/// One value of a document.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf<'a> {
+    /// Where in the document.
+    pub path: &'a Path,
+    /// In which syntax it is written, which says how a replacement must be written.
+    pub host: HostSyntax,
+    /// Raw bytes of the value in its part's stream, inside its delimiters (JSON strings: between the quotes).
+    pub span: Span,
+    /// The value with the escapes of its host syntax undone.
+    pub bytes: &'a [u8],
+    /// From offsets in `bytes` to raw places.
+    pub map: &'a OffsetMap,
+    /// Whole, or which piece of a long value.
+    pub piece: Piece,
+}
+
+/// How a value is written in its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HostSyntax {
+    /// Between the quotes of a JSON string.
+    JsonString,
+    /// A JSON member name, between its quotes.
+    JsonKey,
+    /// A JSON number, whole.
+    JsonNumber,
+    /// `true`, `false` or `null`.
+    JsonLiteral,
+    /// XML character data with references.
+    XmlText,
+    /// Inside `<![CDATA[` and `]]>`.
+    XmlCdata,
+    /// Inside the quotes of an XML attribute.
+    XmlAttribute,
+    /// An XML comment or the data of a processing instruction.
+    XmlComment,
+    /// HTML text.
+    HtmlText,
+    /// Inside the quotes of an HTML attribute (or unquoted).
+    HtmlAttribute,
+    /// A percent-encoded form value or query value.
+    FormValue,
+    /// A percent-encoded form or query name.
+    FormName,
+    /// A CSV or TSV cell without quotes.
+    CsvCell,
+    /// Inside the quotes of a CSV or TSV cell.
+    CsvQuoted,
+    /// An HTTP field value.
+    HeaderValue,
+    /// A cookie's value.
+    CookieValue,
+    /// A segment or the whole of a URL path, percent-decoded.
+    UrlPath,
+    /// Bytes as they are.
+    Raw,
+}
+
+/// Which piece of a value a leaf holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// All of it.
+    Whole,
+    /// A window of it. The first `overlap` decoded bytes were in the window before as well.
+    Window {
+        /// Decoded bytes at the front that the previous window ended with; 0 in the first one.
+        overlap: usize,
+        /// True for the last window.
+        last: bool,
+    },
+}
+
+/// A value up to this many decoded bytes is one leaf; a longer one comes in windows of this size.
+pub const LEAF_BYTES: usize = 64 * 1024;
+
+/// Decoded bytes that two neighbouring windows of a long value share.
+pub const LEAF_OVERLAP_BYTES: usize = 8 * 1024;
+
+/// From decoded offsets to raw places: runs that are copied verbatim, and units (an escape, a reference) that decode as
+/// a whole and must not be cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OffsetMap {
+    start: u64,
+    units: Vec<Unit>,
+}
+
+/// One escape: `raw_len` raw bytes that decode to `decoded_len` bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unit {
+    decoded: u32,
+    decoded_len: u32,
+    raw: u64,
+    raw_len: u32,
+}
+
+impl OffsetMap {
+    /// The map of a value without escapes whose raw bytes begin at `start`.
+    pub fn verbatim(start: u64) -> Self {
+        Self {
+            start,
+            units: Vec::new(),
+        }
+    }
+
+    /// Forgets all units and begins anew at raw offset `start`; keeps its memory.
+    pub fn reset(&mut self, start: u64) {
+        self.start = start;
+        self.units.clear();
+    }
+
+    /// Adds an escape: `raw` (of `raw_len` bytes) decodes to `decoded_len` bytes at decoded offset `decoded`. Units come
+    /// in order. Nothing needs to be added for bytes that stand for themselves.
+    pub fn push_unit(&mut self, decoded: usize, decoded_len: usize, raw: u64, raw_len: usize) {
+        let (Ok(decoded), Ok(decoded_len), Ok(raw_len)) = (
+            u32::try_from(decoded),
+            u32::try_from(decoded_len),
+            u32::try_from(raw_len),
+        ) else {
+            return;
+        };
+        self.units.push(Unit {
+            decoded,
+            decoded_len,
+            raw,
+            raw_len,
+        });
+    }
+
+    /// True when decoded and raw bytes are the same, one for one.
+    pub fn is_verbatim(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// The raw bytes that decode to `decoded_start..decoded_end`, whole escapes only.
+    pub fn raw(&self, decoded_start: usize, decoded_end: usize) -> Span {
+        if decoded_end <= decoded_start {
+            let at = self.locate(decoded_start as u64).0;
+            return Span::new(at, at);
+        }
+        let start = self.locate(decoded_start as u64).0;
+        let end = self.locate(decoded_end as u64 - 1).1;
+        Span::new(start, end)
+    }
+
+    /// First and one-past-last raw offset of what yields the decoded byte at `decoded`.
+    fn locate(&self, decoded: u64) -> (u64, u64) {
+        let after = self
+            .units
+            .partition_point(|unit| u64::from(unit.decoded) <= decoded);
+        let Some(unit) = after.checked_sub(1).and_then(|index| self.units.get(index)) else {
+            return (self.start + decoded, self.start + decoded + 1);
+        };
+        let into = decoded - u64::from(unit.decoded);
+        let raw_end = unit.raw + u64::from(unit.raw_len);
+        if into < u64::from(unit.decoded_len) {
+            (unit.raw, raw_end)
+        } else {
+            let at = raw_end + (into - u64::from(unit.decoded_len));
+            (at, at + 1)
+        }
+    }
+}
+
+/// The path of a value inside its document: a root and segments. Names are kept up to [`NAME_BYTES`] each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    root: Root,
+    names: Vec<u8>,
+    segments: Vec<Segment>,
+}
+
+/// What kind of document or place a path begins in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Root {
+    /// `$`
+    Json,
+    /// `/`
+    Xml,
+    /// `html:`
+    Html,
+    /// `form:`
+    Form,
+    /// `query:`
+    Query,
+    /// `header:`
+    Header,
+    /// `cookie:`
+    Cookie,
+    /// `part:`, a multipart part's own fields
+    Multipart,
+    /// `csv:`
+    Csv,
+    /// `url`, the path of the request target
+    UrlPath,
+    /// `text`
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Segment {
+    Name { start: u32, end: u32 },
+    Attribute { start: u32, end: u32 },
+    Index(u32),
+}
+
+/// One step of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// An object member, element, field or column name, decoded.
+    Name(&'a [u8]),
+    /// An attribute's name.
+    Attribute(&'a [u8]),
+    /// An array index or row number, from 0.
+    Index(u32),
+}
+
+impl Path {
+    /// The path of the root itself.
+    pub fn new(root: Root) -> Self {
+        Self {
+            root,
+            names: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    /// The root.
+    pub fn root(&self) -> Root {
+        self.root
+    }
+
+    /// Steps below the root.
+    pub fn depth(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Goes one step down by name.
+    pub fn push_name(&mut self, name: &[u8]) {
+        let (start, end) = self.keep(name);
+        self.segments.push(Segment::Name { start, end });
+    }
+
+    /// Goes one step down to an attribute.
+    pub fn push_attribute(&mut self, name: &[u8]) {
+        let (start, end) = self.keep(name);
+        self.segments.push(Segment::Attribute { start, end });
+    }
+
+    /// Goes one step down by index.
+    pub fn push_index(&mut self, index: u32) {
+        self.segments.push(Segment::Index(index));
+    }
+
+    /// Goes one step up.
+    pub fn pop(&mut self) {
+        match self.segments.pop() {
+            Some(Segment::Name { start, .. } | Segment::Attribute { start, .. }) => {
+                self.names.truncate(start as usize);
+            }
+            Some(Segment::Index(_)) | None => {}
+        }
+    }
+
+    /// Goes up until `depth` steps are left.
+    pub fn truncate(&mut self, depth: usize) {
+        while self.segments.len() > depth {
+            self.pop();
+        }
+    }
+
+    /// The steps, from the root down.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = Step<'_>> {
+        self.segments.iter().map(|segment| match *segment {
+            Segment::Name { start, end } => Step::Name(self.name(start, end)),
+            Segment::Attribute { start, end } => Step::Attribute(self.name(start, end)),
+            Segment::Index(index) => Step::Index(index),
+        })
+    }
+
+    /// The nearest name going up from the value: `card` for `$.card`, `$.card[0]`.
+    pub fn last_name(&self) -> Option<&[u8]> {
+        self.steps().rev().find_map(|step| match step {
+            Step::Name(name) | Step::Attribute(name) => Some(name),
+            Step::Index(_) => None,
+        })
+    }
+
+    fn keep(&mut self, name: &[u8]) -> (u32, u32) {
+        let start = self.names.len() as u32;
+        self.names
+            .extend_from_slice(name.get(..NAME_BYTES).unwrap_or(name));
+        (start, self.names.len() as u32)
+    }
+
+    fn name(&self, start: u32, end: u32) -> &[u8] {
+        self.names
+            .get(start as usize..end as usize)
+            .unwrap_or_default()
+    }
+
+    /// The printable form, capped at [`SHOWN_BYTES`], control bytes escaped: what findings and logs carry.
+    pub fn shown(&self) -> Box<str> {
+        let mut text = self.to_string();
+        if text.len() > SHOWN_BYTES {
+            let mut cut = SHOWN_BYTES;
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            text.truncate(cut);
+            text.push('…');
+        }
+        text.into_boxed_str()
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, separator) = match self.root {
+            Root::Json => ("$", "."),
+            Root::Xml => ("/", "/"),
+            Root::Html => ("html:", "/"),
+            Root::Form => ("form:", "."),
+            Root::Query => ("query:", "."),
+            Root::Header => ("header:", "."),
+            Root::Cookie => ("cookie:", "."),
+            Root::Multipart => ("part:", "."),
+            Root::Csv => ("csv:", "."),
+            Root::UrlPath => ("url", "/"),
+            Root::Text => ("text", "."),
+        };
+        f.write_str(prefix)?;
+        let mut first = !matches!(self.root, Root::Json | Root::Xml);
+        for step in self.steps() {
+            if let Step::Index(index) = step {
+                write!(f, "[{index}]")?;
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                f.write_str(separator)?;
+            }
+            match step {
+                Step::Name(name) => write_name(f, name)?,
+                Step::Attribute(name) => {
+                    f.write_str("@")?;
+                    write_name(f, name)?;
+                }
+                Step::Index(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_name(f: &mut fmt::Formatter<'_>, name: &[u8]) -> fmt::Result {
+    for chunk in name.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
+                write!(f, "{}", char.escape_unicode())?;
+            } else {
+                write!(f, "{char}")?;
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            f.write_str("\u{fffd}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one name that a path keeps.
+pub const NAME_BYTES: usize = 256;
+
+/// Bytes of a path that findings and logs show.
+pub const SHOWN_BYTES: usize = 160;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_never_cuts_an_escape() {
+        // raw: `a\u0041b` at 10; decoded: `aAb`.
+        let mut map = OffsetMap::verbatim(10);
+        map.push_unit(1, 1, 11, 6);
+        assert_eq!(map.raw(0, 1), Span::new(10, 11));
+        assert_eq!(map.raw(1, 2), Span::new(11, 17));
+        assert_eq!(map.raw(0, 3), Span::new(10, 18));
+        assert_eq!(map.raw(2, 3), Span::new(17, 18));
+    }
+
+    #[test]
+    fn paths_print_in_their_roots_way() {
+        let mut path = Path::new(Root::Json);
+        path.push_name(b"items");
+        path.push_index(3);
+        path.push_name(b"id\n");
+        assert_eq!(path.to_string(), "$.items[3].id\\u{a}");
+        assert_eq!(path.last_name(), Some(b"id\n".as_slice()));
+        path.pop();
+        assert_eq!(path.to_string(), "$.items[3]");
+
+        let mut path = Path::new(Root::Xml);
+        path.push_name(b"item");
+        path.push_attribute(b"id");
+        assert_eq!(path.to_string(), "//item/@id");
+
+        let mut path = Path::new(Root::Query);
+        path.push_name(b"q");
+        assert_eq!(path.to_string(), "query:q");
+    }
+}

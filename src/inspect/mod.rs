@@ -1,0 +1,208 @@
+//! Detectors: what is in the bytes.
+//!
+//! Readers (`json`, `xml`, `leaf`) turn a part's bytes into [`leaf::Leaf`]s, one per value, with the path and the raw
+//! span of each; detectors look at leaves or at raw windows and record [`Finding`]s. Nothing here decides: that is
+//! `policy`'s. Nothing here keeps or prints payload bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::anomaly::Anomaly;
+use crate::span::Span;
+
+pub mod leaf;
+
+/// Which way the message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// An HTTP request on its way to the service (REQMOD).
+    Request,
+    /// An HTTP response on its way to the client (RESPMOD).
+    Response,
+}
+
+/// A node of the tree of parts that a message decodes into. The message's heads and URL are [`PartId::HEAD`], its body
+/// is [`PartId::BODY`]; archive members, MIME parts and decoded values count on from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartId(pub u32);
+
+impl PartId {
+    /// The request or status line and the header fields.
+    pub const HEAD: PartId = PartId(0);
+    /// The body, after its content-codings.
+    pub const BODY: PartId = PartId(1);
+}
+
+/// How bad it is, by the rule's author.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth counting.
+    Info,
+    /// Odd.
+    Low,
+    /// Suspicious.
+    Medium,
+    /// An attack in all likelihood.
+    High,
+    /// An attack.
+    Critical,
+}
+
+macro_rules! categories {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
+        /// The class of a finding; thresholds and actions are set per class in the profile.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Category {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Category {
+            /// All of them, in order of declaration.
+            pub const ALL: &'static [Category] = &[$(Category::$name,)+];
+
+            /// The stable kebab-case name used in configuration, logs and metrics.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Category::$name => $code,)+
+                }
+            }
+        }
+    };
+}
+
+categories! {
+    /// Malware signatures and test files.
+    Malware = "malware",
+    /// Known exploit strings and other signatures that are not malware.
+    Exploit = "exploit",
+    /// A hash on a block list.
+    Hash = "hash",
+    /// A file that is not what it says (executable as document, double extension, polyglot).
+    Disguise = "disguise",
+    /// XML external entities, external subsets, XInclude, schema hints to other hosts.
+    Xxe = "xxe",
+    /// XML entity expansion and other XML that costs its reader too much.
+    XmlBomb = "xml-bomb",
+    /// XML that is not well formed.
+    XmlMalformed = "xml-malformed",
+    /// JSON that two readers would take differently, or that costs its reader too much.
+    JsonAbuse = "json-abuse",
+    /// JSON that is not RFC 8259.
+    JsonMalformed = "json-malformed",
+    /// SQL injection.
+    Sqli = "sqli",
+    /// NoSQL operators and code.
+    Nosqli = "nosqli",
+    /// Cross-site scripting.
+    Xss = "xss",
+    /// OS command injection.
+    Cmdi = "cmdi",
+    /// Path traversal and local file inclusion.
+    PathTraversal = "path-traversal",
+    /// Server-side template injection.
+    Ssti = "ssti",
+    /// LDAP and XPath injection.
+    Ldapi = "ldapi",
+    /// JNDI and expression lookups.
+    Jndi = "jndi",
+    /// Server-side request forgery.
+    Ssrf = "ssrf",
+    /// Deserialization gadgets.
+    Deser = "deser",
+    /// GraphQL abuse.
+    Graphql = "graphql",
+    /// PHP, Java, JavaScript, Python code injection.
+    CodeInjection = "code-injection",
+    /// CRLF and header injection.
+    Crlf = "crlf",
+    /// Prototype pollution.
+    PrototypePollution = "prototype-pollution",
+    /// Sensitive data (redaction's findings).
+    Sensitive = "sensitive",
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// One thing found, by whom, where, and why it is believed. Never the matched bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable id of the rule, such as `sqli/tautology` or `xxe/external-entity`.
+    pub rule: Cow<'static, str>,
+    /// Its class.
+    pub category: Category,
+    /// How bad, by the rule's author.
+    pub severity: Severity,
+    /// How sure, 0 to 100; signatures and structural facts say 100.
+    pub score: u8,
+    /// The part it lies in.
+    pub part: PartId,
+    /// Raw bytes in that part's stream that the finding covers.
+    pub span: Span,
+    /// The value's path (`$.user.name`, `query:q`), escaped and capped; empty when the part as a whole is meant.
+    pub path: Box<str>,
+    /// Why: kinds of evidence and the decode chain (`percent > base64: string break-out, tautology`). Never payload.
+    pub reason: Cow<'static, str>,
+}
+
+/// An [`Anomaly`] and where it was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnomalyAt {
+    /// What.
+    pub anomaly: Anomaly,
+    /// In which part.
+    pub part: PartId,
+    /// Offset in that part's stream from which on the inspection is not complete.
+    pub offset: u64,
+}
+
+/// What the inspectors of one step found. `scan` drains it after each window, so that no flood of findings can push out
+/// the one that matters.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Findings, in order of discovery.
+    pub list: Vec<Finding>,
+    /// Anomalies, in order of discovery.
+    pub anomalies: Vec<AnomalyAt>,
+}
+
+impl Findings {
+    /// Records a finding. Past [`MAX_FINDINGS_A_STEP`] it is replaced by [`Anomaly::TooManyMatches`].
+    pub fn record(&mut self, finding: Finding) {
+        if self.list.len() < MAX_FINDINGS_A_STEP {
+            self.list.push(finding);
+        } else {
+            self.anomaly(Anomaly::TooManyMatches, finding.part, finding.span.start);
+        }
+    }
+
+    /// Records an anomaly; the same one in the same part is recorded once a step.
+    pub fn anomaly(&mut self, anomaly: Anomaly, part: PartId, offset: u64) {
+        let known = self
+            .anomalies
+            .iter()
+            .any(|at| at.anomaly == anomaly && at.part == part);
+        if !known {
+            self.anomalies.push(AnomalyAt {
+                anomaly,
+                part,
+                offset,
+            });
+        }
+    }
+
+    /// True when nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.anomalies.is_empty()
+    }
+}
+
+/// Findings kept between two drains; one 16 KiB window cannot honestly hold more.
+pub const MAX_FINDINGS_A_STEP: usize = 1024;

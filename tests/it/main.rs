@@ -1,0 +1,1 @@
+//! Behaviour tests: one binary, a module a theme.
