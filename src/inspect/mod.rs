@@ -10,6 +10,7 @@ use std::fmt;
 use crate::anomaly::Anomaly;
 use crate::span::Span;
 
+pub mod injection;
 pub mod leaf;
 
 /// Which way the message goes.
