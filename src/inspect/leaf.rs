@@ -12,6 +12,30 @@ use crate::span::Span;
 pub trait LeafSink {
     /// One value, or one piece of a long one. Borrowed data is valid during the call only.
     fn leaf(&mut self, leaf: &Leaf<'_>);
+
+    /// A structural character of a JSON document, between the leaves that it separates; what an edit that removes a
+    /// member needs. Most sinks do not care.
+    fn mark(&mut self, mark: crate::inspect::json::Mark, at: u64) {
+        let _ = (mark, at);
+    }
+}
+
+/// The charset in which a document was written, before it was turned into the UTF-8 that readers see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Written {
+    /// UTF-8 or ASCII: nothing was turned.
+    #[default]
+    Utf8,
+    /// UTF-16, either byte order.
+    Utf16,
+    /// UTF-32, either byte order.
+    Utf32,
+    /// UTF-7.
+    Utf7,
+    /// An EBCDIC code page.
+    Ebcdic,
+    /// Any other charset (ISO 8859, Windows, Shift_JIS …).
+    Other,
 }
 
 /// One value of a document.
@@ -46,6 +70,9 @@ pub enum HostSyntax {
     XmlText,
     /// Inside `<![CDATA[` and `]]>`.
     XmlCdata,
+    /// Character data of one element joined over CDATA sections, comments and processing instructions. Its pieces came
+    /// as leaves of their own before; no edit is possible here.
+    XmlJoined,
     /// Inside the quotes of an XML attribute.
     XmlAttribute,
     /// An XML comment or the data of a processing instruction.

@@ -10,8 +10,13 @@ use std::fmt;
 use crate::anomaly::Anomaly;
 use crate::span::Span;
 
+pub mod form;
+pub mod head;
 pub mod injection;
+pub mod json;
 pub mod leaf;
+pub mod text;
+pub mod xml;
 
 /// Which way the message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
