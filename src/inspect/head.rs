@@ -2,8 +2,8 @@
 //!
 //! The caller splits the head (`http1`); this room only knows which values an attacker would use and how they decode.
 
-use crate::inspect::leaf::LeafSink;
 use crate::inspect::Findings;
+use crate::inspect::leaf::LeafSink;
 
 /// Reads the heads of one message after another; keeps its memory between them.
 #[derive(Debug, Default)]
