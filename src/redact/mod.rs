@@ -1,1 +1,18 @@
-//! To be filled.
+//! Redaction: sensitive values of a message are masked in flight, every other byte stays as it was.
+//!
+//! - [`profile`] — which entities, how each is masked, which places an operator names
+//! - [`redactor`] — [`Redactor`]: bytes of a body in, bytes of the edited body out, as they settle
+//! - [`head`] — header fields, cookies and query strings, by policy
+//! - [`operator`] — the mask styles and how a mask is written in each host syntax
+//! - [`plan`] — sorted, disjoint edits
+//! - [`rewriter`] — the streaming splice
+//!
+//! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
+
+pub mod head;
+pub mod profile;
+pub mod redactor;
+
+pub use head::{HeadEdit, redact_head};
+pub use profile::{Mode, Profile};
+pub use redactor::{Action, EditNote, Redactor, Summary};

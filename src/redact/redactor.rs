@@ -1,0 +1,111 @@
+//! One body: decoded bytes in, edited bytes out, as they settle.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::profile::Profile;
+use crate::anomaly::Anomaly;
+use crate::budget::Budget;
+use crate::inspect::Direction;
+use crate::span::Span;
+
+/// What was done to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Replaced by a mask.
+    Masked,
+    /// Taken out with its member or element.
+    Removed,
+    /// Counted only ([`Mode::Observe`](super::Mode::Observe)).
+    Observed,
+    /// The message must be blocked.
+    Blocked,
+}
+
+/// One edit, as the audit log shows it: never the value, a prefix of it or the text around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditNote {
+    /// The entity's label, such as `PAN`.
+    pub entity: Cow<'static, str>,
+    /// Id of the rule that found it, such as `entity/pan` or `field/password`.
+    pub rule: Cow<'static, str>,
+    /// The value's path, escaped and capped.
+    pub path: Box<str>,
+    /// Raw bytes of the body that were replaced.
+    pub span: Span,
+    /// What was done.
+    pub action: Action,
+}
+
+/// What a [`Redactor`] did to one body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Edits an entity.
+    pub counts: BTreeMap<Cow<'static, str>, u64>,
+    /// The first [`MAX_NOTES`] edits, in order.
+    pub notes: Vec<EditNote>,
+    /// Edits made, in all.
+    pub edits: u64,
+    /// What could not be read, or where a limit was hit.
+    pub anomalies: Vec<Anomaly>,
+    /// True when the output differs from the input.
+    pub changed: bool,
+    /// True when the profile asks for the message to be blocked.
+    pub block: bool,
+}
+
+/// Edits that a [`Summary`] lists one by one; the others are counted.
+pub const MAX_NOTES: usize = 256;
+
+/// Redacts one body. The output is a function of the input, not of its pieces.
+#[derive(Debug)]
+pub struct Redactor {
+    profile: Arc<Profile>,
+    summary: Summary,
+}
+
+impl Redactor {
+    /// True when bodies of this type (the value of `Content-Type`) can be redacted.
+    pub fn covers(content_type: &str) -> bool {
+        let essence = content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        essence.starts_with("text/")
+            || essence.starts_with("multipart/")
+            || essence.ends_with("json")
+            || essence.ends_with("xml")
+            || essence == "application/x-www-form-urlencoded"
+    }
+
+    /// Begins a body of type `content_type` (the whole field value; empty when there is none).
+    pub fn new(
+        profile: Arc<Profile>,
+        content_type: &str,
+        direction: Direction,
+        budget: &Budget,
+    ) -> Self {
+        let _ = (content_type, direction, budget);
+        Self {
+            profile,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Takes the next bytes (content-codings undone) and appends to `out` what has settled.
+    pub fn push(&mut self, input: &[u8], out: &mut BytesMut) {
+        let _ = &self.profile;
+        out.extend_from_slice(input);
+    }
+
+    /// Ends the body: appends the rest to `out` and says what was done.
+    pub fn finish(&mut self, out: &mut BytesMut) -> Summary {
+        let _ = out;
+        std::mem::take(&mut self.summary)
+    }
+}
