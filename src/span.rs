@@ -1,4 +1,4 @@
-//! Places in a byte stream.
+//! Places: a part of a message, and a range of bytes in its stream.
 
 use std::fmt;
 
@@ -44,6 +44,18 @@ impl Span {
             end: self.end.saturating_add(by),
         }
     }
+}
+
+/// A node of the tree of parts that a message decodes into. The message's heads and URL are [`PartId::HEAD`], its body
+/// is [`PartId::BODY`]; archive members, MIME parts and decoded values count on from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PartId(pub u32);
+
+impl PartId {
+    /// The request or status line and the header fields.
+    pub const HEAD: PartId = PartId(0);
+    /// The body, after its content-codings.
+    pub const BODY: PartId = PartId(1);
 }
 
 impl fmt::Display for Span {

@@ -18,6 +18,8 @@ pub mod leaf;
 pub mod text;
 pub mod xml;
 
+pub use crate::span::PartId;
+
 /// Which way the message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -25,18 +27,6 @@ pub enum Direction {
     Request,
     /// An HTTP response on its way to the client (RESPMOD).
     Response,
-}
-
-/// A node of the tree of parts that a message decodes into. The message's heads and URL are [`PartId::HEAD`], its body
-/// is [`PartId::BODY`]; archive members, MIME parts and decoded values count on from there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PartId(pub u32);
-
-impl PartId {
-    /// The request or status line and the header fields.
-    pub const HEAD: PartId = PartId(0);
-    /// The body, after its content-codings.
-    pub const BODY: PartId = PartId(1);
 }
 
 /// How bad it is, by the rule's author.
