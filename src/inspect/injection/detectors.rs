@@ -6,9 +6,12 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::dfa::DFA;
 use aho_corasick::{Anchored, BuildError, MatchKind};
 
-use crate::inspect::leaf::Leaf;
+use crate::anomaly::Anomaly;
+use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use crate::inspect::{Finding, Findings, Severity};
 
+use super::decode::Signs;
+use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
 /// All injection detectors. Immutable, shared, built once.
@@ -19,10 +22,23 @@ pub struct Detectors {
     owners: Vec<Classes>,
 }
 
-/// Buffers that one scan reuses from leaf to leaf.
+/// Buffers that one scan reuses from leaf to leaf, and the scan's allowance of decoded bytes.
 #[derive(Debug, Default)]
 pub struct Scratch {
     lower: Vec<u8>,
+    forms: Forms,
+    allowance: Allowance,
+    best: Best,
+}
+
+/// The best evidence of each room for one leaf.
+type Best = [Option<Sighting>; ROOMS.len()];
+
+/// Evidence, and the decoders before it.
+#[derive(Clone, Debug)]
+struct Sighting {
+    evidence: Evidence,
+    chain: Chain,
 }
 
 impl Scratch {
@@ -31,9 +47,9 @@ impl Scratch {
         Self::default()
     }
 
-    /// Begins a new body: its budget of decoded bytes is whole again.
+    /// Begins a new body: its allowance of decoded bytes is whole again.
     pub fn begin(&mut self) {
-        self.lower.clear();
+        self.allowance = Allowance::default();
     }
 }
 
@@ -64,7 +80,8 @@ impl Detectors {
         Ok(Self { prefilter, owners })
     }
 
-    /// Looks at one leaf and records at most one finding for each class.
+    /// Looks at one leaf in all its decoded forms and records at most one finding for each class.
+    /// [`Anomaly::DecodeLimit`] says that forms were left out.
     pub fn inspect(
         &self,
         leaf: &Leaf<'_>,
@@ -72,32 +89,59 @@ impl Detectors {
         scratch: &mut Scratch,
         findings: &mut Findings,
     ) {
+        scratch.allowance.read(leaf.bytes.len());
         let classes = self.anchored(leaf.bytes, context.classes);
-        if classes.is_empty() {
+        if classes.is_empty() && walk::plain(leaf.bytes, Signs::of(leaf.bytes)) {
             return;
         }
-        scratch.lower.clear();
-        scratch
-            .lower
-            .extend(leaf.bytes.iter().map(u8::to_ascii_lowercase));
-        let value = Value {
-            bytes: leaf.bytes,
-            lower: &scratch.lower,
-            path: leaf.path,
-            host: leaf.host,
-            hints: leaf.path.last_name().map_or(Hints::empty(), Hints::of),
-            setting: Setting::of(leaf.bytes),
-            layers: 0,
-            context,
+        let Scratch {
+            lower,
+            forms,
+            allowance,
+            best,
+        } = scratch;
+        forms.clear();
+        let worth = |bytes: &[u8]| {
+            !walk::plain(bytes, Signs::of(bytes))
+                || !self.anchored(bytes, context.classes).is_empty()
         };
-        for room in ROOMS {
-            if !classes.contains(room.class) {
-                continue;
-            }
-            let mut evidence = Evidence::default();
-            (room.look)(&value, &mut evidence);
-            if evidence.score() >= REPORT_SCORE {
-                findings.record(finding(room, leaf, context, &evidence));
+        let mut cut = forms
+            .expand(leaf.bytes, Chain::default(), allowance, &worth)
+            .is_err();
+        let whole = Form::default();
+        let mut view = View {
+            leaf,
+            context,
+            form: &whole,
+            bytes: leaf.bytes,
+        };
+        look(&view, classes, lower, best);
+        let mut index = 0;
+        while let Some(form) = forms.take(index) {
+            let classes = self.anchored(&form.bytes, context.classes);
+            view.form = &form;
+            view.bytes = &form.bytes;
+            look(&view, classes, lower, best);
+            cut |= forms
+                .expand(&form.bytes, form.chain, allowance, &worth)
+                .is_err();
+            view = View {
+                leaf,
+                context,
+                form: &whole,
+                bytes: leaf.bytes,
+            };
+            forms.put_back(index, form);
+            index += 1;
+        }
+        if cut {
+            findings.anomaly(Anomaly::DecodeLimit, context.part, leaf.span.start);
+        }
+        for (room, sighting) in ROOMS.iter().zip(best.iter_mut()) {
+            if let Some(sighting) = sighting.take()
+                && !repeated(leaf, &sighting)
+            {
+                findings.record(finding(room, leaf, context, &sighting));
             }
         }
     }
@@ -128,19 +172,99 @@ impl Detectors {
     }
 }
 
-fn finding(room: &Room, leaf: &Leaf<'_>, context: &Context, evidence: &Evidence) -> Finding {
-    let code = room.category.code();
-    let names = evidence.names().collect::<Vec<_>>().join(", ");
+/// One form of a leaf.
+struct View<'a> {
+    leaf: &'a Leaf<'a>,
+    context: &'a Context,
+    form: &'a Form,
+    bytes: &'a [u8],
+}
+
+/// Runs the rooms of `classes` over one form and keeps what beats the forms before.
+fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best) {
+    if classes.is_empty() {
+        return;
+    }
+    lower.clear();
+    lower.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
+    let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
+    let value = Value {
+        bytes: view.bytes,
+        lower,
+        path: view.leaf.path,
+        host: if view.form.is_name {
+            HostSyntax::JsonKey
+        } else {
+            view.leaf.host
+        },
+        hints: view.form.hints.unwrap_or_else(own),
+        setting: Setting::of(view.bytes),
+        layers: view.form.chain.layers(),
+        context: view.context,
+    };
+    for (room, kept) in ROOMS.iter().zip(best.iter_mut()) {
+        if !classes.contains(room.class) {
+            continue;
+        }
+        let mut evidence = Evidence::default();
+        (room.look)(&value, &mut evidence);
+        let score = evidence.score();
+        let beaten = kept
+            .as_ref()
+            .map_or(REPORT_SCORE, |kept| kept.evidence.score().saturating_add(1));
+        if score >= beaten {
+            *kept = Some(Sighting {
+                evidence,
+                chain: view.form.chain,
+            });
+        }
+    }
+}
+
+/// True when the window before this one has shown the same already.
+fn repeated(leaf: &Leaf<'_>, sighting: &Sighting) -> bool {
+    let Piece::Window { overlap, .. } = leaf.piece else {
+        return false;
+    };
+    sighting.chain.layers() == 0
+        && sighting
+            .evidence
+            .span()
+            .is_some_and(|span| span.end <= overlap)
+}
+
+fn finding(room: &Room, leaf: &Leaf<'_>, context: &Context, sighting: &Sighting) -> Finding {
+    let Sighting { evidence, chain } = sighting;
+    let span = match evidence.span() {
+        Some(span) if chain.layers() == 0 => leaf.map.raw(span.start, span.end),
+        _ => leaf.span,
+    };
     Finding {
-        rule: Cow::Owned(format!("{code}/{}", evidence.strongest())),
+        rule: Cow::Owned(format!("{}/{}", room.category.code(), evidence.strongest())),
         category: room.category,
         severity: Severity::High,
         score: evidence.score(),
         part: context.part,
-        span: evidence
-            .span()
-            .map_or(leaf.span, |span| leaf.map.raw(span.start, span.end)),
+        span,
         path: leaf.path.shown(),
-        reason: Cow::Owned(names),
+        reason: Cow::Owned(reason(evidence, *chain)),
     }
+}
+
+/// `percent > base64: string-break-out, tautology`.
+fn reason(evidence: &Evidence, chain: Chain) -> String {
+    let mut text = String::new();
+    for decoder in chain.steps() {
+        if !text.is_empty() {
+            text.push_str(" > ");
+        }
+        text.push_str(decoder.name());
+    }
+    let mut separator = if text.is_empty() { "" } else { ": " };
+    for name in evidence.names() {
+        text.push_str(separator);
+        text.push_str(name);
+        separator = ", ";
+    }
+    text
 }

@@ -33,7 +33,9 @@ pub mod xss;
 
 mod detectors;
 mod evidence;
+mod nested;
 mod value;
+mod walk;
 
 pub use detectors::{Detectors, Scratch};
 pub use evidence::{Evidence, Kind};

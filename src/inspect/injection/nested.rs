@@ -1,0 +1,149 @@
+//! Documents inside values: strings of JSON, values of forms and of URL queries.
+//!
+//! These readers are lax on purpose: they only have to find every string that a back end could find. Structure is
+//! checked by the readers of `inspect::json`.
+
+use super::decode;
+use super::walk::Spent;
+
+/// A string found in a nested document.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The name beside it.
+    pub(super) name: Option<&'a [u8]>,
+    /// True for a name itself.
+    pub(super) is_name: bool,
+}
+
+/// Hands every string of a JSON text to `each`, names included.
+pub(super) fn json_strings(
+    bytes: &[u8],
+    each: &mut dyn FnMut(Found<'_>) -> Result<(), Spent>,
+) -> Result<(), Spent> {
+    let mut name: Vec<u8> = Vec::new();
+    let mut text: Vec<u8> = Vec::new();
+    let mut named = false;
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(b'"', rest) {
+        let body = rest.get(at + 1..).unwrap_or_default();
+        let end = string_end(body);
+        let (raw, tail) = body.split_at_checked(end).unwrap_or((body, &[]));
+        rest = tail.get(1..).unwrap_or_default();
+        text.clear();
+        unescape(raw, &mut text);
+        let is_name = rest.trim_ascii_start().first() == Some(&b':');
+        each(Found {
+            bytes: &text,
+            name: (named && !is_name).then_some(name.as_slice()),
+            is_name,
+        })?;
+        if is_name {
+            std::mem::swap(&mut name, &mut text);
+            named = true;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes before the closing quote, or all.
+fn string_end(body: &[u8]) -> usize {
+    let mut from = 0;
+    while let Some(at) = body
+        .get(from..)
+        .and_then(|tail| memchr::memchr2(b'"', b'\\', tail))
+    {
+        let place = from + at;
+        if body.get(place) == Some(&b'"') {
+            return place;
+        }
+        from = place + 2;
+    }
+    body.len()
+}
+
+fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+    if memchr::memchr(b'\\', raw).is_none() {
+        out.extend_from_slice(raw);
+    } else {
+        decode::escape(raw, out);
+    }
+}
+
+/// Hands every value of a form, or of the query in a URL, to `each`.
+pub(super) fn form_values(
+    bytes: &[u8],
+    each: &mut dyn FnMut(Found<'_>) -> Result<(), Spent>,
+) -> Result<(), Spent> {
+    let query = match memchr::memchr(b'?', bytes) {
+        Some(at) => bytes.get(at + 1..).unwrap_or_default(),
+        None => bytes,
+    };
+    // A form's names are words: prose with a stray `&` and `=` is not worth the forms.
+    for pair in query.split(|byte| *byte == b'&') {
+        let Some(at) = memchr::memchr(b'=', pair) else {
+            continue;
+        };
+        let (name, value) = pair.split_at(at);
+        let plain = !name.is_empty()
+            && name.len() <= NAME_BYTES
+            && name.iter().all(|byte| {
+                byte.is_ascii_alphanumeric()
+                    || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
+            });
+        if plain {
+            each(Found {
+                bytes: value.get(1..).unwrap_or_default(),
+                name: Some(name),
+                is_name: false,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of a field's name, at the most.
+const NAME_BYTES: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Reader = fn(&[u8], &mut dyn FnMut(Found<'_>) -> Result<(), Spent>) -> Result<(), Spent>;
+
+    fn found(reader: Reader, bytes: &[u8]) -> Vec<(String, bool)> {
+        let mut list = Vec::new();
+        let done = reader(bytes, &mut |found: Found<'_>| {
+            list.push((
+                String::from_utf8_lossy(found.bytes).into_owned(),
+                found.is_name,
+            ));
+            Ok(())
+        });
+        assert_eq!(done, Ok(()));
+        list
+    }
+
+    #[test]
+    fn json_yields_names_and_strings() {
+        let list = found(
+            json_strings,
+            br#"{"a\u0062": ["x\"y", 1, {"c": "\u003c"}]}"#,
+        );
+        assert_eq!(
+            list,
+            [
+                ("ab".into(), true),
+                ("x\"y".into(), false),
+                ("c".into(), true),
+                ("<".into(), false)
+            ]
+        );
+    }
+
+    #[test]
+    fn urls_yield_query_values() {
+        let list = found(form_values, b"https://a.example/x?q=1&next=%2f");
+        assert_eq!(list, [("1".into(), false), ("%2f".into(), false)]);
+    }
+}
