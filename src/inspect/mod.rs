@@ -5,127 +5,24 @@
 //! `policy`'s. Nothing here keeps or prints payload bytes.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::anomaly::Anomaly;
 use crate::span::Span;
 
 pub mod form;
+pub mod hash;
 pub mod head;
 pub mod injection;
 pub mod json;
 pub mod leaf;
+pub mod literal;
+pub mod signatures;
 pub mod text;
 pub mod xml;
+pub mod yara;
 
+pub use crate::rules::class::{Category, Direction, Severity};
 pub use crate::span::PartId;
-
-/// Which way the message goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Direction {
-    /// An HTTP request on its way to the service (REQMOD).
-    Request,
-    /// An HTTP response on its way to the client (RESPMOD).
-    Response,
-}
-
-/// How bad it is, by the rule's author.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Worth counting.
-    Info,
-    /// Odd.
-    Low,
-    /// Suspicious.
-    Medium,
-    /// An attack in all likelihood.
-    High,
-    /// An attack.
-    Critical,
-}
-
-macro_rules! categories {
-    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
-        /// The class of a finding; thresholds and actions are set per class in the profile.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum Category {
-            $($(#[doc = $doc])+ $name,)+
-        }
-
-        impl Category {
-            /// All of them, in order of declaration.
-            pub const ALL: &'static [Category] = &[$(Category::$name,)+];
-
-            /// The stable kebab-case name used in configuration, logs and metrics.
-            pub fn code(self) -> &'static str {
-                match self {
-                    $(Category::$name => $code,)+
-                }
-            }
-        }
-    };
-}
-
-categories! {
-    /// Malware signatures and test files.
-    Malware = "malware",
-    /// Known exploit strings and other signatures that are not malware.
-    Exploit = "exploit",
-    /// A hash on a block list.
-    Hash = "hash",
-    /// A file that is not what it says (executable as document, double extension, polyglot).
-    Disguise = "disguise",
-    /// XML external entities, external subsets, XInclude, schema hints to other hosts.
-    Xxe = "xxe",
-    /// XML entity expansion and other XML that costs its reader too much.
-    XmlBomb = "xml-bomb",
-    /// XML that is not well formed.
-    XmlMalformed = "xml-malformed",
-    /// JSON that two readers would take differently, or that costs its reader too much.
-    JsonAbuse = "json-abuse",
-    /// JSON that is not RFC 8259.
-    JsonMalformed = "json-malformed",
-    /// SQL injection.
-    Sqli = "sqli",
-    /// NoSQL operators and code.
-    Nosqli = "nosqli",
-    /// Cross-site scripting.
-    Xss = "xss",
-    /// OS command injection.
-    Cmdi = "cmdi",
-    /// Path traversal and local file inclusion.
-    PathTraversal = "path-traversal",
-    /// Server-side template injection.
-    Ssti = "ssti",
-    /// LDAP and XPath injection.
-    Ldapi = "ldapi",
-    /// JNDI and expression lookups.
-    Jndi = "jndi",
-    /// Server-side request forgery.
-    Ssrf = "ssrf",
-    /// Deserialization gadgets.
-    Deser = "deser",
-    /// GraphQL abuse.
-    Graphql = "graphql",
-    /// PHP, Java, JavaScript, Python code injection.
-    CodeInjection = "code-injection",
-    /// CRLF and header injection.
-    Crlf = "crlf",
-    /// Prototype pollution.
-    PrototypePollution = "prototype-pollution",
-    /// Sensitive data (redaction's findings).
-    Sensitive = "sensitive",
-}
-
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
 
 /// One thing found, by whom, where, and why it is believed. Never the matched bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
