@@ -1,0 +1,376 @@
+//! Request and response heads: start line, fields, deviations, byte-faithful edits.
+
+use bytes::Bytes;
+use memchr::{memchr, memrchr};
+
+use crate::wire::grammar::{decimal, is_token, list};
+use crate::wire::{Deviations, Fields};
+
+/// The head of an HTTP request.
+#[derive(Clone, Debug)]
+pub struct RequestHead {
+    raw: Bytes,
+    start_line: StartLine,
+    /// The field lines.
+    pub fields: Fields,
+    deviations: Deviations,
+}
+
+/// The head of an HTTP response.
+#[derive(Clone, Debug)]
+pub struct ResponseHead {
+    raw: Bytes,
+    start_line: StartLine,
+    status: Option<u16>,
+    /// The field lines.
+    pub fields: Fields,
+    deviations: Deviations,
+}
+
+/// Offsets into the first line: `0..first`, `second..third`, `fourth..end` are its three words.
+#[derive(Clone, Copy, Debug, Default)]
+struct StartLine {
+    first_end: u32,
+    second_start: u32,
+    second_end: u32,
+    third_start: u32,
+    end: u32,
+    next_line: u32,
+}
+
+impl RequestHead {
+    /// Reads a head, blank line included. Never fails; see [`deviations`](Self::deviations).
+    pub fn parse(raw: Bytes) -> Self {
+        let (line, mut deviations) = StartLine::of_request(&raw);
+        let (fields, more) = fields_after(&raw, line);
+        deviations |= more | contradictions(&fields);
+        let mut head = Self {
+            raw,
+            start_line: line,
+            fields,
+            deviations,
+        };
+        if !is_token(head.method())
+            || !head.version().starts_with(b"HTTP/")
+            || head.target().is_empty()
+        {
+            head.deviations |= Deviations::BAD_START_LINE;
+        }
+        head
+    }
+
+    /// The method, as written.
+    pub fn method(&self) -> &[u8] {
+        slice(&self.raw, 0, self.start_line.first_end)
+    }
+
+    /// The request-target, as written.
+    pub fn target(&self) -> &[u8] {
+        slice(
+            &self.raw,
+            self.start_line.second_start,
+            self.start_line.second_end,
+        )
+    }
+
+    /// `HTTP/1.1`, as written.
+    pub fn version(&self) -> &[u8] {
+        slice(&self.raw, self.start_line.third_start, self.start_line.end)
+    }
+
+    /// The head as it came.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// What is odd about the head as it came.
+    pub fn deviations(&self) -> Deviations {
+        self.deviations
+    }
+
+    /// Removes the fields that belong to one hop (RFC 9110 §7.6.1), and those that `Connection` names.
+    pub fn strip_hop_by_hop(&mut self) {
+        strip_hop_by_hop(&mut self.fields);
+    }
+
+    /// The head as it is to be sent; the very bytes that came when nothing was edited.
+    pub fn to_bytes(&self) -> Bytes {
+        render(&self.raw, self.start_line, &self.fields)
+    }
+}
+
+impl ResponseHead {
+    /// Reads a head, blank line included. Never fails; see [`deviations`](Self::deviations).
+    pub fn parse(raw: Bytes) -> Self {
+        let (line, mut deviations) = StartLine::of_response(&raw);
+        let (fields, more) = fields_after(&raw, line);
+        deviations |= more | contradictions(&fields);
+        let status = slice(&raw, line.second_start, line.second_end);
+        let status = (status.len() == 3)
+            .then(|| decimal(status, 3))
+            .flatten()
+            .and_then(|status| u16::try_from(status).ok());
+        let mut head = Self {
+            raw,
+            start_line: line,
+            status,
+            fields,
+            deviations,
+        };
+        if status.is_none() || !head.version().starts_with(b"HTTP/") {
+            head.deviations |= Deviations::BAD_START_LINE;
+        }
+        head
+    }
+
+    /// `HTTP/1.1`, as written.
+    pub fn version(&self) -> &[u8] {
+        slice(&self.raw, 0, self.start_line.first_end)
+    }
+
+    /// The status code; `None` when there is none to be read.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The reason phrase, as written.
+    pub fn reason(&self) -> &[u8] {
+        slice(&self.raw, self.start_line.third_start, self.start_line.end)
+    }
+
+    /// The head as it came.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// What is odd about the head as it came.
+    pub fn deviations(&self) -> Deviations {
+        self.deviations
+    }
+
+    /// Removes the fields that belong to one hop (RFC 9110 §7.6.1), and those that `Connection` names.
+    pub fn strip_hop_by_hop(&mut self) {
+        strip_hop_by_hop(&mut self.fields);
+    }
+
+    /// The head as it is to be sent; the very bytes that came when nothing was edited.
+    pub fn to_bytes(&self) -> Bytes {
+        render(&self.raw, self.start_line, &self.fields)
+    }
+}
+
+impl StartLine {
+    /// `method SP target SP version`: the target is what lies between the first and the last space.
+    fn of_request(raw: &[u8]) -> (Self, Deviations) {
+        let (end, next_line, mut deviations) = first_line(raw);
+        let line = raw.get(..end).unwrap_or_default();
+        let first = memchr(b' ', line).unwrap_or(end);
+        let last = memrchr(b' ', line).unwrap_or(end);
+        let second_start = (first + 1).min(last);
+        let target = line.get(second_start..last).unwrap_or_default();
+        if target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+            deviations |= Deviations::BAD_START_LINE;
+        }
+        (
+            Self::new([
+                first,
+                second_start,
+                last,
+                (last + 1).min(end),
+                end,
+                next_line,
+            ]),
+            deviations,
+        )
+    }
+
+    /// `version SP status [SP reason]`.
+    fn of_response(raw: &[u8]) -> (Self, Deviations) {
+        let (end, next_line, deviations) = first_line(raw);
+        let line = raw.get(..end).unwrap_or_default();
+        let first = memchr(b' ', line).unwrap_or(end);
+        let second_start = (first + 1).min(end);
+        let rest = line.get(second_start..).unwrap_or_default();
+        let second_end = memchr(b' ', rest).map_or(end, |at| second_start + at);
+        (
+            Self::new([
+                first,
+                second_start,
+                second_end,
+                (second_end + 1).min(end),
+                end,
+                next_line,
+            ]),
+            deviations,
+        )
+    }
+
+    fn new(at: [usize; 6]) -> Self {
+        let [
+            first_end,
+            second_start,
+            second_end,
+            third_start,
+            end,
+            next_line,
+        ] = at.map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Self {
+            first_end,
+            second_start,
+            second_end,
+            third_start,
+            end,
+            next_line,
+        }
+    }
+}
+
+/// Where the first line's text ends, where the next line begins, and what is odd about it.
+fn first_line(raw: &[u8]) -> (usize, usize, Deviations) {
+    let Some(lf) = memchr(b'\n', raw) else {
+        return (raw.len(), raw.len(), Deviations::BARE_LF);
+    };
+    let line = raw.get(..lf).unwrap_or_default();
+    let (text, mut deviations) = match line.strip_suffix(b"\r") {
+        Some(text) => (text, Deviations::empty()),
+        None => (line, Deviations::BARE_LF),
+    };
+    for byte in text {
+        deviations |= match byte {
+            0 => Deviations::NUL,
+            b'\r' => Deviations::BARE_CR,
+            _ => Deviations::empty(),
+        };
+    }
+    (text.len(), lf + 1, deviations)
+}
+
+fn fields_after(raw: &Bytes, line: StartLine) -> (Fields, Deviations) {
+    let start = line.next_line as usize;
+    let end = match raw.get(start..) {
+        Some([.., b'\r', b'\n']) => raw.len() - 2,
+        _ => raw.len(),
+    };
+    Fields::parse(raw.slice(start.min(end)..end))
+}
+
+/// What the fields say against each other.
+fn contradictions(fields: &Fields) -> Deviations {
+    let mut found = Deviations::empty();
+    let mut length: Option<&[u8]> = None;
+    let mut media_type: Option<&[u8]> = None;
+    let mut hosts = 0;
+    let mut coded = false;
+    for field in fields.iter() {
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
+        match field.name.len() {
+            4 if is("host") => hosts += 1,
+            12 if is("content-type") => {
+                if media_type
+                    .replace(field.value)
+                    .is_some_and(|before| before != field.value)
+                {
+                    found |= Deviations::TYPE_CONFLICT;
+                }
+            }
+            14 if is("content-length") => found |= one_length(&mut length, field.value),
+            17 if is("transfer-encoding") => {
+                coded = true;
+                let plain = |coding: &[u8]| {
+                    coding.eq_ignore_ascii_case(b"chunked")
+                        || coding.eq_ignore_ascii_case(b"identity")
+                };
+                if !list(field.value).all(plain) {
+                    found |= Deviations::ODD_TRANSFER_CODING;
+                }
+            }
+            _ => {}
+        }
+    }
+    if hosts > 1 {
+        found |= Deviations::HOST_CONFLICT;
+    }
+    if coded && length.is_some() {
+        found |= Deviations::LENGTH_AND_CODING;
+    }
+    found
+}
+
+/// RFC 9112 §6.3: a list of equal lengths is one length.
+fn one_length<'a>(length: &mut Option<&'a [u8]>, value: &'a [u8]) -> Deviations {
+    let mut found = Deviations::empty();
+    if value.is_empty() {
+        found |= Deviations::BAD_LENGTH;
+    }
+    for one in value
+        .split(|byte| *byte == b',')
+        .map(crate::wire::grammar::trim)
+    {
+        if decimal(one, 19).is_none() {
+            found |= Deviations::BAD_LENGTH;
+        }
+        if length.replace(one).is_some_and(|before| before != one) {
+            found |= Deviations::LENGTH_CONFLICT;
+        }
+    }
+    found
+}
+
+fn strip_hop_by_hop(fields: &mut Fields) {
+    // Most heads have none of these fields: then nothing is edited and the raw bytes are forwarded.
+    let named: Vec<Box<[u8]>> = fields
+        .list("connection")
+        .filter(|name| {
+            !KEPT
+                .iter()
+                .any(|kept| name.eq_ignore_ascii_case(kept.as_bytes()))
+        })
+        .map(Box::from)
+        .collect();
+    fields.retain(|field| {
+        !HOP_BY_HOP
+            .iter()
+            .any(|name| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            && !named
+                .iter()
+                .any(|name| field.name.eq_ignore_ascii_case(name))
+    });
+}
+
+fn render(raw: &Bytes, line: StartLine, fields: &Fields) -> Bytes {
+    if !fields.is_edited() {
+        return raw.clone();
+    }
+    let mut out = Vec::with_capacity(line.next_line as usize + fields.written_len() + 2);
+    out.extend_from_slice(slice(raw, 0, line.next_line));
+    fields.write_to(&mut out);
+    out.extend_from_slice(b"\r\n");
+    out.into()
+}
+
+fn slice(raw: &[u8], start: u32, end: u32) -> &[u8] {
+    raw.get(start as usize..end as usize).unwrap_or_default()
+}
+
+/// RFC 9110 §7.6.1, RFC 3507 §4.4.2. `Proxy-Authenticate` and `Proxy-Authorization` travel in the ICAP head.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "http2-settings",
+];
+
+/// Fields that `Connection` cannot take away: removing them would change what the message is.
+const KEPT: [&str; 5] = [
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "cache-control",
+];
