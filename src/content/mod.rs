@@ -26,6 +26,8 @@ pub mod limits;
 mod meter;
 mod node;
 mod reader;
+#[cfg(test)]
+mod seen;
 pub mod sniff;
 pub mod stack;
 pub mod window;
@@ -33,6 +35,7 @@ pub mod window;
 use crate::anomaly::Anomaly;
 pub use crate::span::PartId;
 
+pub use coding::{Encoder, Unencodable};
 pub use declared::{Coding, Declared, MediaType};
 pub use limits::Limits;
 pub use sniff::Type;

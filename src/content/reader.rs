@@ -24,6 +24,8 @@ pub(super) struct Input<'a> {
 pub(super) enum Event {
     /// All input is taken.
     NeedInput,
+    /// Nothing to do for the caller but to call again.
+    Idle,
     /// The child's window is full.
     Full,
     /// A child opens: what is written from now on is its.

@@ -286,6 +286,7 @@ impl Stack {
             return;
         };
         match event {
+            Event::Idle => {}
             Event::NeedInput if node.last == Last::Open => slot.at = held,
             Event::NeedInput | Event::Done => {
                 slot.done = true;
@@ -354,7 +355,10 @@ impl Stack {
                 let below = self.undone(node);
                 node.slots.push(Slot {
                     child: Some(below),
-                    ..Slot::new(Reader::Coding(CodingReader::of(coding)))
+                    ..Slot::new(Reader::Coding(CodingReader::of(
+                        coding,
+                        node.part.media_type.clone(),
+                    )))
                 });
                 return;
             }
@@ -491,51 +495,8 @@ const EVENT_COST: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::{Part, Type};
-
-    /// What a sink saw, in order, windows joined.
-    #[derive(Debug, Default, PartialEq, Eq)]
-    struct Seen {
-        parts: Vec<(Part, Vec<u8>, bool)>,
-        anomalies: Vec<(PartId, Anomaly, u64)>,
-    }
-
-    impl PartSink for Seen {
-        fn begin(&mut self, part: &Part) {
-            self.parts.push((part.clone(), Vec::new(), false));
-        }
-
-        fn window(&mut self, part: PartId, bytes: &[u8], offset: u64) {
-            let seen = self.parts.iter_mut().find(|seen| seen.0.id == part);
-            let (_, content, over) = seen.expect("begun before its first window");
-            assert!(!*over, "no window after the end");
-            assert_eq!(content.len() as u64, offset);
-            assert_eq!(content.len() % WINDOW_BYTES, 0, "only the last is short");
-            content.extend_from_slice(bytes);
-        }
-
-        fn end(&mut self, part: PartId) {
-            let seen = self.parts.iter_mut().find(|seen| seen.0.id == part);
-            seen.expect("begun before its end").2 = true;
-        }
-
-        fn anomaly(&mut self, part: PartId, anomaly: Anomaly, offset: u64) {
-            self.anomalies.push((part, anomaly, offset));
-        }
-    }
-
-    fn run<'a>(declared: &Declared, pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
-        let mut stack = Stack::new(declared, Limits::default());
-        let mut seen = Seen::default();
-        for piece in pieces {
-            stack.push(Bytes::copy_from_slice(piece));
-            while stack.step(&mut seen) == Progress::Busy {}
-        }
-        stack.end();
-        while stack.step(&mut seen) == Progress::Busy {}
-        assert_eq!(stack.step(&mut seen), Progress::Done);
-        seen
-    }
+    use crate::content::Type;
+    use crate::content::seen::{Seen, run};
 
     #[test]
     fn an_identity_body_comes_through_in_aligned_windows() {
@@ -543,13 +504,9 @@ mod tests {
             let body: Vec<u8> = (0..len).map(|at| b'a' + (at % 23) as u8).collect();
             let whole = run(&Declared::new(), [body.as_slice()]);
             assert_eq!(whole.parts.len(), 1);
-            let (part, content, over) = &whole.parts[0];
-            assert_eq!(
-                (part.id, &*part.path, part.base),
-                (PartId::BODY, "body", Some(0))
-            );
-            assert_eq!(content, &body);
-            assert!(over);
+            let part = whole.part("body");
+            assert_eq!((part.id, part.base), (PartId::BODY, Some(0)));
+            assert_eq!(whole.bytes("body"), body);
             assert_eq!(run(&Declared::new(), body.chunks(1)), whole);
             assert_eq!(run(&Declared::new(), body.chunks(4099)), whole);
         }
@@ -572,12 +529,9 @@ mod tests {
         stack.feed(value, Bytes::from_static(b"{}"));
         stack.close(value);
         while stack.step(&mut seen) == Progress::Busy {}
-        let (part, content, over) = &seen.parts[1];
-        assert_eq!(
-            (&*part.path, part.depth, part.sniffed),
-            ("body/$.a", 1, Type::Json)
-        );
-        assert_eq!((content.as_slice(), *over), (b"{}".as_slice(), true));
+        let part = seen.part("body/$.a");
+        assert_eq!((part.depth, part.sniffed), (1, Type::Json));
+        assert_eq!(seen.bytes("body/$.a"), b"{}");
     }
 
     #[test]
