@@ -3,6 +3,8 @@
 //! [`profile::Profile`] says what an operator wants; [`judge`] turns findings and anomalies into a [`Verdict`]. No other
 //! room decides anything.
 
+pub mod exception;
+pub mod judge;
 pub mod profile;
 
 use std::borrow::Cow;

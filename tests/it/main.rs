@@ -1,1 +1,3 @@
 //! Behaviour tests: one binary, a module a theme.
+
+mod house;

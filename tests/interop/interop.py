@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""Real clients against a real sluice: Squid, c-icap-client and python-icap, over loopback.
+
+  interop.py PATH/TO/sluice
+
+Starts sluice, an HTTP origin and Squid on free ports, sends bodies of 1 byte to 100 MiB through every combination of
+method, preview and 204, and demands them back byte for byte; demands that EICAR and XXE are blocked. Prints a line a
+case and `N passed, N failed`; exit status 1 when any failed. Clients that are not installed are a failure, not a skip.
+"""
+import hashlib
+import http.client
+import http.server
+import json
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+# Assembled here so that no scanner stops at this file.
+EICAR = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE" + "!$H+H*").encode()
+XXE = (b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><r>&e;</r>')
+SIZES = [1, 100, 4096, 4097, 65536, 1 << 20, 100 << 20]
+
+passed = failed = 0
+
+
+def case(name, good, detail=""):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(f"{'ok  ' if good else 'FAIL'} {name}{'' if good else ': ' + str(detail)[:300]}", flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"nothing listens on port {port}")
+
+
+def body(size):
+    """Printable, deterministic, not compressible to nothing."""
+    words = random.Random(size).choices([b"alpha ", b"beta ", b"gamma ", b"delta ", b"epsilon\n"], k=4096)
+    block = b"".join(words)
+    return (block * (size // len(block) + 1))[:size]
+
+
+class Origin(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, data, kind="application/octet-stream"):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        if self.path.startswith("/bytes/"):
+            self.answer(body(int(self.path.split("/")[2])), "text/plain")
+        elif self.path == "/eicar":
+            self.answer(EICAR)
+        elif self.path == "/xxe":
+            self.answer(XXE, "application/xml")
+        else:
+            self.answer(b"hello", "text/plain")
+
+    def do_POST(self):
+        if self.headers.get("Transfer-Encoding"):
+            digest, size = hashlib.sha256(), 0
+            while n := int(self.rfile.readline().split(b";")[0], 16):
+                data = self.rfile.read(n)
+                digest.update(data)
+                size += len(data)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            size = int(self.headers.get("Content-Length", 0))
+            digest = hashlib.sha256(self.rfile.read(size))
+        self.answer(json.dumps({"sha256": digest.hexdigest(), "size": size}).encode(), "application/json")
+
+    do_PUT = do_POST
+
+
+def through_squid(port, origin, method, path, data=None, headers=None):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    c.request(method, f"http://127.0.0.1:{origin}{path}", body=data, headers=headers or {})
+    r = c.getresponse()
+    got = r.read()
+    c.close()
+    return r.status, dict(r.getheaders()), got
+
+
+def squid_cases(squid, origin, log):
+    for size in SIZES:
+        want = body(size)
+        status, _, got = through_squid(squid, origin, "GET", f"/bytes/{size}")
+        case(f"squid RESPMOD {size} bytes come back identical", status == 200 and got == want, (status, len(got)))
+        status, _, got = through_squid(squid, origin, "POST", "/", want, {"Content-Type": "text/plain"})
+        good = status == 200 and json.loads(got)["sha256"] == hashlib.sha256(want).hexdigest()
+        case(f"squid REQMOD {size} bytes arrive identical", good, (status, got[:200]))
+    for name, path in (("EICAR", "/eicar"), ("XXE", "/xxe")):
+        status, headers, got = through_squid(squid, origin, "GET", path)
+        case(f"squid RESPMOD {name} is blocked", status == 403 and EICAR not in got, (status, got[:200]))
+        case(f"squid RESPMOD {name} block is not stored", "no-store" in headers.get("Cache-Control", ""), headers)
+    xml = {"Content-Type": "application/xml"}
+    for name, data, headers in (
+        ("EICAR", EICAR, {"Content-Type": "application/octet-stream"}),
+        ("EICAR late", body(300_000) + EICAR, {"Content-Type": "application/octet-stream"}),
+        ("XXE", XXE, xml),
+        ("XXE in UTF-16", XXE.decode().encode("utf-16"), xml),
+    ):
+        status, _, got = through_squid(squid, origin, "POST", "/", data, headers)
+        case(f"squid REQMOD {name} is blocked", status == 403, (status, got[:200]))
+    status, _, got = through_squid(squid, origin, "POST", "/", EICAR, {"Accept": "application/json"})
+    good = status == 403 and json.loads(got).get("status") == 403
+    case("squid REQMOD block page is problem+json when asked for", good, got[:200])
+    status, _, _ = through_squid(squid, origin, "GET", "/")
+    case("squid GET after the blocks is served", status == 200, status)
+    with open(log, encoding="ascii", errors="replace") as f:
+        lines = f.read().splitlines()
+    bad = [line for line in lines if "ICAP_ERR" in line]
+    case(f"squid saw no ICAP error in {len(lines)} transactions", lines and not bad, bad[:3])
+
+
+def c_icap_client(port, service, data, *options):
+    with tempfile.TemporaryDirectory() as d:
+        source, out = os.path.join(d, "in"), os.path.join(d, "out")
+        with open(source, "wb") as f:
+            f.write(data)
+        run = subprocess.run(
+            ["c-icap-client", "-i", "127.0.0.1", "-p", str(port), "-s", service, "-f", source, "-o", out, "-v", *options],
+            capture_output=True, timeout=120, check=False)
+        got = None
+        if os.path.exists(out):
+            with open(out, "rb") as f:
+                got = f.read()
+        return run.returncode, got, (run.stdout + run.stderr).decode("latin-1")
+
+
+def c_icap_cases(port):
+    methods = {
+        "REQMOD": ("reqmod", ["-req", "http://origin.test/upload", "-method", "POST"]),
+        "RESPMOD": ("respmod", ["-resp", "http://origin.test/file"]),
+        "avscan": ("avscan", []),
+    }
+    for method, (service, options) in methods.items():
+        for preview in ([], ["-nopreview"], ["-w", "0"], ["-w", "100"]):
+            for allow in ([], ["-no204"]):
+                label = f"c-icap-client {method} {' '.join(preview + allow) or 'plain'}"
+                for size in SIZES:
+                    if size == SIZES[-1] and (preview or method == "avscan"):
+                        continue
+                    want = body(size)
+                    code, got, text = c_icap_client(port, service, want, *options, *preview, *allow)
+                    untouched = got is None or got == b"" or got == want
+                    good = code == 0 and untouched and "403" not in text and (not allow or got == want)
+                    case(f"{label} {size} bytes", good, text[-300:])
+                for name, data in (("EICAR", EICAR), ("XXE", XXE), ("EICAR late", body(100_000) + EICAR)):
+                    _, got, text = c_icap_client(port, service, data, *options, *preview, *allow)
+                    good = "403 " in text and "X-Infection-Found: Type=" in text and EICAR not in (got or b"")
+                    case(f"{label} {name} is blocked", good, text[-300:])
+
+
+def python_icap_cases(port):
+    try:
+        from icap import IcapClient
+    except ImportError as error:
+        case("python-icap is installed", False, error)
+        return
+    def client():
+        return IcapClient("127.0.0.1", port=port)
+    with client() as c:
+        answer = c.options("reqmod")
+        case("python-icap OPTIONS", answer.status_code == 200, answer.status_code)
+    request = b"POST /upload HTTP/1.1\r\nHost: origin.test\r\nContent-Type: text/plain\r\n\r\n"
+    response = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n"
+    for name, data, clean in (("clean", b"hello world", True), ("EICAR", EICAR, False)):
+        with client() as c:
+            answer = c.reqmod("reqmod", request, data)
+            case(f"python-icap REQMOD {name}", (answer.status_code == 204) == clean, answer.status_code)
+        with client() as c:
+            answer = c.respmod("respmod", request.split(b"\r\nContent")[0] + b"\r\n\r\n", response + data)
+            case(f"python-icap RESPMOD {name}", (answer.status_code == 204) == clean, answer.status_code)
+
+
+def main():
+    sluice = os.path.abspath(sys.argv[1])
+    folder = tempfile.mkdtemp(prefix="sluice-interop-")
+    os.chmod(folder, 0o755)
+    icap, admin, squid = free_port(), free_port(), free_port()
+    origin = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Origin)
+    origin.daemon_threads = True
+    threading.Thread(target=origin.serve_forever, daemon=True).start()
+    running = []
+    try:
+        with open(os.path.join(folder, "sluice.log"), "wb") as log:
+            running.append(subprocess.Popen(
+                [sluice, "serve", "--listen", f"127.0.0.1:{icap}", "--admin", f"127.0.0.1:{admin}"],
+                stdout=log, stderr=log))
+        wait_port(icap)
+        c_icap_cases(icap)
+        python_icap_cases(icap)
+
+        logs = os.path.join(folder, "squid")
+        os.mkdir(logs)
+        if os.geteuid() == 0:
+            proxy = pwd.getpwnam("proxy")
+            os.chown(logs, proxy.pw_uid, proxy.pw_gid)
+        config = os.path.join(folder, "squid.conf")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(f"""
+http_port 127.0.0.1:{squid}
+pid_filename {logs}/squid.pid
+cache_log {logs}/cache.log
+access_log stdio:{logs}/access.log
+icap_log stdio:{logs}/icap.log icap_squid
+coredump_dir {logs}
+cache deny all
+http_access allow all
+icap_enable on
+icap_preview_enable on
+icap_206_enable on
+icap_persistent_connections on
+icap_send_client_ip on
+icap_service svcReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/reqmod
+icap_service svcResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/respmod
+adaptation_access svcReq allow all
+adaptation_access svcResp allow all
+shutdown_lifetime 1 seconds
+""")
+        binary = shutil.which("squid") or "/usr/sbin/squid"
+        running.append(subprocess.Popen([binary, "-N", "-n", f"sluice{os.getpid()}", "-f", config],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        wait_port(squid)
+        squid_cases(squid, origin.server_address[1], os.path.join(logs, "icap.log"))
+        case("sluice still runs", running[0].poll() is None)
+        running[0].send_signal(signal.SIGTERM)
+        case("SIGTERM ends sluice with status 0", running[0].wait(40) == 0)
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        if failed:
+            print(f"logs kept in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
