@@ -19,16 +19,6 @@ pub enum Ruling {
     Enforced(Reason),
 }
 
-/// How the rule's own bundle wants it to be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RuleMode {
-    /// As the profile says.
-    #[default]
-    Enforce,
-    /// Counted and logged at most.
-    Observe,
-}
-
 /// The profile narrowed to one message: exceptions that cannot fit it are out.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
@@ -49,7 +39,7 @@ impl Judge {
     }
 
     /// What a finding leads to: exceptions first, then the rule's own action, then its class's action and threshold.
-    pub fn finding(&self, profile: &Profile, finding: &Finding, mode: RuleMode) -> Ruling {
+    pub fn finding(&self, profile: &Profile, finding: &Finding) -> Ruling {
         let fitting = self.exceptions.iter().copied().find(|index| {
             profile
                 .exceptions
@@ -62,7 +52,7 @@ impl Judge {
         let class = profile.classes.of(finding.category);
         let action = match profile.rules.get(&*finding.rule) {
             Some(action) => *action,
-            None if mode == RuleMode::Observe || finding.score < class.threshold => {
+            None if finding.score < class.threshold => {
                 class.action.min(Action::Observe)
             }
             None => class.action,
@@ -165,15 +155,15 @@ mod tests {
             let mut profile = Profile::built_in(Direction::Request);
             change(&mut profile);
             let judge = Judge::new(&profile, &Facts::default());
-            assert_eq!(judge.finding(&profile, &finding(*score), RuleMode::Enforce), *ruling, "{name}");
+            assert_eq!(judge.finding(&profile, &finding(*score)), *ruling, "{name}");
         }
     }
 
     #[test]
-    fn a_rule_in_observe_never_blocks() {
+    fn a_score_of_zero_never_blocks() {
         let profile = Profile::built_in(Direction::Request);
         let judge = Judge::new(&profile, &Facts::default());
-        let ruling = judge.finding(&profile, &finding(100), RuleMode::Observe);
+        let ruling = judge.finding(&profile, &finding(0));
         assert_eq!(ruling, Ruling::Observed);
     }
 

@@ -10,15 +10,31 @@
 //!
 //! With a redacting profile [`Scan::released`] yields the bytes of the edited message as they settle; everything that
 //! it yields, in order, is the whole edited body.
+//!
+//! | file | idea |
+//! |---|---|
+//! | [`ruleset`] | what all scans of a snapshot share: signatures, detectors, digest |
+//! | `message` | the facts of a message that are not in its body |
+//! | `pipeline` | [`Scan`]: stack → parts → findings → judge |
+//! | `part` | the inspectors of one part, and which ones it gets |
+//! | `leaves` | where a value goes: detectors, signatures, blobs |
+//! | `blob` | values that are files themselves: base64, data URIs |
+//! | `workspace` | readers and buffers, reused from message to message |
+//! | `report` | everything that is known at the end |
 
-use std::sync::Arc;
+mod blob;
+mod leaves;
+mod message;
+mod part;
+mod pipeline;
+mod report;
+pub mod ruleset;
+mod workspace;
 
-use bytes::Bytes;
-
-use crate::budget::Budget;
-use crate::inspect::{AnomalyAt, Direction, Finding};
-use crate::policy::Verdict;
-use crate::policy::profile::Profile;
+pub use message::Message;
+pub use pipeline::{Job, JobResult, Scan};
+pub use report::{Judged, Report};
+pub use ruleset::{Ruleset, RulesetError};
 
 /// What the caller does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,111 +58,4 @@ pub enum Ended {
     Complete,
     /// The peer went away or broke its framing.
     Truncated,
-}
-
-/// Work for a pool thread.
-pub struct Job;
-
-impl Job {
-    /// Does the work; takes milliseconds to seconds.
-    pub fn run(self) -> JobResult {
-        JobResult
-    }
-}
-
-/// What a [`Job`] found.
-pub struct JobResult;
-
-/// The compiled rules that all scans of a snapshot share.
-#[derive(Debug, Default)]
-pub struct Ruleset;
-
-/// The message's facts that are not in its body. (Grows http1 heads, URL, client facts.)
-#[derive(Clone, Copy, Debug)]
-pub struct Message {
-    /// Request or response.
-    pub direction: Direction,
-}
-
-/// The inspection of one message.
-#[derive(Debug)]
-pub struct Scan {
-    report: Report,
-}
-
-/// Everything that is known at the end; the audit record is made of it.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Findings, capped at 64, worst first kept.
-    pub findings: Vec<Finding>,
-    /// Findings that were not kept.
-    pub findings_dropped: u64,
-    /// Anomalies, each with how it was judged left to `policy`.
-    pub anomalies: Vec<AnomalyAt>,
-    /// Body bytes taken in (encoded form).
-    pub body_bytes: u64,
-    /// Bytes after the content-codings.
-    pub decoded_bytes: u64,
-    /// Bytes that were not fully inspected.
-    pub uninspected_bytes: u64,
-}
-
-impl Scan {
-    /// Begins with the heads; the verdict may stand at once.
-    pub fn new(
-        _rules: &Arc<Ruleset>,
-        _profile: &Arc<Profile>,
-        _budget: &Budget,
-        _message: &Message,
-    ) -> Self {
-        Self {
-            report: Report::default(),
-        }
-    }
-
-    /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step).
-    pub fn push(&mut self, bytes: Bytes) {
-        self.report.body_bytes += bytes.len() as u64;
-    }
-
-    /// Says that the body is over.
-    pub fn end(&mut self, _ended: Ended) {}
-
-    /// Does at most one window of work.
-    pub fn step(&mut self) -> Step {
-        Step::NeedInput
-    }
-
-    /// The heavy work, when [`step`](Self::step) said [`Step::Offload`].
-    pub fn take_job(&mut self) -> Option<Job> {
-        None
-    }
-
-    /// Takes the result of the job back.
-    pub fn job_done(&mut self, _result: JobResult) {}
-
-    /// The pool had no room: the missing work becomes an `overload` anomaly.
-    pub fn job_refused(&mut self) {}
-
-    /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes.
-    pub fn edits(&self) -> bool {
-        false
-    }
-
-    /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).
-    pub fn released(&mut self) -> Option<Bytes> {
-        None
-    }
-
-    /// What is known so far; final after [`Step::Done`].
-    pub fn report(&self) -> &Report {
-        &self.report
-    }
-
-    /// Ends the scan.
-    pub fn into_report(self) -> Report {
-        self.report
-    }
 }

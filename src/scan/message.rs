@@ -1,0 +1,133 @@
+//! The facts of a message that are not in its body.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::content::Declared;
+use crate::http1::{RequestHead, ResponseHead, Target};
+use crate::inspect::Direction;
+use crate::inspect::yara::Externals;
+use crate::policy::exception::Facts;
+
+/// One message as its front end sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Request or response.
+    pub direction: Direction,
+    /// The request's head; with a response it is the request that the response answers, where known.
+    pub request: Option<&'a RequestHead>,
+    /// The response's head.
+    pub response: Option<&'a ResponseHead>,
+    /// The HTTP client's address where known, else the ICAP client's.
+    pub client: Option<IpAddr>,
+    /// The authenticated user, as sent.
+    pub user: Option<&'a str>,
+}
+
+impl<'a> Message<'a> {
+    /// A message of which nothing is known but its direction.
+    pub fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            request: None,
+            response: None,
+            client: None,
+            user: None,
+        }
+    }
+
+    /// What the head of the message itself says about its body.
+    pub(super) fn declared(&self) -> Declared {
+        let fields = match self.direction {
+            Direction::Request => self.request.map(|head| &head.fields),
+            Direction::Response => self.response.map(|head| &head.fields),
+        };
+        let Some(fields) = fields else {
+            return Declared::new();
+        };
+        let declared = fields
+            .get_all("content-encoding")
+            .fold(Declared::new(), Declared::content_encoding);
+        fields
+            .get_all("content-type")
+            .fold(declared, Declared::content_type)
+    }
+
+    /// What is kept of the message for the rare cases that ask for it later.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            direction: self.direction,
+            request: self.request.map(|head| head.raw().clone()),
+            client: self.client,
+            user: self.user.map(Into::into),
+        }
+    }
+}
+
+/// Where a message comes from: cheap to keep, read only when a rule or an exception asks.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    direction: Direction,
+    request: Option<Bytes>,
+    client: Option<IpAddr>,
+    user: Option<Arc<str>>,
+}
+
+impl Origin {
+    /// What exceptions look at.
+    pub(super) fn facts(&self, declared: &Declared) -> Facts {
+        let head = self.request.clone().map(RequestHead::parse);
+        let host = head
+            .as_ref()
+            .and_then(|head| head.fields.get("host"))
+            .unwrap_or_default();
+        let host = String::from_utf8_lossy(host).to_ascii_lowercase();
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => &host,
+        };
+        let target = head.as_ref().map(RequestHead::target).unwrap_or_default();
+        let method = head.as_ref().map(RequestHead::method).unwrap_or_default();
+        Facts {
+            method: String::from_utf8_lossy(method).into(),
+            host: name.into(),
+            route: String::from_utf8_lossy(Target::parse(target).path).into(),
+            content_type: declared
+                .media_type()
+                .map(|media_type| media_type.essence.clone())
+                .unwrap_or_default(),
+            client: self.client,
+            user: self.user.clone(),
+        }
+    }
+
+    /// YARA's external variables for a part called `name`.
+    pub(super) fn externals(&self, declared: &Declared, name: Option<&str>) -> Externals {
+        let facts = self.facts(declared);
+        let path = name.unwrap_or_else(|| facts.route.rsplit('/').next().unwrap_or_default());
+        let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let extension = file.rfind('.').and_then(|dot| file.get(dot..));
+        Externals {
+            direction: match self.direction {
+                Direction::Request => "request".into(),
+                Direction::Response => "response".into(),
+            },
+            method: facts.method,
+            host: facts.host,
+            path: facts.route.clone(),
+            content_type: facts.content_type,
+            filename: file.into(),
+            filepath: path.into(),
+            extension: extension.unwrap_or_default().into(),
+            filetype: "".into(),
+            owner: facts.user.as_deref().unwrap_or_default().into(),
+            client_address: facts
+                .client
+                .map(|client| client.to_string())
+                .unwrap_or_default()
+                .into(),
+        }
+    }
+}

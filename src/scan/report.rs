@@ -1,0 +1,84 @@
+//! Everything that is known of a message at the end; the audit record and the metrics are made of it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::anomaly::Anomaly;
+use crate::inspect::{AnomalyAt, Finding};
+use crate::policy::Verdict;
+use crate::policy::judge::Ruling;
+use crate::redact::EditNote;
+
+/// A fact and what it led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged<T> {
+    /// The fact.
+    pub fact: T,
+    /// What it led to.
+    pub ruling: Ruling,
+}
+
+/// What is known of a message; final once the scan is done.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Findings in order of discovery; enforced ones always, others while fewer than [`MAX_RECORDED`] are kept.
+    pub findings: Vec<Judged<Finding>>,
+    /// Findings that were judged but not kept.
+    pub findings_dropped: u64,
+    /// Anomalies, each once for a part.
+    pub anomalies: Vec<Judged<AnomalyAt>>,
+    /// Body bytes taken in, as they came.
+    pub body_bytes: u64,
+    /// Bytes that decompressors yielded.
+    pub decoded_bytes: u64,
+    /// Bytes that passed without full inspection, and why.
+    pub uninspected: Vec<(Uninspected, u64)>,
+    /// Redactions by entity.
+    pub redactions: BTreeMap<Cow<'static, str>, u64>,
+    /// The first redactions, without values.
+    pub edits: Vec<EditNote>,
+}
+
+/// Why bytes passed without full inspection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uninspected {
+    /// The profile inspects nothing.
+    ProfileOff,
+    /// An anomaly for which the profile is open.
+    Open(Anomaly),
+}
+
+impl Uninspected {
+    /// The stable code for metrics and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Uninspected::ProfileOff => "profile-off",
+            Uninspected::Open(anomaly) => anomaly.code(),
+        }
+    }
+}
+
+impl Report {
+    /// Bytes that passed without full inspection, for whatever reason; a byte counts once.
+    pub fn uninspected_bytes(&self) -> u64 {
+        self.uninspected
+            .iter()
+            .map(|(_, bytes)| *bytes)
+            .max()
+            .unwrap_or(0)
+    }
+
+    pub(super) fn keep(&mut self, fact: Finding, ruling: Ruling) {
+        let full = self.findings.len() >= MAX_RECORDED;
+        if full && !matches!(ruling, Ruling::Enforced(_)) {
+            self.findings_dropped += 1;
+        } else {
+            self.findings.push(Judged { fact, ruling });
+        }
+    }
+}
+
+/// Findings recorded for one message: security.md §3.
+pub const MAX_RECORDED: usize = 64;

@@ -1,0 +1,119 @@
+//! Readers and buffers that scans reuse, so that a transaction allocates next to nothing in the steady state.
+//!
+//! Each thread keeps a few; a scan takes one when it begins and leaves it on whichever thread it ends.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use crate::budget::Budget;
+use crate::inspect::injection::Scratch;
+use crate::inspect::literal::PartFacts;
+use crate::inspect::signatures::{SignatureScan, Signatures};
+use crate::inspect::{Findings, form, head, json, text, xml};
+
+use super::part::PartScan;
+
+/// What one scan borrows.
+#[derive(Debug, Default)]
+pub(super) struct Workspace {
+    pub(super) scratch: Scratch,
+    pub(super) head: head::Reader,
+    pub(super) findings: Findings,
+    pub(super) leaf_findings: Findings,
+    pub(super) value_findings: Findings,
+    pub(super) parts: Vec<Option<PartScan>>,
+    pub(super) json: Vec<Box<json::Reader>>,
+    pub(super) xml: Vec<Box<xml::Reader>>,
+    pub(super) form: Vec<Box<form::Reader>>,
+    pub(super) text: Vec<Box<text::Reader>>,
+    signatures: Vec<SignatureScan>,
+}
+
+impl Workspace {
+    /// A signature scan for one part, a used one where its rules are still in force.
+    pub(super) fn signature_scan(
+        &mut self,
+        rules: &Arc<Signatures>,
+        budget: &Budget,
+        facts: &PartFacts<'_>,
+    ) -> SignatureScan {
+        while let Some(mut used) = self.signatures.pop() {
+            if used.is_for(rules) {
+                used.reset(facts);
+                return used;
+            }
+        }
+        SignatureScan::new(rules, budget, facts)
+    }
+
+    /// Takes a signature scan back.
+    pub(super) fn reuse(&mut self, scan: SignatureScan) {
+        if self.signatures.len() < KEPT_READERS {
+            self.signatures.push(scan);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.parts.clear();
+        self.findings.list.clear();
+        self.findings.anomalies.clear();
+        self.json.truncate(KEPT_READERS);
+        self.xml.truncate(KEPT_READERS);
+        self.form.truncate(KEPT_READERS);
+        self.text.truncate(KEPT_READERS);
+    }
+}
+
+/// A workspace on loan.
+#[derive(Debug)]
+pub(super) struct Loan(Option<Box<Workspace>>);
+
+impl Loan {
+    pub(super) fn take() -> Self {
+        let kept = SHELF.with_borrow_mut(Vec::pop);
+        Self(Some(kept.unwrap_or_default()))
+    }
+}
+
+impl Deref for Loan {
+    type Target = Workspace;
+
+    fn deref(&self) -> &Workspace {
+        self.0.as_ref().expect("a loan holds its workspace until it is dropped")
+    }
+}
+
+impl DerefMut for Loan {
+    fn deref_mut(&mut self) -> &mut Workspace {
+        self.0.as_mut().expect("a loan holds its workspace until it is dropped")
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        // A panic may have left a reader half way: its workspace is not used again.
+        let Some(mut workspace) = self.0.take().filter(|_| !std::thread::panicking()) else {
+            return;
+        };
+        workspace.clear();
+        // The thread may be ending, and its shelf gone: then the workspace goes too.
+        let _ = SHELF.try_with(|shelf| {
+            let mut shelf = shelf.borrow_mut();
+            if shelf.len() < KEPT_WORKSPACES {
+                shelf.push(workspace);
+            }
+        });
+    }
+}
+
+thread_local! {
+    #[expect(clippy::vec_box, reason = "a workspace moves between shelf and scan; the box moves, not its content")]
+    static SHELF: RefCell<Vec<Box<Workspace>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Workspaces a thread keeps: as many as it may have transactions in flight at a busy moment, at some 100 KiB each.
+const KEPT_WORKSPACES: usize = 16;
+
+/// Readers of one kind that a workspace keeps; archives may open more for a while.
+const KEPT_READERS: usize = 4;
