@@ -142,6 +142,11 @@ impl SignatureScan {
         }
     }
 
+    /// True when it scans with these rules.
+    pub fn is_for(&self, rules: &Arc<Signatures>) -> bool {
+        Arc::ptr_eq(&self.rules, rules)
+    }
+
     /// Begins another part; keeps its memory.
     pub fn reset(&mut self, facts: &PartFacts<'_>) {
         self.facts = Facts::of(facts);

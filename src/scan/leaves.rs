@@ -1,0 +1,133 @@
+//! Where a value goes: the injection detectors, the signatures (in its decoded form), and the blobs.
+
+use crate::inspect::injection::{Classes, Context, Detectors, Scratch};
+use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Piece};
+use crate::inspect::literal::PartFacts;
+use crate::inspect::signatures::SignatureScan;
+use crate::inspect::{Findings, PartId};
+use crate::rules::literal::Place;
+
+use super::blob::Blobs;
+
+/// Hands each leaf to whoever wants it.
+pub(super) struct LeafRouter<'a> {
+    pub(super) detectors: &'a Detectors,
+    pub(super) context: Context,
+    pub(super) scratch: &'a mut Scratch,
+    /// Signatures over decoded values; `None` when the profile has no signatures.
+    pub(super) values: Option<&'a mut SignatureScan>,
+    pub(super) value_findings: &'a mut Findings,
+    pub(super) blobs: Option<&'a mut Blobs>,
+    pub(super) findings: &'a mut Findings,
+    pub(super) place: Place,
+}
+
+impl LeafSink for LeafRouter<'_> {
+    fn leaf(&mut self, leaf: &Leaf<'_>) {
+        if !self.context.classes.is_empty() {
+            self.detectors
+                .inspect(leaf, &self.context, self.scratch, self.findings);
+        }
+        // The raw bytes went through the signatures already; a value without escapes has nothing new to show.
+        if !leaf.map.is_verbatim() {
+            self.signatures(leaf);
+        }
+        if let Some(blobs) = &mut self.blobs
+            && may_hold_blob(leaf.host)
+        {
+            blobs.leaf(leaf, self.context.part);
+        }
+    }
+}
+
+impl LeafRouter<'_> {
+    fn signatures(&mut self, leaf: &Leaf<'_>) {
+        let Some(values) = &mut self.values else {
+            return;
+        };
+        let (skip, last) = match leaf.piece {
+            Piece::Whole => (0, true),
+            Piece::Window { overlap, last } => (overlap, last),
+        };
+        if skip == 0 {
+            values.reset(&PartFacts {
+                part: self.context.part,
+                place: self.place,
+                direction: self.context.direction,
+                content_type: None,
+            });
+        }
+        let fresh = leaf.bytes.get(skip..).unwrap_or_default();
+        values.push(fresh, self.value_findings);
+        if last {
+            values.finish(self.value_findings);
+        }
+        for mut finding in self.value_findings.list.drain(..) {
+            finding.span = leaf.span;
+            finding.path = leaf.path.shown();
+            self.findings.record(finding);
+        }
+    }
+}
+
+/// Base64 lies in strings, not in names, numbers or comments.
+fn may_hold_blob(host: HostSyntax) -> bool {
+    match host {
+        HostSyntax::JsonString
+        | HostSyntax::XmlText
+        | HostSyntax::XmlCdata
+        | HostSyntax::XmlAttribute
+        | HostSyntax::FormValue
+        | HostSyntax::HtmlAttribute => true,
+        HostSyntax::JsonKey
+        | HostSyntax::JsonNumber
+        | HostSyntax::JsonLiteral
+        | HostSyntax::XmlComment
+        | HostSyntax::HtmlText
+        | HostSyntax::FormName
+        | HostSyntax::CsvCell
+        | HostSyntax::CsvQuoted
+        | HostSyntax::HeaderValue
+        | HostSyntax::CookieValue
+        | HostSyntax::UrlPath
+        | HostSyntax::Raw => false,
+    }
+}
+
+/// The injection classes that a profile wants looked for.
+pub(super) fn wanted(profile: &crate::policy::profile::Profile) -> Classes {
+    use crate::inspect::Category;
+    use crate::policy::profile::Action;
+    if !profile.inspect.injection {
+        return Classes::empty();
+    }
+    let pairs = [
+        (Category::Sqli, Classes::SQLI),
+        (Category::Xss, Classes::XSS),
+        (Category::Nosqli, Classes::NOSQLI),
+        (Category::Graphql, Classes::GRAPHQL),
+        (Category::CodeInjection, Classes::CODE_INJECTION),
+        (Category::Cmdi, Classes::CMDI),
+        (Category::PathTraversal, Classes::PATH_TRAVERSAL),
+        (Category::Ssti, Classes::SSTI),
+        (Category::Ldapi, Classes::LDAPI),
+        (Category::Jndi, Classes::JNDI),
+        (Category::Ssrf, Classes::SSRF),
+        (Category::Deser, Classes::DESER),
+        (Category::Crlf, Classes::CRLF),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(category, _)| profile.classes.of(*category).action != Action::Off)
+        .fold(Classes::empty(), |all, (_, class)| all | class)
+}
+
+/// A scan of decoded values.
+pub(super) fn value_facts(part: PartId, direction: crate::inspect::Direction) -> PartFacts<'static> {
+    PartFacts {
+        part,
+        place: Place::Field,
+        direction,
+        content_type: None,
+    }
+}

@@ -1,0 +1,335 @@
+//! The inspectors of one part, and which ones it gets.
+//!
+//! Signatures look at every part. A reader is chosen by what the part declares and by what its bytes look like; where
+//! the two disagree both read it, since the receiver may go by either.
+
+use crate::content::{Part, PartKind, sniff};
+use crate::inspect::json::Framing;
+use crate::inspect::leaf::{LeafSink, Path, Root, Written};
+use crate::inspect::literal::PartFacts;
+use crate::inspect::signatures::SignatureScan;
+use crate::inspect::{Category, Direction, Findings, PartId, form, json, text, xml};
+use crate::rules::literal::Place;
+
+use super::workspace::Workspace;
+
+/// The inspectors of one part.
+#[derive(Debug)]
+pub(super) struct PartScan {
+    pub(super) id: PartId,
+    /// Its path in the tree, for findings.
+    pub(super) label: Box<str>,
+    /// Its file name.
+    pub(super) name: Option<Box<str>>,
+    pub(super) signatures: Option<SignatureScan>,
+    first: Option<Reader>,
+    second: Option<Reader>,
+    /// What its values are inspected for.
+    pub(super) values: Values,
+}
+
+/// Whether a part's values go through the injection detectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Values {
+    /// Yes.
+    Inspected,
+    /// No: files and members are not input to a query.
+    Structural,
+}
+
+/// One reader at work.
+#[derive(Debug)]
+enum Reader {
+    Json(Box<json::Reader>, Trust),
+    Xml(Box<xml::Reader>, Trust),
+    Form(Box<form::Reader>),
+    Text(Box<text::Reader>),
+}
+
+/// Whether the part says that it is what the reader reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// It does: breaking the grammar is a finding.
+    Declared,
+    /// It only looks like it: breaking the grammar means nothing.
+    Sniffed,
+}
+
+impl PartScan {
+    /// Chooses the inspectors of `part`.
+    pub(super) fn new(part: &Part, signatures: Option<SignatureScan>, space: &mut Workspace) -> Self {
+        let readers = Choice::of(part);
+        let mut chosen = readers.iter().map(|kind| kind.open(part, space));
+        let (first, second) = (chosen.next(), chosen.next());
+        drop(chosen);
+        Self {
+            id: part.id,
+            label: part.path.clone(),
+            name: part.name.clone(),
+            signatures,
+            first,
+            second,
+            values: Values::of(part),
+        }
+    }
+
+    /// What the signatures are told about `part`.
+    pub(super) fn facts<'a>(part: &'a Part, direction: Direction) -> PartFacts<'a> {
+        let place = match part.kind {
+            PartKind::Body | PartKind::Raw | PartKind::Utf8 => Place::Body,
+            PartKind::Multipart if part.name.is_none() => Place::Field,
+            PartKind::Multipart | PartKind::Transfer | PartKind::Member | PartKind::Value => Place::File,
+        };
+        PartFacts {
+            part: part.id,
+            place,
+            direction,
+            content_type: part.media_type.as_ref().map(|media_type| &*media_type.essence),
+        }
+    }
+
+    /// One window, in order.
+    pub(super) fn window<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
+        if let Some(signatures) = &mut self.signatures {
+            signatures.push(bytes, findings);
+        }
+        for reader in [&mut self.first, &mut self.second].into_iter().flatten() {
+            reader.push(bytes, sink, findings);
+        }
+    }
+
+    /// The part is over: ends the readers and puts them back.
+    pub(super) fn finish<S: LeafSink>(&mut self, sink: &mut S, findings: &mut Findings) {
+        for reader in [&mut self.first, &mut self.second].into_iter().flatten() {
+            reader.finish(sink, findings);
+        }
+    }
+
+    /// Puts the readers back.
+    pub(super) fn give_back(self, space: &mut Workspace) {
+        for reader in [self.first, self.second].into_iter().flatten() {
+            match reader {
+                Reader::Json(reader, _) => space.json.push(reader),
+                Reader::Xml(reader, _) => space.xml.push(reader),
+                Reader::Form(reader) => space.form.push(reader),
+                Reader::Text(reader) => space.text.push(reader),
+            }
+        }
+        if let Some(signatures) = self.signatures {
+            space.reuse(signatures);
+        }
+    }
+}
+
+impl Values {
+    fn of(part: &Part) -> Self {
+        match part.kind {
+            PartKind::Member | PartKind::Value => Values::Structural,
+            PartKind::Body
+            | PartKind::Raw
+            | PartKind::Utf8
+            | PartKind::Multipart
+            | PartKind::Transfer => Values::Inspected,
+        }
+    }
+}
+
+impl Reader {
+    fn push<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
+        let before = findings.list.len();
+        match self {
+            Reader::Json(reader, _) => reader.push(bytes, sink, findings),
+            Reader::Xml(reader, _) => reader.push(bytes, sink, findings),
+            Reader::Form(reader) => reader.push(bytes, sink, findings),
+            Reader::Text(reader) => reader.push(bytes, sink),
+        }
+        self.discount(before, findings);
+    }
+
+    fn finish<S: LeafSink>(&mut self, sink: &mut S, findings: &mut Findings) {
+        let before = findings.list.len();
+        match self {
+            Reader::Json(reader, _) => reader.finish(sink, findings),
+            Reader::Xml(reader, _) => reader.finish(sink, findings),
+            Reader::Form(reader) => reader.finish(sink, findings),
+            Reader::Text(reader) => reader.finish(sink),
+        }
+        self.discount(before, findings);
+    }
+
+    /// A text that only looks like JSON or XML is not broken JSON or XML.
+    fn discount(&self, before: usize, findings: &mut Findings) {
+        let (Reader::Json(_, Trust::Sniffed) | Reader::Xml(_, Trust::Sniffed)) = self else {
+            return;
+        };
+        let mut index = 0;
+        findings.list.retain(|finding| {
+            let old = index < before;
+            index += 1;
+            let grammar = matches!(
+                finding.category,
+                Category::JsonMalformed | Category::XmlMalformed | Category::JsonAbuse
+            );
+            old || !grammar
+        });
+    }
+}
+
+/// A kind of reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Json(Trust),
+    Xml(Trust),
+    Form,
+    Text,
+}
+
+impl Choice {
+    /// At most two readers: the one that the part declares, and the one that its bytes ask for.
+    fn of(part: &Part) -> ChoiceList {
+        let mut list = ChoiceList::default();
+        // Text in another charset is read in its UTF-8 form, a multipart body in its parts.
+        if !part.utf8 || part.sniffed == sniff::Type::Multipart {
+            return list;
+        }
+        let declared = part
+            .media_type
+            .as_ref()
+            .and_then(|media_type| declared(&media_type.essence));
+        list.add(declared);
+        let sniffed = match part.sniffed {
+            sniff::Type::Json => Some(Choice::Json(Trust::Sniffed)),
+            sniff::Type::Xml => Some(Choice::Xml(Trust::Sniffed)),
+            sniff::Type::Form if part.media_type.is_none() => Some(Choice::Form),
+            _ => None,
+        };
+        let same = match (declared, sniffed) {
+            (Some(Choice::Json(_)), Some(Choice::Json(_))) => true,
+            (Some(Choice::Xml(_)), Some(Choice::Xml(_))) => true,
+            _ => false,
+        };
+        if !same {
+            list.add(sniffed);
+        }
+        let looks_like_text = part.sniffed.is_text() || part.kind == PartKind::Multipart && part.name.is_none();
+        if list.is_empty() && looks_like_text {
+            list.add(Some(Choice::Text));
+        }
+        // A text/plain body that begins like JSON is a text as well, and so is HTML that begins like XML.
+        if declared.is_none() && sniffed.is_some() {
+            list.add(Some(Choice::Text));
+        }
+        list
+    }
+
+    fn open(self, part: &Part, space: &mut Workspace) -> Reader {
+        let written = written(part);
+        match self {
+            Choice::Json(trust) => {
+                let mut reader = space.json.pop().unwrap_or_default();
+                let lines = part
+                    .media_type
+                    .as_ref()
+                    .is_some_and(|media_type| is_json_lines(&media_type.essence));
+                reader.begin(json::Document {
+                    part: part.id,
+                    framing: if lines { Framing::Lines } else { Framing::Single },
+                    written,
+                });
+                Reader::Json(reader, trust)
+            }
+            Choice::Xml(trust) => {
+                let mut reader = space.xml.pop().unwrap_or_default();
+                reader.begin(xml::Document {
+                    part: part.id,
+                    written,
+                });
+                Reader::Xml(reader, trust)
+            }
+            Choice::Form => {
+                let mut reader = space.form.pop().unwrap_or_default();
+                reader.begin(part.id, Root::Form, 0);
+                Reader::Form(reader)
+            }
+            Choice::Text => {
+                let mut reader = space.text.pop().unwrap_or_default();
+                reader.begin(&text_path(part), 0);
+                Reader::Text(reader)
+            }
+        }
+    }
+}
+
+/// Up to two choices.
+#[derive(Clone, Copy, Debug, Default)]
+struct ChoiceList([Option<Choice>; 2]);
+
+impl ChoiceList {
+    fn add(&mut self, choice: Option<Choice>) {
+        let Some(choice) = choice else { return };
+        if let Some(place) = self.0.iter_mut().find(|place| place.is_none()) {
+            *place = Some(choice);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Choice> {
+        self.0.into_iter().flatten()
+    }
+}
+
+fn declared(essence: &str) -> Option<Choice> {
+    if essence == "application/x-www-form-urlencoded" {
+        return Some(Choice::Form);
+    }
+    if is_json_lines(essence) {
+        return Some(Choice::Json(Trust::Declared));
+    }
+    match sniff::Type::of_media_type(essence)? {
+        sniff::Type::Json => Some(Choice::Json(Trust::Declared)),
+        sniff::Type::Xml => Some(Choice::Xml(Trust::Declared)),
+        _ => None,
+    }
+}
+
+/// Media types of one JSON document a line.
+fn is_json_lines(essence: &str) -> bool {
+    matches!(
+        essence,
+        "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/json-lines"
+            | "application/json-seq"
+            | "application/stream+json"
+    )
+}
+
+fn written(part: &Part) -> Written {
+    let PartKind::Utf8 = part.kind else {
+        return Written::Utf8;
+    };
+    let charset = part.path.rsplit(['/', ':']).next().unwrap_or_default();
+    match charset {
+        charset if charset.starts_with("utf-16") => Written::Utf16,
+        charset if charset.starts_with("utf-32") => Written::Utf32,
+        "utf-7" => Written::Utf7,
+        charset if charset.starts_with("ebcdic") || charset.starts_with("cp") => Written::Ebcdic,
+        _ => Written::Other,
+    }
+}
+
+fn text_path(part: &Part) -> Path {
+    match (&part.field, part.kind) {
+        (Some(field), PartKind::Multipart) => {
+            let mut path = Path::new(Root::Multipart);
+            path.push_name(field.as_bytes());
+            path
+        }
+        _ => Path::new(Root::Text),
+    }
+}

@@ -1,0 +1,697 @@
+//! [`Scan`]: heads, then stack → parts → findings → judge, one window at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::anomaly::Anomaly;
+use crate::budget::Budget;
+use crate::content::{self, Declared, Part, PartSink, Stack};
+use crate::http1::{RequestHead, Target};
+use crate::inspect::injection::{Classes, Context};
+use crate::inspect::literal::PartFacts;
+use crate::inspect::signatures::{SignatureScan, YaraWork};
+use crate::inspect::yara::Externals;
+use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
+use crate::policy::Verdict;
+use crate::policy::judge::{Judge, Ruling};
+use crate::policy::profile::{Mode, Profile};
+use crate::redact::{EditNote, Redactor};
+use crate::rules::literal::Place;
+
+use super::blob::{Blobs, Order};
+use super::leaves::{LeafRouter, value_facts, wanted};
+use super::message::{Message, Origin};
+use super::part::{PartScan, Values};
+use super::report::{Judged, Report, Uninspected};
+use super::ruleset::Ruleset;
+use super::workspace::{Loan, Workspace};
+use super::{Ended, Step};
+
+/// The inspection of one message.
+#[derive(Debug)]
+pub struct Scan {
+    rules: Arc<Ruleset>,
+    profile: Arc<Profile>,
+    budget: Budget,
+    judge: Judge,
+    origin: Origin,
+    direction: Direction,
+    declared: Declared,
+    classes: Classes,
+    stack: Option<Stack>,
+    space: Loan,
+    values: Option<SignatureScan>,
+    blobs: Blobs,
+    /// Values that are open in the stack, innermost last.
+    open_values: Vec<PartId>,
+    heavy: Vec<(YaraWork, Option<Box<str>>)>,
+    redaction: Option<Redaction>,
+    state: State,
+    report: Report,
+}
+
+/// What is left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Input is inspected.
+    Inspecting,
+    /// The end of the body is known.
+    Ending,
+    /// Heavy work waits or is under way.
+    Offloaded,
+    /// Nothing more is looked at: the body is too large, or time is over, and the profile is open for that.
+    GivenUp,
+    /// The verdict is final.
+    Done,
+}
+
+/// The body on its way through the redactor.
+struct Redaction {
+    redactor: Redactor,
+    out: BytesMut,
+    ready: VecDeque<Bytes>,
+}
+
+impl std::fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the bytes.
+        f.debug_struct("Redaction").finish_non_exhaustive()
+    }
+}
+
+/// Work for a pool thread.
+#[derive(Debug)]
+pub struct Job {
+    work: Vec<(YaraWork, Externals)>,
+}
+
+impl Job {
+    /// Does the work; takes milliseconds to seconds.
+    pub fn run(self) -> JobResult {
+        let mut findings = Findings::default();
+        for (work, externals) in self.work {
+            work.run(&externals, &mut findings);
+        }
+        JobResult { findings }
+    }
+}
+
+/// What a [`Job`] found.
+#[derive(Debug)]
+pub struct JobResult {
+    findings: Findings,
+}
+
+impl Scan {
+    /// Begins with the heads; the verdict may stand at once.
+    pub fn new(
+        rules: &Arc<Ruleset>,
+        profile: &Arc<Profile>,
+        budget: &Budget,
+        message: &Message<'_>,
+    ) -> Self {
+        let declared = message.declared();
+        let origin = message.origin();
+        let judge = match profile.exceptions.is_empty() {
+            true => Judge::default(),
+            false => Judge::new(profile, &origin.facts(&declared)),
+        };
+        let classes = match message.direction {
+            Direction::Request | Direction::Response if profile.mode != Mode::Off => wanted(profile),
+            Direction::Request | Direction::Response => Classes::empty(),
+        };
+        let mut scan = Self {
+            rules: Arc::clone(rules),
+            profile: Arc::clone(profile),
+            budget: budget.clone(),
+            judge,
+            origin,
+            direction: message.direction,
+            stack: None,
+            declared,
+            classes,
+            space: Loan::take(),
+            values: None,
+            blobs: Blobs::default(),
+            open_values: Vec::new(),
+            heavy: Vec::new(),
+            redaction: None,
+            state: State::Inspecting,
+            report: Report::default(),
+        };
+        if profile.mode != Mode::Off {
+            scan.space.scratch.begin();
+            scan.redaction = scan.redaction_of(profile, message);
+            scan.heads(message);
+        }
+        scan
+    }
+
+    /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step).
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.report.body_bytes += bytes.len() as u64;
+        if self.profile.mode == Mode::Off {
+            return;
+        }
+        let most = self.profile.limits.body_bytes;
+        if most > 0 && self.report.body_bytes > most && self.state == State::Inspecting {
+            self.abandon(Anomaly::BodyTooLarge);
+        }
+        if self.state == State::GivenUp {
+            if let Some(redaction) = &mut self.redaction {
+                redaction.ready.push_back(bytes);
+            }
+            return;
+        }
+        if !self.is_decided() {
+            self.stack().push(bytes);
+        }
+    }
+
+    /// Says that the body is over.
+    pub fn end(&mut self, ended: Ended) {
+        match ended {
+            Ended::Complete => {}
+            Ended::Truncated => {
+                let at = self.report.body_bytes;
+                self.judge_anomaly(AnomalyAt {
+                    anomaly: Anomaly::TruncatedBody,
+                    part: PartId::BODY,
+                    offset: at,
+                });
+            }
+        }
+        if self.state != State::Inspecting {
+            return;
+        }
+        self.state = State::Ending;
+        if let Some(stack) = &mut self.stack {
+            stack.end();
+        }
+    }
+
+    /// Gives up on the rest of the message: time, memory or disk is over. The profile judges it.
+    pub fn abandon(&mut self, anomaly: Anomaly) {
+        let offset = self.report.body_bytes;
+        self.judge_anomaly(AnomalyAt {
+            anomaly,
+            part: PartId::BODY,
+            offset,
+        });
+        self.state = State::GivenUp;
+        self.stack = None;
+        self.heavy.clear();
+    }
+
+    /// Does at most about one window of work.
+    pub fn step(&mut self) -> Step {
+        if self.is_decided() {
+            return Step::Decided;
+        }
+        match self.state {
+            State::Inspecting | State::Ending if self.profile.mode == Mode::Off => self.step_off(),
+            State::Inspecting | State::Ending => self.step_stack(),
+            State::Offloaded => Step::Offload,
+            State::GivenUp | State::Done => Step::Done,
+        }
+    }
+
+    /// Inspects what has arrived without waiting for a full window, so that a preview can be answered at once. Findings
+    /// and verdict are the same as without it.
+    pub fn flush(&mut self) -> Step {
+        self.step()
+    }
+
+    /// The heavy work, when [`step`](Self::step) said [`Step::Offload`].
+    pub fn take_job(&mut self) -> Option<Job> {
+        if self.heavy.is_empty() {
+            return None;
+        }
+        let work = std::mem::take(&mut self.heavy)
+            .into_iter()
+            .map(|(work, name)| {
+                let externals = self.origin.externals(&self.declared, name.as_deref());
+                (work, externals)
+            })
+            .collect();
+        Some(Job { work })
+    }
+
+    /// Takes the result of the job back.
+    pub fn job_done(&mut self, result: JobResult) {
+        self.space.findings = result.findings;
+        self.judge_found();
+        self.conclude();
+    }
+
+    /// The pool had no room: the missing work becomes an `overload` anomaly.
+    pub fn job_refused(&mut self) {
+        self.heavy.clear();
+        let offset = 0;
+        self.judge_anomaly(AnomalyAt {
+            anomaly: Anomaly::Overload,
+            part: PartId::BODY,
+            offset,
+        });
+        self.conclude();
+    }
+
+    /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes.
+    pub fn edits(&self) -> bool {
+        self.redaction.is_some()
+    }
+
+    /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).
+    pub fn released(&mut self) -> Option<Bytes> {
+        self.redaction.as_mut()?.ready.pop_front()
+    }
+
+    /// What is known so far; final after [`Step::Done`].
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Ends the scan.
+    pub fn into_report(mut self) -> Report {
+        std::mem::take(&mut self.report)
+    }
+
+    fn is_decided(&self) -> bool {
+        matches!(self.report.verdict, Verdict::Block(_))
+    }
+
+    fn stack(&mut self) -> &mut Stack {
+        let (declared, limits) = (&self.declared, self.profile.limits.content);
+        self.stack.get_or_insert_with(|| Stack::new(declared, limits))
+    }
+
+    fn step_off(&mut self) -> Step {
+        if self.state == State::Inspecting {
+            return Step::NeedInput;
+        }
+        let bytes = self.report.body_bytes;
+        if bytes > 0 {
+            self.report.uninspected.push((Uninspected::ProfileOff, bytes));
+        }
+        self.state = State::Done;
+        Step::Done
+    }
+
+    fn step_stack(&mut self) -> Step {
+        let progress = match &mut self.stack {
+            None => content::Progress::Done,
+            Some(stack) => {
+                let mut router = PartRouter {
+                    rules: &self.rules,
+                    profile: &self.profile,
+                    budget: &self.budget,
+                    direction: self.direction,
+                    classes: self.classes,
+                    space: &mut self.space,
+                    values: &mut self.values,
+                    blobs: &mut self.blobs,
+                    heavy: &mut self.heavy,
+                    redaction: self.redaction.as_mut(),
+                    report: &mut self.report,
+                };
+                stack.step(&mut router)
+            }
+        };
+        self.run_light_work();
+        self.judge_found();
+        self.open_blobs();
+        if self.is_decided() {
+            return Step::Decided;
+        }
+        match (progress, self.state) {
+            (content::Progress::Busy, _) => Step::Busy,
+            (content::Progress::NeedInput, _) | (content::Progress::Done, State::Inspecting) => {
+                Step::NeedInput
+            }
+            (content::Progress::Done, _) if !self.heavy.is_empty() => {
+                self.state = State::Offloaded;
+                Step::Offload
+            }
+            (content::Progress::Done, _) => {
+                self.conclude();
+                Step::Done
+            }
+        }
+    }
+
+    /// The request line, the fields and the cookies, before any byte of the body.
+    fn heads(&mut self, message: &Message<'_>) {
+        let head = match message.direction {
+            Direction::Request => message.request.map(|head| (head.raw(), &head.fields, head.deviations())),
+            Direction::Response => message.response.map(|head| (head.raw(), &head.fields, head.deviations())),
+        };
+        let Some((raw, fields, deviations)) = head else {
+            return;
+        };
+        if deviations.conflict() {
+            self.space.findings.anomaly(Anomaly::HeadConflict, PartId::HEAD, 0);
+        }
+        if message.direction == Direction::Response
+            && (message.response.and_then(|head| head.status()) == Some(206)
+                || fields.contains("content-range"))
+        {
+            self.space.findings.anomaly(Anomaly::PartialContent, PartId::HEAD, 0);
+        }
+        let space: &mut Workspace = &mut self.space;
+        let facts = PartFacts {
+            part: PartId::HEAD,
+            place: Place::Header,
+            direction: self.direction,
+            content_type: None,
+        };
+        if self.profile.inspect.signatures {
+            let mut scan = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
+            scan.push(raw, &mut space.findings);
+            scan.finish(&mut space.findings);
+            space.reuse(scan);
+        }
+        if !self.classes.is_empty() {
+            let mut reader = std::mem::take(&mut space.head);
+            let mut router = LeafRouter {
+                detectors: &self.rules.detectors,
+                context: Context {
+                    direction: self.direction,
+                    part: PartId::HEAD,
+                    classes: self.classes,
+                },
+                scratch: &mut space.scratch,
+                values: None,
+                value_findings: &mut space.value_findings,
+                blobs: None,
+                findings: &mut space.leaf_findings,
+                place: Place::Header,
+            };
+            if let (Direction::Request, Some(request)) = (message.direction, message.request) {
+                head_target(&mut reader, request, &mut router, &mut space.findings);
+            }
+            let mut at = (raw.len() - fields.written_len().min(raw.len())) as u64;
+            for field in fields.iter() {
+                reader.field(field.name, field.value, at, &mut router);
+                at += field.raw.len() as u64;
+            }
+            space.head = reader;
+            merge(&mut space.leaf_findings, &mut space.findings);
+        }
+        self.judge_found();
+    }
+
+    fn redaction_of(&self, profile: &Arc<Profile>, message: &Message<'_>) -> Option<Redaction> {
+        let redact = profile.redact.as_ref()?;
+        let fields = match message.direction {
+            Direction::Request => &message.request?.fields,
+            Direction::Response => &message.response?.fields,
+        };
+        let content_type = fields.get("content-type").unwrap_or_default();
+        let content_type = String::from_utf8_lossy(content_type);
+        Redactor::covers(&content_type).then(|| Redaction {
+            redactor: Redactor::new(
+                Arc::clone(redact),
+                &content_type,
+                message.direction,
+                &self.budget,
+            ),
+            out: BytesMut::new(),
+            ready: VecDeque::new(),
+        })
+    }
+
+    fn run_light_work(&mut self) {
+        if self.heavy.iter().all(|(work, _)| !work.is_light()) {
+            return;
+        }
+        let (light, heavy): (Vec<_>, Vec<_>) = std::mem::take(&mut self.heavy)
+            .into_iter()
+            .partition(|(work, _)| work.is_light());
+        self.heavy = heavy;
+        for (work, name) in light {
+            let externals = self.origin.externals(&self.declared, name.as_deref());
+            work.run(&externals, &mut self.space.findings);
+        }
+    }
+
+    fn open_blobs(&mut self) {
+        let Some(stack) = &mut self.stack else { return };
+        while let Some(order) = self.blobs.orders.pop_front() {
+            match order {
+                Order::Open(opening) => {
+                    let parent = opening.parent;
+                    match stack.open(opening) {
+                        Ok(value) => self.open_values.push(value),
+                        Err(anomaly) => self.space.findings.anomaly(anomaly, parent, 0),
+                    }
+                }
+                Order::Feed(bytes) => {
+                    if let Some(value) = self.open_values.last() {
+                        stack.feed(*value, bytes);
+                    }
+                }
+                Order::Close => {
+                    if let Some(value) = self.open_values.pop() {
+                        stack.close(value);
+                    }
+                }
+            }
+        }
+        self.judge_found();
+    }
+
+    /// Judges what the last step found, in an order that does not depend on which inspector was first.
+    fn judge_found(&mut self) {
+        if self.space.findings.is_empty() {
+            return;
+        }
+        let mut found = std::mem::take(&mut self.space.findings);
+        found
+            .list
+            .sort_by(|one, other| place_of(one).cmp(&place_of(other)));
+        for at in found.anomalies.drain(..) {
+            self.judge_anomaly(at);
+        }
+        for finding in found.list.drain(..) {
+            let ruling = self.judge.finding(&self.profile, &finding);
+            if ruling == Ruling::Ignored {
+                continue;
+            }
+            self.block_if_enforced(&ruling);
+            self.report.keep(finding, ruling);
+        }
+        self.space.findings = found;
+    }
+
+    fn judge_anomaly(&mut self, at: AnomalyAt) {
+        let known = self
+            .report
+            .anomalies
+            .iter()
+            .any(|judged| judged.fact.anomaly == at.anomaly && judged.fact.part == at.part);
+        if known {
+            return;
+        }
+        let ruling = self.judge.anomaly(&self.profile, at.anomaly);
+        self.block_if_enforced(&ruling);
+        if self.report.anomalies.len() < MAX_ANOMALIES {
+            self.report.anomalies.push(Judged { fact: at, ruling });
+        }
+    }
+
+    fn block_if_enforced(&mut self, ruling: &Ruling) {
+        if let (Ruling::Enforced(reason), false) = (ruling, self.is_decided()) {
+            self.report.verdict = Verdict::Block(reason.clone());
+        }
+    }
+
+    fn conclude(&mut self) {
+        self.state = State::Done;
+        if let Some(stack) = &self.stack {
+            self.report.decoded_bytes = stack.decoded_bytes();
+        }
+        if !self.is_decided() && self.report.redactions.values().any(|count| *count > 0) {
+            let edits = self.report.redactions.values().sum();
+            self.report.verdict = Verdict::Redact { edits };
+        }
+        if !self.is_decided() {
+            let bytes = self.report.body_bytes;
+            for judged in &self.report.anomalies {
+                let reason = Uninspected::Open(judged.fact.anomaly);
+                let counted = self.report.uninspected.iter().any(|(known, _)| *known == reason);
+                if judged.ruling == Ruling::Observed && !counted {
+                    self.report.uninspected.push((reason, bytes));
+                }
+            }
+        }
+    }
+}
+
+/// Receives the stack's parts and drives their inspectors.
+struct PartRouter<'a> {
+    rules: &'a Ruleset,
+    profile: &'a Profile,
+    budget: &'a Budget,
+    direction: Direction,
+    classes: Classes,
+    space: &'a mut Workspace,
+    values: &'a mut Option<SignatureScan>,
+    blobs: &'a mut Blobs,
+    heavy: &'a mut Vec<(YaraWork, Option<Box<str>>)>,
+    redaction: Option<&'a mut Redaction>,
+    report: &'a mut Report,
+}
+
+impl PartSink for PartRouter<'_> {
+    fn begin(&mut self, part: &Part) {
+        let signatures = self.profile.inspect.signatures.then(|| {
+            let facts = PartScan::facts(part, self.direction);
+            self.space
+                .signature_scan(&self.rules.signatures, self.budget, &facts)
+        });
+        if self.values.is_none() && self.profile.inspect.signatures {
+            let facts = value_facts(part.id, self.direction);
+            *self.values = Some(self.space.signature_scan(
+                &self.rules.signatures,
+                self.budget,
+                &facts,
+            ));
+        }
+        let scan = PartScan::new(part, signatures, self.space);
+        let free = self.space.parts.iter_mut().find(|place| place.is_none());
+        match free {
+            Some(place) => *place = Some(scan),
+            None => self.space.parts.push(Some(scan)),
+        }
+    }
+
+    fn window(&mut self, part: PartId, bytes: &[u8], _offset: u64) {
+        if part == PartId::BODY
+            && let Some(redaction) = &mut self.redaction
+        {
+            redaction.push(bytes);
+        }
+        self.with_part(part, |scan, sink, findings| scan.window(bytes, sink, findings));
+    }
+
+    fn end(&mut self, part: PartId) {
+        if part == PartId::BODY
+            && let Some(redaction) = &mut self.redaction
+        {
+            let (counts, notes) = redaction.finish();
+            self.report.redactions = counts;
+            self.report.edits = notes;
+        }
+        self.with_part(part, |scan, sink, findings| scan.finish(sink, findings));
+        let place = self
+            .space
+            .parts
+            .iter_mut()
+            .find(|place| place.as_ref().is_some_and(|scan| scan.id == part));
+        let Some(mut scan) = place.and_then(Option::take) else {
+            return;
+        };
+        if let Some(signatures) = &mut scan.signatures
+            && let Some(work) = signatures.finish(&mut self.space.findings)
+        {
+            self.heavy.push((work, scan.name.take()));
+        }
+        scan.give_back(self.space);
+    }
+
+    fn anomaly(&mut self, part: PartId, anomaly: Anomaly, offset: u64) {
+        self.space.findings.anomaly(anomaly, part, offset);
+    }
+}
+
+impl PartRouter<'_> {
+    fn with_part(
+        &mut self,
+        part: PartId,
+        work: impl FnOnce(&mut PartScan, &mut LeafRouter<'_>, &mut Findings),
+    ) {
+        let space = &mut *self.space;
+        let scan = space
+            .parts
+            .iter_mut()
+            .flatten()
+            .find(|scan| scan.id == part);
+        let Some(scan) = scan else { return };
+        let classes = match scan.values {
+            Values::Inspected => self.classes,
+            Values::Structural => Classes::empty(),
+        };
+        let mut router = LeafRouter {
+            detectors: &self.rules.detectors,
+            context: Context {
+                direction: self.direction,
+                part,
+                classes,
+            },
+            scratch: &mut space.scratch,
+            values: self.values.as_mut(),
+            value_findings: &mut space.value_findings,
+            blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
+            findings: &mut space.leaf_findings,
+            place: Place::Field,
+        };
+        work(scan, &mut router, &mut space.findings);
+        merge(&mut space.leaf_findings, &mut space.findings);
+    }
+}
+
+impl Redaction {
+    fn push(&mut self, bytes: &[u8]) {
+        self.redactor.push(bytes, &mut self.out);
+        self.settle();
+    }
+
+    fn finish(&mut self) -> (std::collections::BTreeMap<std::borrow::Cow<'static, str>, u64>, Vec<EditNote>) {
+        let summary = self.redactor.finish(&mut self.out);
+        self.settle();
+        (summary.counts, summary.notes)
+    }
+
+    fn settle(&mut self) {
+        if !self.out.is_empty() {
+            self.ready.push_back(self.out.split().freeze());
+        }
+    }
+}
+
+fn head_target(
+    reader: &mut crate::inspect::head::Reader,
+    request: &RequestHead,
+    router: &mut LeafRouter<'_>,
+    findings: &mut Findings,
+) {
+    let target = Target::parse(request.target());
+    let base = request.method().len() as u64 + 1;
+    reader.path(target.path, base, router);
+    if let Some(query) = target.query {
+        let at = request.target().len().saturating_sub(query.len());
+        reader.query(query, base + at as u64, (router, findings));
+    }
+}
+
+fn merge(from: &mut Findings, into: &mut Findings) {
+    for finding in from.list.drain(..) {
+        into.record(finding);
+    }
+    for at in from.anomalies.drain(..) {
+        into.anomaly(at.anomaly, at.part, at.offset);
+    }
+}
+
+/// Findings of one step are judged by where they end, then by rule.
+fn place_of(finding: &Finding) -> (PartId, u64, &str) {
+    (finding.part, finding.span.end, &finding.rule)
+}
+
+/// Anomalies recorded for one message; each kind counts once a part, so an archive of broken members cannot flood it.
+const MAX_ANOMALIES: usize = 64;
