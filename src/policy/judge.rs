@@ -52,9 +52,7 @@ impl Judge {
         let class = profile.classes.of(finding.category);
         let action = match profile.rules.get(&*finding.rule) {
             Some(action) => *action,
-            None if finding.score < class.threshold => {
-                class.action.min(Action::Observe)
-            }
+            None if finding.score < class.threshold => class.action.min(Action::Observe),
             None => class.action,
         };
         match (action, profile.mode) {

@@ -72,12 +72,6 @@ impl Blobs {
         }
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        self.orders.clear();
-        self.long = None;
-    }
-
     fn begin(&mut self, bytes: &[u8], leaf: &Leaf<'_>, parent: PartId) {
         self.long = None;
         if bytes.len() < SHORTEST {
@@ -193,7 +187,10 @@ fn alphabet_of(digits: &[u8]) -> Option<Alphabet> {
 
 /// True for decoded bytes that look like a file or a text.
 fn worth_a_look(decoded: &[u8]) -> bool {
-    !matches!(sniff::sniff(decoded), sniff::Type::Binary | sniff::Type::Empty)
+    !matches!(
+        sniff::sniff(decoded),
+        sniff::Type::Binary | sniff::Type::Empty
+    )
 }
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

@@ -77,6 +77,7 @@ fn may_hold_blob(host: HostSyntax) -> bool {
         | HostSyntax::XmlText
         | HostSyntax::XmlCdata
         | HostSyntax::XmlAttribute
+        | HostSyntax::XmlJoined
         | HostSyntax::FormValue
         | HostSyntax::HtmlAttribute => true,
         HostSyntax::JsonKey
@@ -123,7 +124,10 @@ pub(super) fn wanted(profile: &crate::policy::profile::Profile) -> Classes {
 }
 
 /// A scan of decoded values.
-pub(super) fn value_facts(part: PartId, direction: crate::inspect::Direction) -> PartFacts<'static> {
+pub(super) fn value_facts(
+    part: PartId,
+    direction: crate::inspect::Direction,
+) -> PartFacts<'static> {
     PartFacts {
         part,
         place: Place::Field,

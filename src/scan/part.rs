@@ -17,8 +17,6 @@ use super::workspace::Workspace;
 #[derive(Debug)]
 pub(super) struct PartScan {
     pub(super) id: PartId,
-    /// Its path in the tree, for findings.
-    pub(super) label: Box<str>,
     /// Its file name.
     pub(super) name: Option<Box<str>>,
     pub(super) signatures: Option<SignatureScan>,
@@ -57,14 +55,17 @@ enum Trust {
 
 impl PartScan {
     /// Chooses the inspectors of `part`.
-    pub(super) fn new(part: &Part, signatures: Option<SignatureScan>, space: &mut Workspace) -> Self {
+    pub(super) fn new(
+        part: &Part,
+        signatures: Option<SignatureScan>,
+        space: &mut Workspace,
+    ) -> Self {
         let readers = Choice::of(part);
         let mut chosen = readers.iter().map(|kind| kind.open(part, space));
         let (first, second) = (chosen.next(), chosen.next());
         drop(chosen);
         Self {
             id: part.id,
-            label: part.path.clone(),
             name: part.name.clone(),
             signatures,
             first,
@@ -78,18 +79,28 @@ impl PartScan {
         let place = match part.kind {
             PartKind::Body | PartKind::Raw | PartKind::Utf8 => Place::Body,
             PartKind::Multipart if part.name.is_none() => Place::Field,
-            PartKind::Multipart | PartKind::Transfer | PartKind::Member | PartKind::Value => Place::File,
+            PartKind::Multipart | PartKind::Transfer | PartKind::Member | PartKind::Value => {
+                Place::File
+            }
         };
         PartFacts {
             part: part.id,
             place,
             direction,
-            content_type: part.media_type.as_ref().map(|media_type| &*media_type.essence),
+            content_type: part
+                .media_type
+                .as_ref()
+                .map(|media_type| &*media_type.essence),
         }
     }
 
     /// One window, in order.
-    pub(super) fn window<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
+    pub(super) fn window<S: LeafSink>(
+        &mut self,
+        bytes: &[u8],
+        sink: &mut S,
+        findings: &mut Findings,
+    ) {
         if let Some(signatures) = &mut self.signatures {
             signatures.push(bytes, findings);
         }
@@ -211,7 +222,8 @@ impl Choice {
         if !same {
             list.add(sniffed);
         }
-        let looks_like_text = part.sniffed.is_text() || part.kind == PartKind::Multipart && part.name.is_none();
+        let looks_like_text =
+            part.sniffed.is_text() || part.kind == PartKind::Multipart && part.name.is_none();
         if list.is_empty() && looks_like_text {
             list.add(Some(Choice::Text));
         }
@@ -233,7 +245,11 @@ impl Choice {
                     .is_some_and(|media_type| is_json_lines(&media_type.essence));
                 reader.begin(json::Document {
                     part: part.id,
-                    framing: if lines { Framing::Lines } else { Framing::Single },
+                    framing: if lines {
+                        Framing::Lines
+                    } else {
+                        Framing::Single
+                    },
                     written,
                 });
                 Reader::Json(reader, trust)

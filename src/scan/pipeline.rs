@@ -19,6 +19,7 @@ use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
 use crate::redact::{EditNote, Redactor};
 use crate::rules::literal::Place;
+use crate::wire::Deviations;
 
 use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, value_facts, wanted};
@@ -119,7 +120,9 @@ impl Scan {
             false => Judge::new(profile, &origin.facts(&declared)),
         };
         let classes = match message.direction {
-            Direction::Request | Direction::Response if profile.mode != Mode::Off => wanted(profile),
+            Direction::Request | Direction::Response if profile.mode != Mode::Off => {
+                wanted(profile)
+            }
             Direction::Request | Direction::Response => Classes::empty(),
         };
         let mut scan = Self {
@@ -287,7 +290,8 @@ impl Scan {
 
     fn stack(&mut self) -> &mut Stack {
         let (declared, limits) = (&self.declared, self.profile.limits.content);
-        self.stack.get_or_insert_with(|| Stack::new(declared, limits))
+        self.stack
+            .get_or_insert_with(|| Stack::new(declared, limits))
     }
 
     fn step_off(&mut self) -> Step {
@@ -296,7 +300,9 @@ impl Scan {
         }
         let bytes = self.report.body_bytes;
         if bytes > 0 {
-            self.report.uninspected.push((Uninspected::ProfileOff, bytes));
+            self.report
+                .uninspected
+                .push((Uninspected::ProfileOff, bytes));
         }
         self.state = State::Done;
         Step::Done
@@ -347,20 +353,28 @@ impl Scan {
     /// The request line, the fields and the cookies, before any byte of the body.
     fn heads(&mut self, message: &Message<'_>) {
         let head = match message.direction {
-            Direction::Request => message.request.map(|head| (head.raw(), &head.fields, head.deviations())),
-            Direction::Response => message.response.map(|head| (head.raw(), &head.fields, head.deviations())),
+            Direction::Request => message
+                .request
+                .map(|head| (head.raw(), &head.fields, head.deviations())),
+            Direction::Response => message
+                .response
+                .map(|head| (head.raw(), &head.fields, head.deviations())),
         };
         let Some((raw, fields, deviations)) = head else {
             return;
         };
-        if deviations.conflict() {
-            self.space.findings.anomaly(Anomaly::HeadConflict, PartId::HEAD, 0);
+        if deviations.intersects(Deviations::AMBIGUOUS) {
+            self.space
+                .findings
+                .anomaly(Anomaly::HeadConflict, PartId::HEAD, 0);
         }
         if message.direction == Direction::Response
             && (message.response.and_then(|head| head.status()) == Some(206)
                 || fields.contains("content-range"))
         {
-            self.space.findings.anomaly(Anomaly::PartialContent, PartId::HEAD, 0);
+            self.space
+                .findings
+                .anomaly(Anomaly::PartialContent, PartId::HEAD, 0);
         }
         let space: &mut Workspace = &mut self.space;
         let facts = PartFacts {
@@ -523,7 +537,11 @@ impl Scan {
             let bytes = self.report.body_bytes;
             for judged in &self.report.anomalies {
                 let reason = Uninspected::Open(judged.fact.anomaly);
-                let counted = self.report.uninspected.iter().any(|(known, _)| *known == reason);
+                let counted = self
+                    .report
+                    .uninspected
+                    .iter()
+                    .any(|(known, _)| *known == reason);
                 if judged.ruling == Ruling::Observed && !counted {
                     self.report.uninspected.push((reason, bytes));
                 }
@@ -576,7 +594,9 @@ impl PartSink for PartRouter<'_> {
         {
             redaction.push(bytes);
         }
-        self.with_part(part, |scan, sink, findings| scan.window(bytes, sink, findings));
+        self.with_part(part, |scan, sink, findings| {
+            scan.window(bytes, sink, findings)
+        });
     }
 
     fn end(&mut self, part: PartId) {
@@ -651,7 +671,12 @@ impl Redaction {
         self.settle();
     }
 
-    fn finish(&mut self) -> (std::collections::BTreeMap<std::borrow::Cow<'static, str>, u64>, Vec<EditNote>) {
+    fn finish(
+        &mut self,
+    ) -> (
+        std::collections::BTreeMap<std::borrow::Cow<'static, str>, u64>,
+        Vec<EditNote>,
+    ) {
         let summary = self.redactor.finish(&mut self.out);
         self.settle();
         (summary.counts, summary.notes)

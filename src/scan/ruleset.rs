@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::inspect::injection::Detectors;
 use crate::inspect::signatures::{CompileError, Signatures};
 use crate::inspect::yara::YaraLimits;
-use crate::rules::{Bundle, RulesError};
+use crate::rules::Bundle;
 
 /// Compiled rules; immutable.
 #[derive(Debug)]
@@ -20,9 +20,6 @@ pub struct Ruleset {
 /// The rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesetError {
-    /// A rule file is wrong.
-    #[error("rule file {0}")]
-    Rules(#[from] RulesError),
     /// The signatures do not compile.
     #[error("the signatures do not compile")]
     Compile(#[from] CompileError),
@@ -37,7 +34,7 @@ impl Ruleset {
     /// # Errors
     /// [`RulesetError`]; a test of the shipped rules would have failed first.
     pub fn embedded() -> Result<Self, RulesetError> {
-        Self::compile(vec![Bundle::embedded()?], YaraLimits::default())
+        Self::compile(vec![Bundle::embedded()], YaraLimits::default())
     }
 
     /// Compiles bundles; takes seconds for thousands of rules.
@@ -47,7 +44,7 @@ impl Ruleset {
     pub fn compile(bundles: Vec<Bundle>, limits: YaraLimits) -> Result<Self, RulesetError> {
         let mut digest = Sha256::new();
         for bundle in &bundles {
-            digest.update(bundle.digest());
+            digest.update(bundle.digest().0);
         }
         Ok(Self {
             signatures: Arc::new(Signatures::compile(bundles, limits)?),

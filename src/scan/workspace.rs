@@ -80,13 +80,17 @@ impl Deref for Loan {
     type Target = Workspace;
 
     fn deref(&self) -> &Workspace {
-        self.0.as_ref().expect("a loan holds its workspace until it is dropped")
+        self.0
+            .as_ref()
+            .expect("a loan holds its workspace until it is dropped")
     }
 }
 
 impl DerefMut for Loan {
     fn deref_mut(&mut self) -> &mut Workspace {
-        self.0.as_mut().expect("a loan holds its workspace until it is dropped")
+        self.0
+            .as_mut()
+            .expect("a loan holds its workspace until it is dropped")
     }
 }
 

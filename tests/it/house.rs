@@ -47,7 +47,11 @@ fn no_module_imports_from_a_higher_row() {
                 let Some(to) = row_of(target) else { continue };
                 let neighbour = NEIGHBOURS.contains(&(room.as_str(), target));
                 if target != room && to >= from && !neighbour {
-                    wrong.push(format!("{}:{}: {room} -> {target}", relative.display(), number + 1));
+                    wrong.push(format!(
+                        "{}:{}: {room} -> {target}",
+                        relative.display(),
+                        number + 1
+                    ));
                 }
             }
         }
@@ -65,7 +69,10 @@ fn every_room_is_in_the_map() {
             continue;
         }
         assert!(row_of(&room).is_some(), "{room} has no row in this test");
-        assert!(map.contains(&room), "{room} is not in the map of src/lib.rs");
+        assert!(
+            map.contains(&room),
+            "{room} is not in the map of src/lib.rs"
+        );
     }
 }
 

@@ -1,3 +1,4 @@
 //! Behaviour tests: one binary, a module a theme.
 
 mod house;
+mod scan;

@@ -1,0 +1,199 @@
+//! The pipeline from bytes to verdict, in memory: the shipped rules, the default profiles, any chunking.
+
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
+use sluice::budget::Budget;
+use sluice::http1::{RequestHead, ResponseHead};
+use sluice::inspect::Direction;
+use sluice::policy::Verdict;
+use sluice::policy::profile::{Mode, Profile};
+use sluice::scan::{Ended, Message, Report, Ruleset, Scan, Step};
+
+static RULES: LazyLock<Arc<Ruleset>> =
+    LazyLock::new(|| Arc::new(Ruleset::embedded().expect("the shipped rules compile")));
+
+/// The EICAR test string, assembled so that no scanner stops at this file.
+pub fn eicar() -> Vec<u8> {
+    let mut text = String::from(r"X5O!P%@AP[4\PZX54(P^)7CC)7}$");
+    text.push_str("EICAR-STANDARD-");
+    text.push_str("ANTIVIRUS-TEST-FILE!$H+H*");
+    text.into_bytes()
+}
+
+/// A request with a body, cut at `cuts`.
+fn scan_request(head: &str, body: &[u8], cuts: &[usize]) -> Report {
+    let request = RequestHead::parse(Bytes::copy_from_slice(head.as_bytes()));
+    let message = Message {
+        request: Some(&request),
+        ..Message::new(Direction::Request)
+    };
+    scan(&message, &Profile::built_in(Direction::Request), body, cuts)
+}
+
+fn scan_response(head: &str, body: &[u8], cuts: &[usize]) -> Report {
+    let response = ResponseHead::parse(Bytes::copy_from_slice(head.as_bytes()));
+    let message = Message {
+        response: Some(&response),
+        ..Message::new(Direction::Response)
+    };
+    scan(
+        &message,
+        &Profile::built_in(Direction::Response),
+        body,
+        cuts,
+    )
+}
+
+fn scan(message: &Message<'_>, profile: &Profile, body: &[u8], cuts: &[usize]) -> Report {
+    let budget = Budget::new(1 << 30);
+    let mut scan = Scan::new(&RULES, &Arc::new(profile.clone()), &budget, message);
+    let mut from = 0;
+    for to in cuts.iter().copied().chain([body.len()]) {
+        scan.push(Bytes::copy_from_slice(&body[from..to]));
+        from = to;
+        while scan.step() == Step::Busy {}
+    }
+    scan.end(Ended::Complete);
+    loop {
+        match scan.step() {
+            Step::Busy | Step::NeedInput => {}
+            Step::Offload => {
+                let job = scan.take_job().expect("a job when the scan says so");
+                scan.job_done(job.run());
+            }
+            Step::Decided | Step::Done => return scan.into_report(),
+        }
+    }
+}
+
+fn post(content_type: &str) -> String {
+    format!("POST /upload HTTP/1.1\r\nHost: api.test\r\nContent-Type: {content_type}\r\n\r\n")
+}
+
+fn code(report: &Report) -> &str {
+    match &report.verdict {
+        Verdict::Allow => "allow",
+        Verdict::Redact { .. } => "redact",
+        Verdict::Block(reason) => reason.code(),
+    }
+}
+
+const XXE: &[u8] =
+    br#"<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><r>&e;</r>"#;
+
+#[test]
+fn ordinary_messages_are_allowed() {
+    for (content_type, body) in [
+        (
+            "application/json",
+            br#"{"name":"O'Brien","age":42,"tags":["a","b"]}"#.as_slice(),
+        ),
+        (
+            "application/xml",
+            b"<?xml version=\"1.0\"?><order id=\"7\"><item>tea</item></order>",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            b"name=Jane+Doe&city=Cork",
+        ),
+        (
+            "text/plain",
+            b"Select a colour from the list, or drop us a line.",
+        ),
+        ("application/octet-stream", &[0, 1, 2, 3, 255]),
+        ("application/json", b""),
+    ] {
+        let report = scan_request(&post(content_type), body, &[]);
+        assert_eq!(report.verdict, Verdict::Allow, "{content_type}: {report:?}");
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n");
+        let report = scan_response(&head, body, &[]);
+        assert_eq!(report.verdict, Verdict::Allow, "{content_type}: {report:?}");
+    }
+}
+
+#[test]
+fn eicar_is_blocked_under_every_two_way_split() {
+    let body = eicar();
+    for cut in 0..=body.len() {
+        let report = scan_request(&post("application/octet-stream"), &body, &[cut]);
+        assert_eq!(code(&report), "malware", "cut at {cut}");
+    }
+}
+
+#[test]
+fn xxe_is_blocked_byte_by_byte_and_in_both_directions() {
+    let every: Vec<usize> = (1..XXE.len()).collect();
+    assert_eq!(
+        code(&scan_request(&post("application/xml"), XXE, &every)),
+        "xxe"
+    );
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n";
+    assert_eq!(code(&scan_response(head, XXE, &every)), "xxe");
+    // The type lies, or is missing.
+    assert_eq!(code(&scan_request(&post("text/plain"), XXE, &[])), "xxe");
+    assert_eq!(
+        code(&scan_request(
+            "POST / HTTP/1.1\r\nHost: a\r\n\r\n",
+            XXE,
+            &[]
+        )),
+        "xxe"
+    );
+}
+
+#[test]
+fn eicar_in_a_json_value_is_found_through_escapes_and_base64() {
+    use base64::Engine as _;
+    let text = String::from_utf8(eicar()).expect("EICAR is ASCII");
+    let escaped = serde_json::json!({ "file": { "content": text } }).to_string();
+    let unicode: String = text.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let unicode = format!(r#"{{"content":"{unicode}"}}"#);
+    let base64 = base64::engine::general_purpose::STANDARD.encode(eicar());
+    let data_uri = format!(r#"{{"avatar":"data:application/octet-stream;base64,{base64}"}}"#);
+    let base64 = format!(r#"{{"content":"{base64}"}}"#);
+    for body in [escaped, unicode, base64, data_uri] {
+        let report = scan_request(&post("application/json"), body.as_bytes(), &[]);
+        assert_eq!(code(&report), "malware", "{body}");
+    }
+}
+
+#[test]
+fn an_attack_in_the_query_is_found_without_a_body() {
+    let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(code(&scan_request(head, b"", &[])), "sqli");
+}
+
+#[test]
+fn a_truncated_body_is_blocked() {
+    let budget = Budget::new(1 << 20);
+    let profile = Arc::new(Profile::built_in(Direction::Request));
+    let mut scan = Scan::new(&RULES, &profile, &budget, &Message::new(Direction::Request));
+    scan.push(Bytes::from_static(b"half a bo"));
+    scan.end(Ended::Truncated);
+    assert_eq!(scan.step(), Step::Decided);
+    assert_eq!(code(scan.report()), "truncated-body");
+}
+
+#[test]
+fn observe_reports_and_lets_pass() {
+    let request = RequestHead::parse(Bytes::from(post("application/xml")));
+    let message = Message {
+        request: Some(&request),
+        ..Message::new(Direction::Request)
+    };
+    let profile = Profile {
+        mode: Mode::Observe,
+        ..Profile::built_in(Direction::Request)
+    };
+    let report = scan(&message, &profile, XXE, &[]);
+    assert_eq!(report.verdict, Verdict::Allow);
+    assert!(!report.findings.is_empty());
+}
+
+#[test]
+fn a_scan_may_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Scan>();
+    is_send::<sluice::scan::Job>();
+}
