@@ -22,6 +22,7 @@ use crate::wire::grammar::{quoted_string, spaces, token};
 pub struct ChunkDecoder {
     state: State,
     scanned: usize,
+    gathered: BytesMut,
     extension_bytes: u64,
     body_bytes: u64,
     end: EndOfFile,
@@ -34,6 +35,13 @@ enum State {
     DataEnd,
     Trailers(HeadFramer),
     Done,
+}
+
+enum Step {
+    Go,
+    Wait,
+    Data(usize),
+    Last { trailers_len: usize },
 }
 
 /// What the decoder found.
@@ -112,6 +120,7 @@ impl ChunkDecoder {
         Self {
             state: State::Size,
             scanned: 0,
+            gathered: BytesMut::new(),
             extension_bytes: 0,
             body_bytes: 0,
             end: EndOfFile::Unsaid,
@@ -130,7 +139,8 @@ impl ChunkDecoder {
         self.body_bytes
     }
 
-    /// Takes the next piece off `input`; `None` when more input is needed. Data is handed out without copying.
+    /// Takes the next piece off `input`; `None` when more input is needed. Data is handed out without copying, except
+    /// that runs of small chunks are gathered into one piece: 1-byte chunks must not cost an event each.
     ///
     /// # Errors
     /// A [`ChunkError`] for the first byte that is outside the grammar, or over a limit.
@@ -140,46 +150,108 @@ impl ChunkDecoder {
         limits: &Limits,
     ) -> Result<Option<Chunk>, ChunkError> {
         loop {
-            match &mut self.state {
-                State::Size => match self.read_size(input, limits)? {
-                    None => return Ok(None),
-                    Some(0) => self.state = State::Trailers(HeadFramer::new(LineEnds::Strict)),
-                    Some(remaining) => self.state = State::Data { remaining },
-                },
-                State::Data { remaining } => {
-                    if input.is_empty() {
-                        return Ok(None);
-                    }
-                    let len =
-                        usize::try_from(*remaining).map_or(input.len(), |n| n.min(input.len()));
-                    *remaining -= len as u64;
-                    if *remaining == 0 {
-                        self.state = State::DataEnd;
-                    }
-                    self.body_bytes += len as u64;
-                    return Ok(Some(Chunk::Data(input.split_to(len).freeze())));
-                }
-                State::DataEnd => match input.get(..input.len().min(2)) {
-                    Some(b"\r\n") => {
-                        input.advance(2);
-                        self.state = State::Size;
-                    }
-                    Some(b"" | b"\r") => return Ok(None),
-                    _ => return Err(ChunkError::DataNotEnded),
-                },
-                State::Trailers(framer) => {
-                    let found = framer.advance(input, &limits.trailers);
-                    let Some(len) = found.map_err(ChunkError::Trailers)? else {
-                        return Ok(None);
-                    };
+            let found = self.step(input, limits);
+            if let Ok(Step::Go) = found {
+                continue;
+            }
+            // What was gathered comes before what was found; a step that fails or waits does so again.
+            if !self.gathered.is_empty() {
+                return Ok(Some(Chunk::Data(self.gathered.split().freeze())));
+            }
+            match found? {
+                Step::Go => {}
+                Step::Wait => return Ok(None),
+                Step::Data(len) => return Ok(Some(Chunk::Data(self.take(input, len)))),
+                Step::Last { trailers_len } => {
+                    let trailers = trailers(input, trailers_len)?;
                     self.state = State::Done;
-                    let trailers = trailers(input, len)?;
-                    let end = self.end;
-                    return Ok(Some(Chunk::Last { trailers, end }));
+                    return Ok(Some(Chunk::Last {
+                        trailers,
+                        end: self.end,
+                    }));
                 }
-                State::Done => return Ok(None),
             }
         }
+    }
+
+    /// One step of the grammar. Data and trailers are found but left where they are.
+    fn step(&mut self, input: &mut BytesMut, limits: &Limits) -> Result<Step, ChunkError> {
+        match &mut self.state {
+            State::Size => {
+                self.state = match self.read_size(input, limits)? {
+                    None => return Ok(Step::Wait),
+                    Some(0) => State::Trailers(HeadFramer::new(LineEnds::Strict)),
+                    Some(remaining) => State::Data { remaining },
+                };
+                Ok(Step::Go)
+            }
+            State::Data { remaining } => {
+                let len = usize::try_from(*remaining).map_or(input.len(), |n| n.min(input.len()));
+                if len == 0 {
+                    return Ok(Step::Wait);
+                }
+                if len > GATHERED_CHUNK_BYTES || self.gathered.len() >= GATHERED_BYTES {
+                    return Ok(Step::Data(len));
+                }
+                // A small chunk with another one behind it.
+                match input.get(len..len + 3) {
+                    Some([b'\r', b'\n', b'1'..=b'9' | b'a'..=b'f' | b'A'..=b'F']) => {
+                        self.gather(input, len);
+                        Ok(Step::Go)
+                    }
+                    _ if self.gathered.is_empty() => Ok(Step::Data(len)),
+                    // The last of a run: the gathered piece is handed out before anything else is read.
+                    _ => {
+                        self.gather(input, len);
+                        Ok(Step::Wait)
+                    }
+                }
+            }
+            State::DataEnd => match input.get(..input.len().min(2)) {
+                Some(b"\r\n") => {
+                    input.advance(2);
+                    self.state = State::Size;
+                    Ok(Step::Go)
+                }
+                Some(b"" | b"\r") => Ok(Step::Wait),
+                _ => Err(ChunkError::DataNotEnded),
+            },
+            State::Trailers(framer) => {
+                let found = framer.advance(input, &limits.trailers);
+                Ok(match found.map_err(ChunkError::Trailers)? {
+                    None => Step::Wait,
+                    Some(trailers_len) => Step::Last { trailers_len },
+                })
+            }
+            State::Done => Ok(Step::Wait),
+        }
+    }
+
+    /// Takes `len` bytes of data off `input`.
+    fn take(&mut self, input: &mut BytesMut, len: usize) -> Bytes {
+        self.count(len);
+        input.split_to(len).freeze()
+    }
+
+    /// Copies `len` bytes of data out of `input`.
+    fn gather(&mut self, input: &mut BytesMut, len: usize) {
+        if self.gathered.is_empty() {
+            self.gathered.reserve(GATHERED_BYTES + GATHERED_CHUNK_BYTES);
+        }
+        self.count(len);
+        self.gathered
+            .extend_from_slice(input.get(..len).unwrap_or_default());
+        input.advance(len);
+    }
+
+    fn count(&mut self, len: usize) {
+        if let State::Data { remaining } = &mut self.state {
+            *remaining = remaining.saturating_sub(len as u64);
+            if *remaining == 0 {
+                self.state = State::DataEnd;
+            }
+        }
+        self.body_bytes += len as u64;
     }
 
     /// Reads a whole chunk line, resuming its search for the end.
@@ -189,14 +261,14 @@ impl ChunkDecoder {
         limits: &Limits,
     ) -> Result<Option<u64>, ChunkError> {
         let limit = limits.chunk_line_bytes;
+        // A peer that sends something else is told so at its first byte, not when its line ends.
+        if input.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
+            return Err(ChunkError::NoSize);
+        }
         let found = memchr(b'\n', input.get(self.scanned..).unwrap_or_default());
         let Some(at) = found.map(|found| self.scanned + found) else {
             if input.len() > limit {
                 return Err(ChunkError::LineTooLong { limit });
-            }
-            // A peer that sends something else is told so at its first byte, not when its line ends.
-            if input.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
-                return Err(ChunkError::NoSize);
             }
             self.scanned = input.len();
             return Ok(None);
@@ -294,6 +366,12 @@ fn trailers(input: &mut BytesMut, len: usize) -> Result<Fields, ChunkError> {
         Err(ChunkError::MalformedTrailer)
     }
 }
+
+/// A chunk up to this size is copied together with its neighbours.
+const GATHERED_CHUNK_BYTES: usize = 512;
+
+/// What is gathered before it is handed out.
+const GATHERED_BYTES: usize = 4 * 1024;
 
 /// 16 hexadecimal digits fill a `u64`; more would be leading zeros that no client sends.
 const MAX_SIZE_DIGITS: usize = 16;

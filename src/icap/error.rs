@@ -24,9 +24,10 @@ pub enum ProtocolError {
     /// A method that RFC 3507 does not know, without a body.
     #[error("unknown method")]
     UnknownMethod,
-    /// A method that RFC 3507 does not know, with an `Encapsulated` header that nobody can read then.
-    #[error("unknown method with encapsulated sections")]
-    UnknownMethodWithBody,
+    /// A method that RFC 3507 does not know, on a connection that cannot go on: with an `Encapsulated` header that nobody
+    /// can read then, or with `Connection: close`.
+    #[error("unknown method on a connection that ends with it")]
+    UnknownLastMethod,
     /// The request URI is refused.
     #[error("{0}")]
     Uri(#[from] UriError),
@@ -105,7 +106,7 @@ impl ProtocolError {
     pub fn status(self) -> Status {
         match self {
             Self::UnsupportedVersion => Status::VersionNotSupported,
-            Self::UnknownMethod | Self::UnknownMethodWithBody => Status::NotImplemented,
+            Self::UnknownMethod | Self::UnknownLastMethod => Status::NotImplemented,
             Self::HttpHead(_) => Status::ContentTooLarge,
             Self::TimedOut => Status::RequestTimeout,
             Self::Head(_)
@@ -145,7 +146,7 @@ impl ProtocolError {
             Self::MalformedRequestLine => "request-line",
             Self::Garbage => "garbage",
             Self::UnsupportedVersion => "version",
-            Self::UnknownMethod | Self::UnknownMethodWithBody => "unknown-method",
+            Self::UnknownMethod | Self::UnknownLastMethod => "unknown-method",
             Self::Uri(_) => "uri",
             Self::MalformedHeader => "icap-header",
             Self::FoldedFramingField => "folded-framing-field",

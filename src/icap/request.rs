@@ -150,10 +150,12 @@ impl RequestLine {
     /// Without `Encapsulated` an unknown method has no body (errata e1), so the position stays known; with it, the
     /// sections cannot be read.
     fn known_method(&self, known: &Known<'_>) -> Result<Method, ProtocolError> {
-        match (self.method, known.encapsulated) {
-            (Some(method), _) => Ok(method),
-            (None, None) => Err(ProtocolError::UnknownMethod),
-            (None, Some(_)) => Err(ProtocolError::UnknownMethodWithBody),
+        match (self.method, known.encapsulated, known.persistence) {
+            (Some(method), _, _) => Ok(method),
+            (None, None, Persistence::KeepAlive) => Err(ProtocolError::UnknownMethod),
+            (None, Some(_), _) | (None, _, Persistence::Close) => {
+                Err(ProtocolError::UnknownLastMethod)
+            }
         }
     }
 }
