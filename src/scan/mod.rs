@@ -20,6 +20,7 @@
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
 //! | `blob` | values that are files themselves: base64, data URIs |
 //! | `workspace` | readers and buffers, reused from message to message |
+//! | `redaction` | the body's way through the redactor and back into its codings |
 //! | `report` | everything that is known at the end |
 
 mod blob;
@@ -27,6 +28,7 @@ mod leaves;
 mod message;
 mod part;
 mod pipeline;
+mod redaction;
 mod report;
 pub mod ruleset;
 mod workspace;

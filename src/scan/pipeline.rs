@@ -1,9 +1,8 @@
 //! [`Scan`]: heads, then stack → parts → findings → judge, one window at a time.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
@@ -17,7 +16,7 @@ use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
 use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
-use crate::redact::{EditNote, Redactor};
+use crate::redact::Redactor;
 use crate::rules::literal::Place;
 use crate::wire::Deviations;
 
@@ -25,6 +24,7 @@ use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, value_facts, wanted};
 use super::message::{Message, Origin};
 use super::part::{PartScan, Values};
+use super::redaction::Redaction;
 use super::report::{Judged, Report, Uninspected};
 use super::ruleset::Ruleset;
 use super::workspace::{Loan, Workspace};
@@ -66,20 +66,6 @@ enum State {
     GivenUp,
     /// The verdict is final.
     Done,
-}
-
-/// The body on its way through the redactor.
-struct Redaction {
-    redactor: Redactor,
-    out: BytesMut,
-    ready: VecDeque<Bytes>,
-}
-
-impl std::fmt::Debug for Redaction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Never the bytes.
-        f.debug_struct("Redaction").finish_non_exhaustive()
-    }
 }
 
 /// Work for a pool thread.
@@ -166,9 +152,6 @@ impl Scan {
             self.abandon(Anomaly::BodyTooLarge);
         }
         if self.state == State::GivenUp {
-            if let Some(redaction) = &mut self.redaction {
-                redaction.ready.push_back(bytes);
-            }
             return;
         }
         if !self.is_decided() {
@@ -209,6 +192,14 @@ impl Scan {
         self.state = State::GivenUp;
         self.stack = None;
         self.heavy.clear();
+        if self.redaction.take().is_some() {
+            // What has not been read may hold what should have gone.
+            self.judge_anomaly(AnomalyAt {
+                anomaly: Anomaly::UnreachableEdit,
+                part: PartId::BODY,
+                offset,
+            });
+        }
     }
 
     /// Does at most about one window of work.
@@ -264,14 +255,21 @@ impl Scan {
         self.conclude();
     }
 
-    /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes.
+    /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes. False
+    /// once inspection is given up: then the original is what passes, if policy lets it.
     pub fn edits(&self) -> bool {
-        self.redaction.is_some()
+        self.redaction.as_ref().is_some_and(Redaction::edits)
+    }
+
+    /// True when the released bytes differ from the original even where nothing was edited (they are coded anew), so
+    /// that the original must be kept for an unedited message.
+    pub fn recodes(&self) -> bool {
+        self.redaction.as_ref().is_some_and(Redaction::recodes)
     }
 
     /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).
     pub fn released(&mut self) -> Option<Bytes> {
-        self.redaction.as_mut()?.ready.pop_front()
+        self.redaction.as_mut()?.released()
     }
 
     /// What is known so far; final after [`Step::Done`].
@@ -427,15 +425,14 @@ impl Scan {
         };
         let content_type = fields.get("content-type").unwrap_or_default();
         let content_type = String::from_utf8_lossy(content_type);
-        Redactor::covers(&content_type).then(|| Redaction {
-            redactor: Redactor::new(
+        Redactor::covers(&content_type).then(|| {
+            let redactor = Redactor::new(
                 Arc::clone(redact),
                 &content_type,
                 message.direction,
                 &self.budget,
-            ),
-            out: BytesMut::new(),
-            ready: VecDeque::new(),
+            );
+            Redaction::new(redactor, &self.declared)
         })
     }
 
@@ -529,8 +526,8 @@ impl Scan {
         if let Some(stack) = &self.stack {
             self.report.decoded_bytes = stack.decoded_bytes();
         }
-        if !self.is_decided() && self.report.redactions.values().any(|count| *count > 0) {
-            let edits = self.report.redactions.values().sum();
+        if !self.is_decided() && self.report.edits > 0 {
+            let edits = self.report.edits;
             self.report.verdict = Verdict::Redact { edits };
         }
         if !self.is_decided() {
@@ -567,6 +564,9 @@ struct PartRouter<'a> {
 
 impl PartSink for PartRouter<'_> {
     fn begin(&mut self, part: &Part) {
+        if let Some(redaction) = &mut self.redaction {
+            redaction.part_begins(part);
+        }
         let signatures = self.profile.inspect.signatures.then(|| {
             let facts = PartScan::facts(part, self.direction);
             self.space
@@ -588,11 +588,11 @@ impl PartSink for PartRouter<'_> {
         }
     }
 
-    fn window(&mut self, part: PartId, bytes: &[u8], _offset: u64) {
-        if part == PartId::BODY
-            && let Some(redaction) = &mut self.redaction
+    fn window(&mut self, part: PartId, bytes: &[u8], offset: u64) {
+        if let Some(redaction) = &mut self.redaction
+            && let Err(anomaly) = redaction.window(part, bytes)
         {
-            redaction.push(bytes);
+            self.space.findings.anomaly(anomaly, part, offset);
         }
         self.with_part(part, |scan, sink, findings| {
             scan.window(bytes, sink, findings)
@@ -600,12 +600,18 @@ impl PartSink for PartRouter<'_> {
     }
 
     fn end(&mut self, part: PartId) {
-        if part == PartId::BODY
-            && let Some(redaction) = &mut self.redaction
+        match self
+            .redaction
+            .as_mut()
+            .map(|redaction| redaction.part_ends(part))
         {
-            let (counts, notes) = redaction.finish();
-            self.report.redactions = counts;
-            self.report.edits = notes;
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(summary))) => {
+                self.report.redactions = summary.counts;
+                self.report.edits = summary.edits;
+                self.report.edit_notes = summary.notes;
+            }
+            Some(Err(anomaly)) => self.space.findings.anomaly(anomaly, part, 0),
         }
         self.with_part(part, |scan, sink, findings| scan.finish(sink, findings));
         let place = self
@@ -662,30 +668,6 @@ impl PartRouter<'_> {
         };
         work(scan, &mut router, &mut space.findings);
         merge(&mut space.leaf_findings, &mut space.findings);
-    }
-}
-
-impl Redaction {
-    fn push(&mut self, bytes: &[u8]) {
-        self.redactor.push(bytes, &mut self.out);
-        self.settle();
-    }
-
-    fn finish(
-        &mut self,
-    ) -> (
-        std::collections::BTreeMap<std::borrow::Cow<'static, str>, u64>,
-        Vec<EditNote>,
-    ) {
-        let summary = self.redactor.finish(&mut self.out);
-        self.settle();
-        (summary.counts, summary.notes)
-    }
-
-    fn settle(&mut self) {
-        if !self.out.is_empty() {
-            self.ready.push_back(self.out.split().freeze());
-        }
     }
 }
 

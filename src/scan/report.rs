@@ -35,10 +35,12 @@ pub struct Report {
     pub decoded_bytes: u64,
     /// Bytes that passed without full inspection, and why.
     pub uninspected: Vec<(Uninspected, u64)>,
-    /// Redactions by entity.
+    /// Redactions by entity, observed ones too.
     pub redactions: BTreeMap<Cow<'static, str>, u64>,
+    /// Redactions made, in all; those that a profile only observes are not among them.
+    pub edits: u64,
     /// The first redactions, without values.
-    pub edits: Vec<EditNote>,
+    pub edit_notes: Vec<EditNote>,
 }
 
 /// Why bytes passed without full inspection.
