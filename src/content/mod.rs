@@ -20,6 +20,7 @@
 //! sees a byte, so everything downstream is a function of the stream.
 
 mod attach;
+mod charset;
 mod coding;
 pub mod declared;
 pub mod limits;

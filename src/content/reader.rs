@@ -2,6 +2,7 @@
 
 use crate::anomaly::Anomaly;
 
+use super::charset::Transcoder;
 use super::coding::CodingReader;
 use super::declared::{Coding, MediaType};
 use super::meter::Meter;
@@ -91,6 +92,8 @@ pub(super) enum Transfer {
 pub(super) enum Reader {
     /// Undoes a content-coding or unpacks a compressed file.
     Coding(CodingReader),
+    /// Turns text into UTF-8.
+    Charset(Transcoder),
 }
 
 impl Reader {
@@ -104,6 +107,7 @@ impl Reader {
     ) -> Event {
         match self {
             Reader::Coding(reader) => reader.read(input, out, meter),
+            Reader::Charset(transcoder) => transcoder.read(input, out),
         }
     }
 

@@ -371,10 +371,10 @@ impl Stack {
         node.part.sniffed = found.sniffed;
         node.part.utf8 = found.utf8;
         sink.begin(&node.part);
-        for anomaly in found.anomalies.into_iter().flatten() {
+        for anomaly in found.anomalies {
             sink.anomaly(node.part.id, anomaly, 0);
         }
-        for (reader, child) in found.readers.into_iter().flatten() {
+        for (reader, child) in found.readers {
             self.attach(node, reader, child, sink);
         }
     }
