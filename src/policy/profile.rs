@@ -7,6 +7,7 @@ use crate::anomaly::Anomaly;
 use crate::content;
 use crate::inspect::{Category, Direction};
 use crate::policy::exception::Exception;
+use crate::redact;
 
 /// How one kind of message is inspected and judged.
 #[derive(Clone, Debug)]
@@ -30,37 +31,75 @@ pub struct Profile {
     /// Known false positives, each counted when it is used.
     pub exceptions: Vec<Exception>,
     /// What is redacted, if anything.
-    pub redact: Option<Arc<crate::redact::Profile>>,
+    pub redact: Option<Arc<redact::Profile>>,
 }
 
 impl Profile {
-    /// The built-in profile of a direction: `default-request` or `default-response`.
-    pub fn built_in(direction: Direction) -> Self {
-        let (name, classes) = match direction {
-            Direction::Request => ("default-request", Classes::enforcing()),
-            Direction::Response => ("default-response", Classes::response()),
+    /// Names that [`named`](Self::named) knows.
+    pub const BUILT_IN: &'static [&'static str] =
+        &["default", "strict", "lenient", "observe", "echo", "redact"];
+
+    /// The built-in profile of that name for messages of `direction`.
+    ///
+    /// | name | what it does |
+    /// |---|---|
+    /// | `default` | enforces every class (responses: malware, exploits and structure), anomalies closed |
+    /// | `strict` | as `default`, one kind of evidence is enough, every anomaly closed, sloppy XML and JSON blocked |
+    /// | `lenient` | as `default`, three kinds of evidence needed, odd JSON observed |
+    /// | `observe` | looks for everything, blocks nothing |
+    /// | `echo` | inspects nothing |
+    /// | `redact` | masks sensitive values; blocks malware and structure attacks, looks for no injection |
+    pub fn named(name: &str, direction: Direction) -> Option<Self> {
+        let default = Self::built_in(direction);
+        let profile = match name {
+            "default" => default,
+            "strict" => Self {
+                fail_modes: FailModes::closed(),
+                classes: default.classes.strict(),
+                ..default
+            },
+            "lenient" => Self {
+                classes: default.classes.lenient(),
+                ..default
+            },
+            "observe" => Self {
+                mode: Mode::Observe,
+                ..default
+            },
+            "echo" => Self {
+                mode: Mode::Off,
+                release: Release::AsSettled,
+                ..default
+            },
+            "redact" => Self {
+                classes: Classes::response(),
+                redact: Some(Arc::new(redact::Profile::all())),
+                ..default
+            },
+            _ => return None,
         };
-        Self {
+        Some(Self {
             name: name.into(),
+            ..profile
+        })
+    }
+
+    /// The `default` profile of a direction.
+    pub fn built_in(direction: Direction) -> Self {
+        Self {
+            name: "default".into(),
             mode: Mode::Enforce,
             release: Release::AtVerdict,
             inspect: Inspect::default(),
             limits: Limits::default(),
             fail_modes: FailModes::default(),
-            classes,
+            classes: match direction {
+                Direction::Request => Classes::enforcing(),
+                Direction::Response => Classes::response(),
+            },
             rules: BTreeMap::new(),
             exceptions: Vec::new(),
             redact: None,
-        }
-    }
-
-    /// The profile that inspects nothing and lets everything through unchanged.
-    pub fn echo() -> Self {
-        Self {
-            name: "echo".into(),
-            mode: Mode::Off,
-            release: Release::AsSettled,
-            ..Self::built_in(Direction::Request)
         }
     }
 }
@@ -184,9 +223,11 @@ impl FailModes {
         }
     }
 
-    /// Sets all of them.
-    pub fn set_all(&mut self, mode: FailMode) {
-        self.modes.fill(mode);
+    /// Every anomaly closed.
+    pub fn closed() -> Self {
+        Self {
+            modes: vec![FailMode::Closed; Anomaly::ALL.len()],
+        }
     }
 }
 
@@ -255,6 +296,25 @@ impl Classes {
         classes
     }
 
+    /// Whatever is enforced needs one kind of evidence only, and broken XML counts.
+    pub fn strict(mut self) -> Self {
+        for class in &mut self.classes {
+            class.threshold = STRICT_THRESHOLD;
+        }
+        self.set_action(Category::XmlMalformed, Action::Block);
+        self
+    }
+
+    /// Whatever is enforced needs a third kind of evidence; JSON that is merely odd is observed.
+    pub fn lenient(mut self) -> Self {
+        for class in &mut self.classes {
+            class.threshold = LENIENT_THRESHOLD;
+        }
+        self.set_action(Category::JsonAbuse, Action::Observe);
+        self.set_action(Category::JsonMalformed, Action::Observe);
+        self
+    }
+
     /// The setting of a class.
     pub fn of(&self, category: Category) -> Class {
         self.classes
@@ -283,6 +343,12 @@ impl Classes {
 
 /// Score from which on an injection finding blocks: two independent kinds of evidence.
 pub const DEFAULT_THRESHOLD: u8 = 60;
+
+/// The threshold of the `strict` profile.
+pub const STRICT_THRESHOLD: u8 = 45;
+
+/// The threshold of the `lenient` profile.
+pub const LENIENT_THRESHOLD: u8 = 80;
 
 /// Classes that attack a service through its input and mean nothing in its output.
 pub const REQUEST_ONLY: &[Category] = &[
@@ -313,6 +379,17 @@ mod tests {
             let open = OPEN_BY_DEFAULT.contains(anomaly);
             assert_eq!(modes.of(*anomaly) == FailMode::Open, open, "{anomaly}");
         }
+    }
+
+    #[test]
+    fn every_built_in_profile_has_its_name() {
+        for name in Profile::BUILT_IN {
+            for direction in [Direction::Request, Direction::Response] {
+                let profile = Profile::named(name, direction).expect("a built-in profile");
+                assert_eq!(*profile.name, **name);
+            }
+        }
+        assert!(Profile::named("no-such", Direction::Request).is_none());
     }
 
     #[test]
