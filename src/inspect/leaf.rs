@@ -124,16 +124,32 @@ pub const LEAF_OVERLAP_BYTES: usize = 8 * 1024;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OffsetMap {
     start: u64,
-    units: Vec<Unit>,
+    units: Vec<Run>,
 }
 
-/// One escape: `raw_len` raw bytes that decode to `decoded_len` bytes.
+/// `count` neighbouring escapes of one size: each has `raw_len` raw bytes and decodes to `decoded_len` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Unit {
+struct Run {
     decoded: u32,
     decoded_len: u32,
     raw: u64,
     raw_len: u32,
+    count: u32,
+}
+
+impl Run {
+    fn decoded_end(&self) -> u64 {
+        u64::from(self.decoded) + u64::from(self.decoded_len) * u64::from(self.count)
+    }
+
+    fn raw_end(&self) -> u64 {
+        self.raw + u64::from(self.raw_len) * u64::from(self.count)
+    }
+
+    /// Which unit of the run the decoded byte at `decoded` belongs to.
+    fn unit(&self, decoded: u64) -> u64 {
+        (decoded - u64::from(self.decoded)) / u64::from(self.decoded_len.max(1))
+    }
 }
 
 impl OffsetMap {
@@ -161,11 +177,22 @@ impl OffsetMap {
         ) else {
             return;
         };
-        self.units.push(Unit {
+        if let Some(run) = self.units.last_mut()
+            && decoded_len > 0
+            && run.decoded_len == decoded_len
+            && run.raw_len == raw_len
+            && run.decoded_end() == u64::from(decoded)
+            && run.raw_end() == raw
+        {
+            run.count += 1;
+            return;
+        }
+        self.units.push(Run {
             decoded,
             decoded_len,
             raw,
             raw_len,
+            count: 1,
         });
     }
 
@@ -185,22 +212,181 @@ impl OffsetMap {
         Span::new(start, end)
     }
 
-    /// First and one-past-last raw offset of what yields the decoded byte at `decoded`.
-    fn locate(&self, decoded: u64) -> (u64, u64) {
+    /// The largest decoded offset, at most `decoded`, that does not lie inside an escape.
+    pub fn floor(&self, decoded: usize) -> usize {
+        match self.run_before(decoded as u64) {
+            Some(run) if (decoded as u64) < run.decoded_end() => {
+                let unit = run.unit(decoded as u64) * u64::from(run.decoded_len);
+                let back = decoded as u64 - u64::from(run.decoded) - unit;
+                decoded.saturating_sub(usize::try_from(back).unwrap_or(0))
+            }
+            _ => decoded,
+        }
+    }
+
+    /// Forgets the first `decoded` bytes, so that the byte behind them has decoded offset 0. `decoded` must not lie
+    /// inside an escape (see [`floor`](Self::floor)).
+    pub fn drop_front(&mut self, decoded: usize) {
+        let start = self.locate(decoded as u64).0;
+        let gone = decoded as u64;
+        self.units
+            .retain(|run| run.decoded_end() > gone || u64::from(run.decoded) >= gone);
+        for run in &mut self.units {
+            let cut = gone.saturating_sub(u64::from(run.decoded));
+            let units = cut / u64::from(run.decoded_len.max(1));
+            run.count -= u32::try_from(units).unwrap_or(0).min(run.count);
+            run.raw += units * u64::from(run.raw_len);
+            let decoded = u64::from(run.decoded) + units * u64::from(run.decoded_len) - gone;
+            run.decoded = u32::try_from(decoded).unwrap_or(u32::MAX);
+        }
+        self.start = start;
+    }
+
+    fn run_before(&self, decoded: u64) -> Option<&Run> {
         let after = self
             .units
-            .partition_point(|unit| u64::from(unit.decoded) <= decoded);
-        let Some(unit) = after.checked_sub(1).and_then(|index| self.units.get(index)) else {
+            .partition_point(|run| u64::from(run.decoded) <= decoded);
+        after.checked_sub(1).and_then(|index| self.units.get(index))
+    }
+
+    /// First and one-past-last raw offset of what yields the decoded byte at `decoded`.
+    fn locate(&self, decoded: u64) -> (u64, u64) {
+        let Some(run) = self.run_before(decoded) else {
             return (self.start + decoded, self.start + decoded + 1);
         };
-        let into = decoded - u64::from(unit.decoded);
-        let raw_end = unit.raw + u64::from(unit.raw_len);
-        if into < u64::from(unit.decoded_len) {
-            (unit.raw, raw_end)
+        if decoded < run.decoded_end() {
+            let raw = run.raw + run.unit(decoded) * u64::from(run.raw_len);
+            (raw, raw + u64::from(run.raw_len))
         } else {
-            let at = raw_end + (into - u64::from(unit.decoded_len));
+            let at = run.raw_end() + (decoded - run.decoded_end());
             (at, at + 1)
         }
+    }
+}
+
+/// Puts a value together from verbatim runs and units, and hands it out whole or, past [`LEAF_BYTES`], in windows whose
+/// edges depend on the value only. Keeps its memory from value to value.
+#[derive(Debug, Default)]
+pub struct Assembler {
+    bytes: Vec<u8>,
+    map: OffsetMap,
+    overlap: usize,
+    windowed: bool,
+    start: u64,
+    end: u64,
+}
+
+/// Where an [`Assembler`] hands its leaves to: the sink, and what the leaves have in common.
+#[derive(Debug)]
+pub struct Outlet<'a, S: ?Sized> {
+    /// Receives the leaves.
+    pub sink: &'a mut S,
+    /// Their path.
+    pub path: &'a Path,
+    /// Their syntax.
+    pub host: HostSyntax,
+}
+
+impl Assembler {
+    /// Begins a value whose raw bytes begin at `start`.
+    pub fn begin(&mut self, start: u64) {
+        self.bytes.clear();
+        self.map.reset(start);
+        self.overlap = 0;
+        self.windowed = false;
+        self.start = start;
+        self.end = start;
+    }
+
+    /// Decoded bytes that wait: all of the value so far, or its current window.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Offset of the first raw byte of the value.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// True when windows of the value were handed out already.
+    pub fn is_windowed(&self) -> bool {
+        self.windowed
+    }
+
+    /// Adds bytes that stand for themselves; the first lies at `at`.
+    pub fn plain<S: LeafSink + ?Sized>(
+        &mut self,
+        mut raw: &[u8],
+        mut at: u64,
+        out: &mut Outlet<'_, S>,
+    ) {
+        while !raw.is_empty() {
+            if self.bytes.len() >= LEAF_BYTES {
+                self.cut(out);
+            }
+            let room = LEAF_BYTES - self.bytes.len();
+            let (now, later) = raw.split_at(room.min(raw.len()));
+            self.bytes.extend_from_slice(now);
+            at += now.len() as u64;
+            self.end = at;
+            raw = later;
+        }
+    }
+
+    /// Adds an escape: `raw_len` bytes at `at` stand for `decoded`.
+    pub fn unit<S: LeafSink + ?Sized>(
+        &mut self,
+        decoded: &[u8],
+        raw: Span,
+        out: &mut Outlet<'_, S>,
+    ) {
+        if self.bytes.len() + decoded.len() > LEAF_BYTES {
+            self.cut(out);
+        }
+        let raw_len = usize::try_from(raw.len()).unwrap_or(usize::MAX);
+        self.map
+            .push_unit(self.bytes.len(), decoded.len(), raw.start, raw_len);
+        self.bytes.extend_from_slice(decoded);
+        self.end = raw.end;
+    }
+
+    /// Ends the value and hands out what is left of it.
+    pub fn finish<S: LeafSink + ?Sized>(&mut self, out: &mut Outlet<'_, S>) {
+        let piece = if self.windowed {
+            Piece::Window {
+                overlap: self.overlap,
+                last: true,
+            }
+        } else {
+            Piece::Whole
+        };
+        self.emit(piece, out);
+    }
+
+    fn cut<S: LeafSink + ?Sized>(&mut self, out: &mut Outlet<'_, S>) {
+        let piece = Piece::Window {
+            overlap: self.overlap,
+            last: false,
+        };
+        self.emit(piece, out);
+        self.windowed = true;
+        let keep_from = self
+            .map
+            .floor(self.bytes.len().saturating_sub(LEAF_OVERLAP_BYTES));
+        self.map.drop_front(keep_from);
+        self.bytes.drain(..keep_from);
+        self.overlap = self.bytes.len();
+    }
+
+    fn emit<S: LeafSink + ?Sized>(&self, piece: Piece, out: &mut Outlet<'_, S>) {
+        out.sink.leaf(&Leaf {
+            path: out.path,
+            host: out.host,
+            span: Span::new(self.map.start, self.end),
+            bytes: &self.bytes,
+            map: &self.map,
+            piece,
+        });
     }
 }
 
@@ -265,6 +451,20 @@ impl Path {
             names: Vec::new(),
             segments: Vec::new(),
         }
+    }
+
+    /// Becomes the path of the root itself; keeps its memory.
+    pub fn reset(&mut self, root: Root) {
+        self.root = root;
+        self.names.clear();
+        self.segments.clear();
+    }
+
+    /// Becomes a copy of `other`; keeps its memory.
+    pub fn assign(&mut self, other: &Path) {
+        self.root = other.root;
+        self.names.clone_from(&other.names);
+        self.segments.clone_from(&other.segments);
     }
 
     /// The root.
@@ -429,6 +629,62 @@ mod tests {
         assert_eq!(map.raw(1, 2), Span::new(11, 17));
         assert_eq!(map.raw(0, 3), Span::new(10, 18));
         assert_eq!(map.raw(2, 3), Span::new(17, 18));
+    }
+
+    #[test]
+    fn neighbouring_escapes_of_one_size_share_a_run_and_can_be_dropped_in_part() {
+        // raw: four escapes of 6 bytes at 100, then `x` at 124.
+        let mut map = OffsetMap::verbatim(100);
+        for unit in 0..4 {
+            map.push_unit(unit, 1, 100 + 6 * unit as u64, 6);
+        }
+        assert_eq!(map.units.len(), 1);
+        assert_eq!(map.raw(1, 3), Span::new(106, 118));
+        assert_eq!(map.raw(4, 5), Span::new(124, 125));
+        map.drop_front(2);
+        assert_eq!(map.raw(0, 1), Span::new(112, 118));
+        assert_eq!(map.raw(2, 3), Span::new(124, 125));
+        map.drop_front(2);
+        assert!(map.is_verbatim());
+        assert_eq!(map.raw(0, 1), Span::new(124, 125));
+    }
+
+    #[test]
+    fn a_long_value_comes_in_overlapping_windows_that_do_not_cut_escapes() {
+        struct Windows(Vec<(Vec<u8>, Span, Piece)>);
+        impl LeafSink for Windows {
+            fn leaf(&mut self, leaf: &Leaf<'_>) {
+                self.0.push((leaf.bytes.to_vec(), leaf.span, leaf.piece));
+            }
+        }
+        let path = Path::new(Root::Json);
+        let mut sink = Windows(Vec::new());
+        let mut assembler = Assembler::default();
+        assembler.begin(0);
+        let mut out = Outlet {
+            sink: &mut sink,
+            path: &path,
+            host: HostSyntax::JsonString,
+        };
+        let mut raw = 0u64;
+        let mut whole = Vec::new();
+        while whole.len() < 3 * LEAF_BYTES {
+            assembler.plain(b"abcdefg", raw, &mut out);
+            assembler.unit("é".as_bytes(), Span::new(raw + 7, raw + 13), &mut out);
+            whole.extend_from_slice("abcdefgé".as_bytes());
+            raw += 13;
+        }
+        assembler.finish(&mut out);
+        let mut joined = Vec::new();
+        for (bytes, _, piece) in &sink.0 {
+            let Piece::Window { overlap, .. } = piece else {
+                panic!("a long value is never whole")
+            };
+            assert!(joined.ends_with(&bytes[..*overlap]));
+            joined.extend_from_slice(&bytes[*overlap..]);
+        }
+        assert_eq!(joined, whole);
+        assert_eq!(sink.0.last().map(|last| last.1.end), Some(raw));
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod injection;
 pub mod json;
 pub mod leaf;
 pub mod literal;
+mod pollution;
 pub mod signatures;
 pub mod text;
 pub mod xml;

@@ -2,12 +2,17 @@
 //!
 //! - `token` — [`Tokenizer`]: windows in, [`Sink`] events out; strict verdict as [`Fault`]s, tolerant reading after one
 //! - `reader` — [`Reader`]: keeps the path, decodes strings, emits leaves, records findings
-//! - `keys` — names seen in the open objects: duplicates and collisions
 //! - `string` — escapes of strings undone, across windows
+//! - `keys` — names seen in the open objects: duplicates and collisions
 //! - `number` — which numbers a reader cannot represent
+//! - `rule` — the findings
 
+mod keys;
+mod number;
 mod reader;
+mod rule;
+mod string;
 mod token;
 
 pub use reader::{Document, Framing, Limits, Reader};
-pub use token::{Fault, Fragment, Mark, Role, Scalar, Sink, Tokenizer};
+pub use token::{Fault, Fragment, Mark, Role, Scalar, Sink, TRACKED_LEVELS, Tokenizer};

@@ -1,8 +1,18 @@
 //! From tokens to leaves and findings.
 
-use super::token::Tokenizer;
-use crate::inspect::leaf::{LeafSink, Path, Root, Written};
+use super::keys::{Clash, Flood, Keys, Kind};
+use super::number;
+use super::rule::{Recorder, Rule};
+use super::string::{Decoder, Flaw, Flaws};
+use super::token::{Fault, Fragment, Mark, Role, Scalar, Sink, Tokenizer};
+use crate::anomaly::Anomaly;
+use crate::inspect::leaf::{
+    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root, Step,
+    Written,
+};
+use crate::inspect::pollution::reaches_prototype;
 use crate::inspect::{Findings, PartId};
+use crate::span::Span;
 
 /// What is known about a JSON document before its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +38,7 @@ pub enum Framing {
 /// Limits of the reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Levels of nesting.
+    /// Levels of nesting; deeper ones are read on, but their paths end here.
     pub depth: u32,
     /// Digits of a number.
     pub number_digits: u32,
@@ -44,7 +54,7 @@ impl Default for Limits {
             depth: 128,
             number_digits: 300,
             key_bytes: 4096,
-            keys: 4096,
+            keys: 5000,
         }
     }
 }
@@ -53,32 +63,89 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Reader {
     tokens: Tokenizer,
+    state: State,
+}
+
+/// All but the tokenizer.
+#[derive(Debug)]
+struct State {
     limits: Limits,
     document: Document,
+    recorder: Recorder,
     path: Path,
+    /// Steps of the path that the document itself lies under.
+    base: usize,
+    frames: Vec<Frame>,
+    /// Open levels that are too deep to have a frame.
+    beyond: u64,
+    keys: Keys,
+    decoder: Decoder,
+    value: Assembler,
+    verbatim: OffsetMap,
+}
+
+/// One open object or array.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    shape: Shape,
+    /// Steps of the path to it.
+    depth: usize,
+    /// Index of the next item.
+    index: u32,
+    /// Hash of what it holds so far.
+    hash: u64,
+    /// The last name.
+    key: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Object,
+    Array,
 }
 
 impl Reader {
     /// A reader at the beginning of a document with default facts.
     pub fn new(limits: Limits) -> Self {
         Self {
-            tokens: Tokenizer::default(),
-            limits,
-            document: Document::default(),
-            path: Path::new(Root::Json),
+            tokens: Tokenizer::new(),
+            state: State {
+                limits,
+                document: Document::default(),
+                recorder: Recorder::default(),
+                path: Path::new(Root::Json),
+                base: 0,
+                frames: Vec::new(),
+                beyond: 0,
+                keys: Keys::new(),
+                decoder: Decoder::default(),
+                value: Assembler::default(),
+                verbatim: OffsetMap::default(),
+            },
         }
     }
 
     /// Begins a document.
     pub fn begin(&mut self, document: Document) {
-        self.begin_below(document, &Path::new(Root::Json));
+        self.state.path.reset(Root::Json);
+        self.restart(document);
     }
 
     /// Begins a document that is itself the value at `path`; its leaves' paths go on from there.
     pub fn begin_below(&mut self, document: Document, path: &Path) {
-        self.document = document;
-        self.path.clone_from(path);
+        self.state.path.assign(path);
+        self.restart(document);
+    }
+
+    fn restart(&mut self, document: Document) {
         self.tokens.reset();
+        let state = &mut self.state;
+        state.base = state.path.depth();
+        state.document = document;
+        state.recorder.begin(document.part);
+        state.frames.clear();
+        state.beyond = 0;
+        state.keys.clear();
     }
 
     /// Reads one window, of any size.
@@ -88,17 +155,604 @@ impl Reader {
         sink: &mut S,
         findings: &mut Findings,
     ) {
-        let _ = (window, sink, findings, self.limits);
+        let mut pass = Pass {
+            state: &mut self.state,
+            sink,
+            findings,
+        };
+        self.tokens.push(window, &mut pass);
     }
 
     /// Ends the document.
     pub fn finish<S: LeafSink + ?Sized>(&mut self, sink: &mut S, findings: &mut Findings) {
-        let _ = (sink, findings);
+        let mut pass = Pass {
+            state: &mut self.state,
+            sink,
+            findings,
+        };
+        self.tokens.finish(&mut pass);
+        pass.charset();
     }
 }
 
 impl Default for Reader {
     fn default() -> Self {
         Self::new(Limits::default())
+    }
+}
+
+/// One call of [`Reader::push`].
+struct Pass<'a, S: ?Sized> {
+    state: &'a mut State,
+    sink: &'a mut S,
+    findings: &'a mut Findings,
+}
+
+impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
+    #[inline]
+    fn mark(&mut self, mark: Mark, at: u64) {
+        self.sink.mark(mark, at);
+        match mark {
+            Mark::OpenObject => self.open(Shape::Object, at),
+            Mark::OpenArray => self.open(Shape::Array, at),
+            Mark::CloseObject | Mark::CloseArray => self.close(),
+            Mark::Colon | Mark::Comma => {}
+        }
+    }
+
+    #[inline]
+    fn string(&mut self, role: Role, fragment: Fragment<'_>) {
+        let host = match role {
+            Role::Key => HostSyntax::JsonKey,
+            Role::Value | Role::Comment => HostSyntax::JsonString,
+        };
+        let whole = fragment.first && fragment.last && fragment.raw.len() <= LEAF_BYTES;
+        let valid = fragment.ascii || whole && std::str::from_utf8(fragment.raw).is_ok();
+        if whole && !fragment.escaped && valid {
+            self.enter(role, fragment.raw, fragment.at);
+            self.verbatim(host, &fragment);
+            self.leave(role, Kind::Text, fragment.raw);
+        } else {
+            self.assemble(role, host, &fragment);
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self, role: Role, scalar: Scalar, fragment: Fragment<'_>) {
+        let (host, kind) = match scalar {
+            Scalar::Number => (HostSyntax::JsonNumber, Kind::Number),
+            Scalar::Literal => (HostSyntax::JsonLiteral, Kind::Literal),
+            Scalar::Other => (HostSyntax::Raw, Kind::Text),
+        };
+        if fragment.first && fragment.last && fragment.raw.len() <= LEAF_BYTES {
+            self.enter(role, fragment.raw, fragment.at);
+            self.verbatim(host, &fragment);
+            self.leave_scalar(role, kind, fragment.raw, fragment.at);
+        } else {
+            self.assemble_scalar(role, (host, kind), &fragment);
+        }
+    }
+
+    fn fault(&mut self, fault: Fault, at: u64) {
+        let lines = self.state.document.framing == Framing::Lines;
+        match fault {
+            Fault::NextLine | Fault::RecordSeparator if lines => return,
+            Fault::Untracked => {
+                self.findings
+                    .anomaly(Anomaly::StructureLimit, self.state.document.part, at);
+                return;
+            }
+            _ => {}
+        }
+        self.record(Rule::Fault(fault), Span::new(at, at));
+    }
+}
+
+/// Values.
+impl<S: LeafSink + ?Sized> Pass<'_, S> {
+    /// A value or a name begins: the path goes to it.
+    #[inline]
+    fn enter(&mut self, role: Role, name: &[u8], at: u64) {
+        let state = &mut *self.state;
+        if state.beyond > 0 || role == Role::Comment {
+            return;
+        }
+        let Some(frame) = state.frames.last_mut() else {
+            state.path.truncate(state.base);
+            return;
+        };
+        match (frame.shape, role) {
+            (Shape::Object, Role::Key) => {
+                state.path.truncate(frame.depth);
+                state.path.push_name(name);
+                frame.key = Span::new(at, at + name.len() as u64);
+            }
+            (Shape::Array, _) => {
+                state.path.truncate(frame.depth);
+                state.path.push_index(frame.index);
+                frame.index = frame.index.saturating_add(1);
+            }
+            (Shape::Object, Role::Value | Role::Comment) => {}
+        }
+    }
+
+    /// Hands out a value that needs no decoding.
+    #[inline]
+    fn verbatim(&mut self, host: HostSyntax, fragment: &Fragment<'_>) {
+        let state = &mut *self.state;
+        state.verbatim.reset(fragment.at);
+        self.sink.leaf(&Leaf {
+            path: &state.path,
+            host,
+            span: Span::new(fragment.at, fragment.at + fragment.raw.len() as u64),
+            bytes: fragment.raw,
+            map: &state.verbatim,
+            piece: Piece::Whole,
+        });
+    }
+
+    /// A fragment of a string that has escapes, does not lie in one window, or is broken.
+    fn assemble(&mut self, role: Role, host: HostSyntax, fragment: &Fragment<'_>) {
+        if fragment.first {
+            if role != Role::Key {
+                self.enter(role, b"", fragment.at);
+            }
+            self.state.decoder.begin();
+            self.state.value.begin(fragment.at);
+        }
+        let state = &mut *self.state;
+        let mut out = Outlet {
+            sink: &mut *self.sink,
+            path: &state.path,
+            host,
+        };
+        state.decoder.check(fragment);
+        state.decoder.push(fragment, &mut state.value, &mut out);
+        if !fragment.last {
+            return;
+        }
+        let flaws = state.decoder.finish(&mut state.value, &mut out);
+        let mut value = std::mem::take(&mut state.value);
+        if role == Role::Key {
+            self.enter(role, value.bytes(), value.start());
+        }
+        let mut out = Outlet {
+            sink: &mut *self.sink,
+            path: &self.state.path,
+            host,
+        };
+        value.finish(&mut out);
+        self.flaws(flaws);
+        if value.is_windowed() {
+            self.leave_windowed(role, value.start());
+        } else {
+            self.leave(role, Kind::Text, value.bytes());
+        }
+        self.state.value = value;
+    }
+
+    /// A fragment of a number or a word that does not lie in one window.
+    fn assemble_scalar(
+        &mut self,
+        role: Role,
+        (host, kind): (HostSyntax, Kind),
+        fragment: &Fragment<'_>,
+    ) {
+        if fragment.first {
+            if role != Role::Key {
+                self.enter(role, b"", fragment.at);
+            }
+            self.state.value.begin(fragment.at);
+        }
+        let state = &mut *self.state;
+        let mut out = Outlet {
+            sink: &mut *self.sink,
+            path: &state.path,
+            host,
+        };
+        state.value.plain(fragment.raw, fragment.at, &mut out);
+        if !fragment.last {
+            return;
+        }
+        let mut value = std::mem::take(&mut state.value);
+        if role == Role::Key {
+            self.enter(role, value.bytes(), value.start());
+        }
+        let mut out = Outlet {
+            sink: &mut *self.sink,
+            path: &self.state.path,
+            host,
+        };
+        value.finish(&mut out);
+        if value.is_windowed() {
+            if kind == Kind::Number {
+                self.record(Rule::NumberLong, Span::new(value.start(), fragment.at));
+            }
+            self.leave_windowed(role, value.start());
+        } else {
+            self.leave_scalar(role, kind, value.bytes(), value.start());
+        }
+        self.state.value = value;
+    }
+
+    #[inline]
+    fn leave_scalar(&mut self, role: Role, kind: Kind, raw: &[u8], at: u64) {
+        if kind == Kind::Number && raw.len() > SHORT_NUMBER {
+            let rule = match number::flaw(raw, self.state.limits.number_digits) {
+                None => None,
+                Some(number::Flaw::Long) => Some(Rule::NumberLong),
+                Some(number::Flaw::Overflow) => Some(Rule::NumberOverflow),
+            };
+            if let Some(rule) = rule {
+                self.record(rule, Span::new(at, at + raw.len() as u64));
+            }
+        }
+        self.leave(role, kind, raw);
+    }
+
+    /// A value or a name was handed out.
+    #[inline]
+    fn leave(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
+        match role {
+            Role::Key => self.key(bytes),
+            Role::Value => {
+                if bytes.first() == Some(&b'/') && kind == Kind::Text {
+                    self.pointer(bytes);
+                }
+                let hash = self.state.keys.hash(bytes);
+                self.value(hash, kind);
+            }
+            Role::Comment => {}
+        }
+    }
+
+    /// A value or a name that came in windows: it equals no other.
+    fn leave_windowed(&mut self, role: Role, start: u64) {
+        match role {
+            Role::Key => self.record(Rule::LongKey, Span::new(start, start)),
+            Role::Value => self.value(start, Kind::Text),
+            Role::Comment => {}
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, name: &[u8]) {
+        let state = &mut *self.state;
+        if state.beyond > 0 {
+            return;
+        }
+        let Some(frame) = state.frames.last_mut() else {
+            return;
+        };
+        let span = frame.key;
+        frame.hash = state.keys.join(frame.hash, state.keys.hash(name));
+        let kept = state.keys.key(name, state.limits.keys);
+        if name.len() > state.limits.key_bytes as usize {
+            self.record(Rule::LongKey, span);
+        }
+        match kept {
+            Ok(()) => {}
+            Err(Flood::Object) => self.record(Rule::KeyFlood, span),
+            Err(Flood::Document) => {
+                self.findings.anomaly(
+                    Anomaly::StructureLimit,
+                    self.state.document.part,
+                    span.start,
+                );
+            }
+        }
+        let parent = match self.state.path.steps().nth_back(1) {
+            Some(Step::Name(parent)) => Some(parent),
+            Some(Step::Attribute(_) | Step::Index(_)) | None => None,
+        };
+        if reaches_prototype(name, parent) {
+            self.record(Rule::PrototypeKey, span);
+        }
+    }
+
+    /// The value of a member or an item is complete.
+    #[inline]
+    fn value(&mut self, hash: u64, kind: Kind) {
+        let state = &mut *self.state;
+        if state.beyond > 0 {
+            return;
+        }
+        let Some(frame) = state.frames.last_mut() else {
+            return;
+        };
+        frame.hash = state.keys.join(frame.hash, hash);
+        if frame.shape == Shape::Object {
+            let span = frame.key;
+            let clash = state.keys.value(hash, kind);
+            match clash {
+                None => {}
+                Some(Clash::Duplicate) => self.record(Rule::DuplicateKey, span),
+                Some(Clash::Collision) => self.record(Rule::KeyCollision, span),
+            }
+        }
+    }
+
+    /// RFC 6902: `path` and `from` of a JSON Patch operation are pointers into the document that is patched.
+    fn pointer(&mut self, pointer: &[u8]) {
+        let names = [b"path".as_slice(), b"from"];
+        let is_patch = self
+            .state
+            .path
+            .last_name()
+            .is_some_and(|name| names.contains(&name));
+        if is_patch && reaches_prototype(pointer, None) {
+            let span = self.state.frames.last().map(|frame| frame.key);
+            self.record(Rule::PrototypePointer, span.unwrap_or_default());
+        }
+    }
+
+    fn flaws(&mut self, flaws: Flaws) {
+        for (flaw, at) in flaws.iter() {
+            let rule = match flaw {
+                Flaw::Escape => Rule::Escape,
+                Flaw::LoneSurrogate => Rule::LoneSurrogate,
+                Flaw::Nul => Rule::NulEscape,
+                Flaw::Utf8 => Rule::InvalidUtf8,
+            };
+            self.record(rule, Span::new(at, at));
+        }
+    }
+}
+
+/// Structure.
+impl<S: LeafSink + ?Sized> Pass<'_, S> {
+    fn open(&mut self, shape: Shape, at: u64) {
+        self.enter(Role::Value, b"", at);
+        let state = &mut *self.state;
+        let limit = usize::try_from(state.limits.depth).unwrap_or(usize::MAX);
+        if state.frames.len() >= limit.min(MOST_FRAMES) {
+            state.beyond += 1;
+            if state.beyond == 1 {
+                self.record(Rule::Depth, Span::new(at, at + 1));
+            }
+            return;
+        }
+        state.frames.push(Frame {
+            shape,
+            depth: state.path.depth(),
+            index: 0,
+            hash: match shape {
+                Shape::Object => 1,
+                Shape::Array => 2,
+            },
+            key: Span::new(at, at),
+        });
+        if shape == Shape::Object {
+            state.keys.open();
+        }
+    }
+
+    fn close(&mut self) {
+        let state = &mut *self.state;
+        if state.beyond > 0 {
+            state.beyond -= 1;
+            return;
+        }
+        let Some(frame) = state.frames.pop() else {
+            return;
+        };
+        if frame.shape == Shape::Object {
+            state.keys.close();
+        }
+        state.path.truncate(frame.depth);
+        self.value(frame.hash, Kind::Container);
+    }
+
+    fn charset(&mut self) {
+        match self.state.document.written {
+            Written::Utf8 | Written::Other => {}
+            // RFC 8259 §8.1: JSON between systems is UTF-8.
+            Written::Utf16 | Written::Utf32 | Written::Utf7 | Written::Ebcdic => {
+                self.state.path.truncate(self.state.base);
+                self.record(Rule::Charset, Span::new(0, 0));
+            }
+        }
+    }
+
+    #[cold]
+    fn record(&mut self, rule: Rule, span: Span) {
+        let State { recorder, path, .. } = &mut *self.state;
+        recorder.record(rule, span, || path.shown(), self.findings);
+    }
+}
+
+/// Numbers up to this many bytes are far from both limits: three digits of exponent need five bytes.
+const SHORT_NUMBER: usize = 4;
+
+/// Levels that have a frame, whatever the limit on depth is set to.
+const MOST_FRAMES: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Leaves as `path host span bytes piece`, marks as they are.
+    #[derive(Default)]
+    struct Log(Vec<String>);
+
+    impl LeafSink for Log {
+        fn leaf(&mut self, leaf: &Leaf<'_>) {
+            let units: Vec<Span> = (0..leaf.bytes.len().min(40))
+                .map(|index| leaf.map.raw(index, index + 1))
+                .collect();
+            self.0.push(format!(
+                "{} {:?} {} {:?} {:?} {units:?}",
+                leaf.path,
+                leaf.host,
+                leaf.span,
+                String::from_utf8_lossy(leaf.bytes),
+                leaf.piece
+            ));
+        }
+        fn mark(&mut self, mark: Mark, at: u64) {
+            self.0.push(format!("{mark:?} {at}"));
+        }
+    }
+
+    fn read<'a>(
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+        document: Document,
+    ) -> (Vec<String>, Findings) {
+        let mut reader = Reader::default();
+        let (mut log, mut findings) = (Log::default(), Findings::default());
+        reader.begin(document);
+        for piece in pieces {
+            reader.push(piece, &mut log, &mut findings);
+        }
+        reader.finish(&mut log, &mut findings);
+        (log.0, findings)
+    }
+
+    fn rules(text: &[u8]) -> Vec<String> {
+        let (_, findings) = read([text], Document::default());
+        let mut rules: Vec<String> = findings.list.iter().map(|f| f.rule.to_string()).collect();
+        rules.dedup();
+        rules
+    }
+
+    fn values(text: &[u8]) -> Vec<String> {
+        struct Values(Vec<String>);
+        impl LeafSink for Values {
+            fn leaf(&mut self, leaf: &Leaf<'_>) {
+                let bytes = String::from_utf8_lossy(leaf.bytes);
+                self.0.push(format!("{}={bytes}", leaf.path));
+            }
+        }
+        let mut values = Values(Vec::new());
+        let mut reader = Reader::default();
+        let mut findings = Findings::default();
+        reader.push(text, &mut values, &mut findings);
+        reader.finish(&mut values, &mut findings);
+        values.0
+    }
+
+    #[test]
+    fn values_come_with_their_paths() {
+        assert_eq!(
+            values(br#"{"user":{"name":"J\u00f6rg","tags":["a",[1,true]]},"n":-1.5e3}"#),
+            [
+                "$.user=user",
+                "$.user.name=name",
+                "$.user.name=Jörg",
+                "$.user.tags=tags",
+                "$.user.tags[0]=a",
+                "$.user.tags[1][0]=1",
+                "$.user.tags[1][1]=true",
+                "$.n=n",
+                "$.n=-1.5e3"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_broken_text_is_read_to_its_end() {
+        assert_eq!(
+            values(br#"{"a":x' or 1=1 --,b:'it',"c" "d" // note"#),
+            [
+                "$.a=a",
+                "$.a=x' or 1=1 --",
+                "$.b=b",
+                "$.b=it",
+                "$.c=c",
+                "$.c=d",
+                "$.c=// note",
+            ]
+        );
+    }
+
+    #[test]
+    fn misdeeds_are_found() {
+        let table: [(&[u8], &[&str]); 22] = [
+            (br#"{"a":1,"a":1}"#, &[]),
+            (br#"{"a":1,"a":2}"#, &["json-abuse/duplicate-key"]),
+            (br#"{"a":1,"\u0061":2}"#, &["json-abuse/duplicate-key"]),
+            (
+                br#"{"a":{"b":[1]},"a":{"b":[2]}}"#,
+                &["json-abuse/duplicate-key"],
+            ),
+            (br#"{"a":{"b":[1]},"a":{"b":[1]}}"#, &[]),
+            (br#"{"a":[1,{}],"a":[1,[]]}"#, &["json-abuse/duplicate-key"]),
+            (br#"{"role":"u","Role":"a"}"#, &["json-abuse/key-collision"]),
+            (br#"[{"a":1},{"a":2}]"#, &[]),
+            (
+                br#"{"a":{"b":{"__proto__":{}}}}"#,
+                &["prototype-pollution/key"],
+            ),
+            (
+                br#"{"constructor":{"prototype":1}}"#,
+                &["prototype-pollution/key"],
+            ),
+            (br#"{"constructor":"x","prototype":1}"#, &[]),
+            (
+                br#"[{"op":"add","path":"/__proto__/x","value":1}]"#,
+                &["prototype-pollution/pointer"],
+            ),
+            (br#"["\ud800"]"#, &["json-abuse/lone-surrogate"]),
+            (br#"["\ud800\ud800\udc00"]"#, &["json-abuse/lone-surrogate"]),
+            (br#"["\ud83d\ude00"]"#, &[]),
+            (br#"["a\u0000b"]"#, &["json-abuse/nul-escape"]),
+            (b"[\"\xff\"]", &["json-abuse/invalid-utf8"]),
+            (b"[\"\xe2\x82\"]", &["json-abuse/invalid-utf8"]),
+            (b"[1e400]", &["json-abuse/number-range"]),
+            (b"\xef\xbb\xbf{}", &[]),
+            (b"1\n2", &["json-malformed/next-document"]),
+            (b"", &["json-malformed/empty"]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(rules(text), expected, "{}", String::from_utf8_lossy(text));
+        }
+        let deep = [b"[".repeat(129), b"]".repeat(129)].concat();
+        assert_eq!(rules(&deep), ["json-abuse/depth"]);
+        assert_eq!(rules(&deep[1..257]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn several_documents_are_legal_where_the_type_says_so() {
+        let lines = Document {
+            framing: Framing::Lines,
+            ..Document::default()
+        };
+        let (_, findings) = read([b"{\"a\":1}\n{\"a\":2}\n".as_slice()], lines);
+        assert!(findings.is_empty());
+        let (_, findings) = read([b"\x1e{\"a\":1}\n\x1e{\"a\":2}\n".as_slice()], lines);
+        assert!(findings.is_empty());
+        let (_, findings) = read([b"{\"a\":1}{\"a\":2}".as_slice()], lines);
+        assert_eq!(findings.list.len(), 1);
+    }
+
+    #[test]
+    fn the_pieces_of_a_text_do_not_matter() {
+        let texts: [&[u8]; 12] = [
+            br#"{"user":{"na\u006de":"J\u00f6rg \ud83d\ude00 \" x","t":["a",[1,true,null]]},"n":-1.5e3}"#,
+            "{\"ключ\":\"значение é\u{10ffff}\",\"a\":[\"\\u00\",\"\\x\",\"\\".as_bytes(),
+            br#"{a:'it\'s',"b":/* c *//x/ // y
+            "c":nul,"d":truely, 1.2.3 } ] {"#,
+            b"\xef\xbb\xbf [1,2]",
+            b"\xef\xbb{}",
+            b"\xef\xbb",
+            b"[\"\xe2\x82\xac\xe2\x82\",\"\xf0\x9f\",\"\xff\"]",
+            b"[1,\"\\ud800\\u0041\\udc00\\ud800\"]/",
+            b"{\"a\":1,\"a\":\"\x01\"}#",
+            b"{\"a\":1e999,\"A\":2}\x1e\n{} 1",
+            b"[/*/ */,/**/,//\n1,/",
+            br#"{"__proto__":1,"":0,"\u0000":[{},{"x":[]}]}"#,
+        ];
+        for text in texts {
+            let (whole, expected) = read([text], Document::default());
+            for cut in 0..=text.len() {
+                let (left, right) = text.split_at(cut);
+                let (log, findings) = read([left, right], Document::default());
+                assert_eq!(log, whole, "cut at {cut}");
+                assert_eq!(findings.list, expected.list, "cut at {cut}");
+            }
+            let (log, findings) = read(text.chunks(1), Document::default());
+            assert_eq!(log, whole);
+            assert_eq!(findings.list, expected.list);
+        }
     }
 }

@@ -1,0 +1,436 @@
+//! Member names of the open objects: which come twice, and which two readers would confuse.
+//!
+//! Names are looked up by a keyed hash of their folded form (case folded, cut at NUL); a hit is confirmed by comparing
+//! names, so the verdict does not depend on the key, and nobody outside can make all names fall into one slot.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// A name that an open object had before, given another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Clash {
+    /// The same name.
+    Duplicate,
+    /// The same name once its case is folded or it is cut at NUL.
+    Collision,
+}
+
+/// What a member's value is; two members of different kinds are never taken for each other by a reader that checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// A number.
+    Number,
+    /// `true` or `false`, `null`.
+    Literal,
+    /// An object or an array.
+    Container,
+}
+
+/// More names than are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flood {
+    /// In this object.
+    Object,
+    /// In all open objects together.
+    Document,
+}
+
+/// The names of the open objects.
+#[derive(Debug)]
+pub(super) struct Keys {
+    secret: u64,
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+    /// Open objects; those behind `depth` keep their memory for the next ones.
+    levels: Vec<Level>,
+    depth: usize,
+    folded: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u64,
+    name: usize,
+    name_len: usize,
+    value: u64,
+    kind: Kind,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    first: usize,
+    name: usize,
+    members: u32,
+    /// Entry that the value that comes next belongs to, and how it is related to it.
+    pending: Option<(usize, Relation)>,
+    /// Slots of an open hash table over the object's entries (index + 1, 0 when free); empty for small objects.
+    table: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Own,
+    Same,
+    Folded,
+}
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        Self {
+            secret: RandomState::new().hash_one(0) | 1,
+            entries: Vec::new(),
+            names: Vec::new(),
+            levels: Vec::new(),
+            depth: 0,
+            folded: Vec::new(),
+        }
+    }
+
+    /// Forgets all; gives memory back that a flood left behind.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.names.clear();
+        self.depth = 0;
+        if self.entries.capacity() > KEPT_KEYS {
+            self.entries.shrink_to(KEPT_KEYS);
+            self.names.shrink_to(KEPT_KEYS * 16);
+            for level in &mut self.levels {
+                level.table.clear();
+                level.table.shrink_to(KEPT_KEYS);
+            }
+        }
+    }
+
+    /// An object begins.
+    pub(super) fn open(&mut self) {
+        if self.depth == self.levels.len() {
+            self.levels.push(Level::default());
+        }
+        let (first, name) = (self.entries.len(), self.names.len());
+        if let Some(level) = self.levels.get_mut(self.depth) {
+            level.first = first;
+            level.name = name;
+            level.members = 0;
+            level.pending = None;
+            level.table.clear();
+        }
+        self.depth += 1;
+    }
+
+    /// The innermost object ends.
+    pub(super) fn close(&mut self) {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return;
+        };
+        self.depth = depth;
+        if let Some(level) = self.levels.get(depth) {
+            self.entries.truncate(level.first);
+            self.names.truncate(level.name);
+        }
+    }
+
+    /// A name of the innermost object. `limit` is how many members it may have.
+    ///
+    /// # Errors
+    /// [`Flood`] when the name is not kept.
+    pub(super) fn key(&mut self, name: &[u8], limit: u32) -> Result<(), Flood> {
+        let hash = self.hash_name(name);
+        let Some(level) = self
+            .depth
+            .checked_sub(1)
+            .and_then(|depth| self.levels.get_mut(depth))
+        else {
+            return Ok(());
+        };
+        level.pending = None;
+        level.members += 1;
+        if let Some((index, relation)) = find(level, &self.entries, &self.names, hash, name) {
+            level.pending = Some((index, relation));
+        }
+        // Said once an object; later names are compared with those that are kept.
+        if level.members == limit.saturating_add(1) {
+            return Err(Flood::Object);
+        }
+        if level.pending.is_some() || level.members > limit {
+            return Ok(());
+        }
+        if self.entries.len() >= TRACKED_KEYS {
+            return Err(Flood::Document);
+        }
+        let index = self.entries.len();
+        let kept = name.get(..NAME_BYTES).unwrap_or(name);
+        self.entries.push(Entry {
+            hash,
+            name: self.names.len(),
+            name_len: name.len(),
+            value: 0,
+            kind: Kind::Literal,
+        });
+        self.names.extend_from_slice(kept);
+        level.pending = Some((index, Relation::Own));
+        enter(level, &self.entries, index);
+        Ok(())
+    }
+
+    /// The value of the last name of the innermost object, as a hash.
+    pub(super) fn value(&mut self, value: u64, kind: Kind) -> Option<Clash> {
+        let depth = self.depth.checked_sub(1)?;
+        let (index, relation) = self.levels.get_mut(depth)?.pending.take()?;
+        let entry = self.entries.get_mut(index)?;
+        match relation {
+            Relation::Own => {
+                entry.value = value;
+                entry.kind = kind;
+                None
+            }
+            Relation::Same => {
+                (entry.value != value || entry.kind != kind).then_some(Clash::Duplicate)
+            }
+            Relation::Folded => {
+                let confusable = entry.kind == kind && kind != Kind::Container;
+                (confusable && entry.value != value).then_some(Clash::Collision)
+            }
+        }
+    }
+
+    /// A hash of `bytes` under this process's key.
+    #[inline]
+    pub(super) fn hash(&self, bytes: &[u8]) -> u64 {
+        hash(self.secret, bytes, |word| word)
+    }
+
+    /// The hash of a sequence: of what came before, `so_far`, and `next`.
+    #[inline]
+    pub(super) fn join(&self, so_far: u64, next: u64) -> u64 {
+        fold(so_far ^ next.rotate_left(32), self.secret)
+    }
+
+    #[inline]
+    fn hash_name(&mut self, name: &[u8]) -> u64 {
+        let cut = cut_at_nul(name);
+        if cut.is_ascii() {
+            return hash(self.secret, cut, lower);
+        }
+        self.folded.clear();
+        fold_case(cut, &mut self.folded);
+        hash(self.secret, &self.folded, |word| word)
+    }
+}
+
+/// The entry of an object that `name` is, or could be taken for.
+fn find(
+    level: &Level,
+    entries: &[Entry],
+    names: &[u8],
+    hash: u64,
+    name: &[u8],
+) -> Option<(usize, Relation)> {
+    let relation = |index: usize| {
+        let entry = entries.get(index)?;
+        if entry.hash != hash {
+            return None;
+        }
+        let kept = entry.name_len.min(NAME_BYTES);
+        let earlier = names.get(entry.name..entry.name + kept)?;
+        if entry.name_len == name.len() && earlier == name.get(..kept)? {
+            return Some(Relation::Same);
+        }
+        same_folded(earlier, name.get(..NAME_BYTES).unwrap_or(name)).then_some(Relation::Folded)
+    };
+    if level.table.is_empty() {
+        return (level.first..entries.len())
+            .find_map(|index| relation(index).map(|relation| (index, relation)));
+    }
+    let mask = level.table.len() - 1;
+    let mut slot = slot(hash, mask);
+    loop {
+        match level.table.get(slot) {
+            None | Some(0) => return None,
+            Some(&entry) => {
+                let index = entry as usize - 1;
+                if let Some(relation) = relation(index) {
+                    return Some((index, relation));
+                }
+            }
+        }
+        slot = (slot + 1) & mask;
+    }
+}
+
+/// Enters the newest entry into the object's table, which is begun or doubled when it is due.
+fn enter(level: &mut Level, entries: &[Entry], newest: usize) {
+    let count = entries.len() - level.first;
+    let due = count > LINEAR_KEYS && level.table.len() < 2 * count;
+    if due {
+        let size = (4 * count).next_power_of_two();
+        level.table.clear();
+        level.table.resize(size, 0);
+        for index in level.first..entries.len() {
+            put(&mut level.table, entries, index);
+        }
+    } else if !level.table.is_empty() {
+        put(&mut level.table, entries, newest);
+    }
+}
+
+fn put(table: &mut [u32], entries: &[Entry], index: usize) {
+    let (Some(entry), Ok(value)) = (entries.get(index), u32::try_from(index + 1)) else {
+        return;
+    };
+    let mask = table.len() - 1;
+    let mut slot = slot(entry.hash, mask);
+    loop {
+        match table.get_mut(slot) {
+            Some(free) if *free == 0 => {
+                *free = value;
+                return;
+            }
+            Some(_) => slot = (slot + 1) & mask,
+            None => return,
+        }
+    }
+}
+
+fn slot(hash: u64, mask: usize) -> usize {
+    usize::try_from(hash >> 32).unwrap_or(0) & mask
+}
+
+fn cut_at_nul(name: &[u8]) -> &[u8] {
+    let end = memchr::memchr(0, name).unwrap_or(name.len());
+    name.get(..end).unwrap_or(name)
+}
+
+fn same_folded(one: &[u8], other: &[u8]) -> bool {
+    let (one, other) = (cut_at_nul(one), cut_at_nul(other));
+    if one.eq_ignore_ascii_case(other) {
+        return true;
+    }
+    if one.is_ascii() && other.is_ascii() {
+        return false;
+    }
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    fold_case(one, &mut left);
+    fold_case(other, &mut right);
+    left == right
+}
+
+fn fold_case(name: &[u8], folded: &mut Vec<u8>) {
+    for chunk in name.utf8_chunks() {
+        for char in chunk.valid().chars().flat_map(char::to_lowercase) {
+            folded.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        folded.extend_from_slice(chunk.invalid());
+    }
+}
+
+/// A keyed hash by folded multiplication.
+#[inline]
+fn hash(secret: u64, bytes: &[u8], word: impl Fn(u64) -> u64) -> u64 {
+    let mut state = secret ^ (bytes.len() as u64);
+    let mut rest = bytes;
+    while let Some((chunk, later)) = rest.split_first_chunk::<8>() {
+        state = fold(state ^ word(u64::from_le_bytes(*chunk)), secret);
+        rest = later;
+    }
+    let mut tail = [0; 8];
+    for (place, &byte) in tail.iter_mut().zip(rest) {
+        *place = byte;
+    }
+    fold(state ^ word(u64::from_le_bytes(tail)), secret)
+}
+
+/// Eight ASCII bytes with their capital letters made small, and nothing else changed: names that only look alike must
+/// not share a hash, or an attacker could fill one slot with them.
+#[inline]
+fn lower(word: u64) -> u64 {
+    let low = word & !HIGH;
+    let from_a = low.wrapping_add(LOW * (0x80 - 0x41));
+    let past_z = low.wrapping_add(LOW * (0x80 - 0x5b));
+    word | ((from_a & !past_z & !word & HIGH) >> 2)
+}
+
+#[inline]
+fn fold(value: u64, secret: u64) -> u64 {
+    let product = u128::from(value ^ SPREAD) * u128::from(secret);
+    let [low, high] = [product & u128::from(u64::MAX), product >> 64];
+    u64::try_from(low ^ high).unwrap_or(0)
+}
+
+/// Members that are compared one by one before a table pays.
+const LINEAR_KEYS: usize = 16;
+
+/// Names kept over all open objects: 65,536 entries are 3 MiB, their names 16 MiB at the worst.
+const TRACKED_KEYS: usize = 65_536;
+
+/// Memory that is kept from one document to the next, in names.
+const KEPT_KEYS: usize = 4096;
+
+/// Bytes of a name that are kept and compared; of a longer one the hash and the length say the rest.
+const NAME_BYTES: usize = 256;
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clash(first: &str, second: &str, kinds: [Kind; 2]) -> Option<Clash> {
+        let mut keys = Keys::new();
+        keys.open();
+        keys.key(first.as_bytes(), 10).expect("under the limit");
+        assert_eq!(keys.value(1, kinds[0]), None);
+        keys.key(second.as_bytes(), 10).expect("under the limit");
+        keys.value(2, kinds[1])
+    }
+
+    #[test]
+    fn names_clash_when_equal_or_equal_once_folded() {
+        let text = [Kind::Text; 2];
+        assert_eq!(clash("role", "role", text), Some(Clash::Duplicate));
+        assert_eq!(clash("role", "Role", text), Some(Clash::Collision));
+        assert_eq!(clash("straße", "STRAßE", text), Some(Clash::Collision));
+        assert_eq!(clash("role\0x", "role", text), Some(Clash::Collision));
+        assert_eq!(clash("role", "rolf", text), None);
+        assert_eq!(clash("a_", "a\x7f", text), None);
+        assert_eq!(clash("id", "ID", [Kind::Number, Kind::Text]), None);
+        assert_eq!(clash("i", "I", [Kind::Container; 2]), None);
+        assert_eq!(
+            clash("id", "id", [Kind::Number, Kind::Text]),
+            Some(Clash::Duplicate)
+        );
+    }
+
+    #[test]
+    fn eight_bytes_are_folded_like_one() {
+        for byte in 0..=255u8 {
+            let word = u64::from_le_bytes([byte; 8]);
+            assert_eq!(lower(word).to_le_bytes(), [byte.to_ascii_lowercase(); 8]);
+        }
+    }
+
+    #[test]
+    fn large_objects_are_looked_up_by_table_and_nested_ones_apart() {
+        let mut keys = Keys::new();
+        keys.open();
+        for index in 0..5000u64 {
+            keys.key(format!("key{index}").as_bytes(), 10_000)
+                .expect("under the limit");
+            keys.open();
+            keys.key(b"key0", 10).expect("under the limit");
+            assert_eq!(keys.value(7, Kind::Number), None);
+            keys.close();
+            assert_eq!(keys.value(index, Kind::Container), None);
+        }
+        for index in 0..5000u64 {
+            keys.key(format!("key{index}").as_bytes(), 10_000)
+                .expect("under the limit");
+            assert_eq!(keys.value(index, Kind::Container), None);
+        }
+        assert_eq!(keys.key(b"key4999", 10_000), Err(Flood::Object));
+        assert_eq!(keys.value(0, Kind::Container), Some(Clash::Duplicate));
+        assert_eq!(keys.key(b"one more", 10_000), Ok(()));
+    }
+}
