@@ -1,13 +1,47 @@
 //! `application/x-www-form-urlencoded` bodies and URL queries (WHATWG URL §5.1), in windows.
+//!
+//! Each name and each value is a leaf: `+` is a blank, `%xx` a byte, all else stands for itself. A nested name
+//! (`user[roles][0]`, `a.b`) becomes steps of the path. Several fields of one name are all read.
 
-use crate::inspect::leaf::{LeafSink, Path, Root};
-use crate::inspect::{Findings, PartId};
+use std::borrow::Cow;
+
+use crate::anomaly::Anomaly;
+use crate::inspect::leaf::{Assembler, HostSyntax, LeafSink, Outlet, Path, Root};
+use crate::inspect::pollution::reaches_prototype;
+use crate::inspect::{Category, Finding, Findings, PartId, Severity};
+use crate::span::Span;
 
 /// Reads one form or query after another; keeps its memory between them.
 #[derive(Debug)]
 pub struct Reader {
     part: PartId,
     path: Path,
+    /// Steps of the path that the form itself lies under.
+    base: usize,
+    at: u64,
+    side: Side,
+    escape: Escape,
+    value: Assembler,
+    reported: u8,
+    /// Fields begun so far.
+    fields: u64,
+}
+
+/// Which side of `=` is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Before the first byte of a name.
+    Between,
+    Name,
+    Value,
+}
+
+/// How much of a `%xx` was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    None,
+    Percent,
+    Digit(u8),
 }
 
 impl Reader {
@@ -16,14 +50,36 @@ impl Reader {
         Self {
             part: PartId::BODY,
             path: Path::new(Root::Form),
+            base: 0,
+            at: 0,
+            side: Side::Between,
+            escape: Escape::None,
+            value: Assembler::default(),
+            reported: 0,
+            fields: 0,
         }
     }
 
     /// Begins a form ([`Root::Form`]) or a query ([`Root::Query`]) whose first byte has offset `base` in `part`.
     pub fn begin(&mut self, part: PartId, root: Root, base: u64) {
-        let _ = base;
+        self.path.reset(root);
+        self.restart(part, base);
+    }
+
+    /// Begins a form that is itself the value at `path`; its leaves' paths go on from there.
+    pub fn begin_below(&mut self, part: PartId, path: &Path, base: u64) {
+        self.path.assign(path);
+        self.restart(part, base);
+    }
+
+    fn restart(&mut self, part: PartId, base: u64) {
         self.part = part;
-        self.path = Path::new(root);
+        self.base = self.path.depth();
+        self.at = base;
+        self.side = Side::Between;
+        self.escape = Escape::None;
+        self.reported = 0;
+        self.fields = 0;
     }
 
     /// Reads one window, of any size.
@@ -33,12 +89,172 @@ impl Reader {
         sink: &mut S,
         findings: &mut Findings,
     ) {
-        let _ = (window, sink, findings);
+        let mut rest = window;
+        while let Some(&byte) = rest.first() {
+            if self.side == Side::Between {
+                self.side = Side::Name;
+                self.fields += 1;
+                self.path.truncate(self.base);
+                self.value.begin(self.at);
+            }
+            let len = self.step(byte, rest, sink, findings);
+            rest = rest.get(len..).unwrap_or_default();
+            self.at += len as u64;
+        }
     }
 
     /// Ends the form.
     pub fn finish<S: LeafSink + ?Sized>(&mut self, sink: &mut S, findings: &mut Findings) {
-        let _ = (sink, findings);
+        self.end_side(sink, findings);
+        self.side = Side::Between;
+    }
+
+    /// Reads the byte at the front, or the run of plain bytes there; says how many were read.
+    fn step<S: LeafSink + ?Sized>(
+        &mut self,
+        byte: u8,
+        rest: &[u8],
+        sink: &mut S,
+        findings: &mut Findings,
+    ) -> usize {
+        match (self.escape, char::from(byte).to_digit(16)) {
+            (Escape::None, _) => {}
+            (Escape::Percent, Some(_)) => {
+                self.escape = Escape::Digit(byte);
+                return 1;
+            }
+            (Escape::Digit(first), Some(low)) => {
+                self.escape = Escape::None;
+                let high = char::from(first).to_digit(16).unwrap_or(0);
+                let decoded = u8::try_from(high * 16 + low).unwrap_or(0);
+                let span = Span::new(self.at - 2, self.at + 1);
+                self.unit(&[decoded], span, sink);
+                return 1;
+            }
+            (Escape::Percent | Escape::Digit(_), None) => {
+                self.broken_escape(sink);
+            }
+        }
+        match byte {
+            b'&' => {
+                self.end_side(sink, findings);
+                self.side = Side::Between;
+                1
+            }
+            b'=' if self.side == Side::Name => {
+                self.end_side(sink, findings);
+                self.side = Side::Value;
+                self.value.begin(self.at + 1);
+                1
+            }
+            b'%' => {
+                self.escape = Escape::Percent;
+                1
+            }
+            b'+' => {
+                self.unit(b" ", Span::new(self.at, self.at + 1), sink);
+                1
+            }
+            _ => {
+                let len = match self.side {
+                    Side::Value => rest.iter().position(|byte| b"&%+".contains(byte)),
+                    Side::Between | Side::Name => {
+                        rest.iter().position(|byte| b"&%+=".contains(byte))
+                    }
+                };
+                let plain = rest.get(..len.unwrap_or(rest.len())).unwrap_or(rest);
+                self.plain(plain, self.at, sink);
+                plain.len()
+            }
+        }
+    }
+
+    /// A `%` without two digits stands for itself.
+    fn broken_escape<S: LeafSink + ?Sized>(&mut self, sink: &mut S) {
+        match std::mem::replace(&mut self.escape, Escape::None) {
+            Escape::None => {}
+            Escape::Percent => self.plain(b"%", self.at - 1, sink),
+            Escape::Digit(digit) => self.plain(&[b'%', digit], self.at - 2, sink),
+        }
+    }
+
+    fn end_side<S: LeafSink + ?Sized>(&mut self, sink: &mut S, findings: &mut Findings) {
+        self.broken_escape(sink);
+        match self.side {
+            Side::Between => return,
+            Side::Name => self.name(findings),
+            Side::Value => {}
+        }
+        let host = self.host();
+        if self.side == Side::Value || !self.value.bytes().is_empty() {
+            self.value.finish(&mut Outlet {
+                sink,
+                path: &self.path,
+                host,
+            });
+        }
+    }
+
+    /// A name is complete: the path goes to it.
+    fn name(&mut self, findings: &mut Findings) {
+        let name = self.value.bytes();
+        self.path.truncate(self.base);
+        for step in name.splitn(MOST_STEPS, |byte| b"[]".contains(byte)) {
+            if !step.is_empty() {
+                self.path.push_name(step);
+            }
+        }
+        if self.path.depth() == self.base {
+            self.path.push_name(name);
+        }
+        if reaches_prototype(name, None) && self.reported < MOST_FINDINGS {
+            self.reported += 1;
+            findings.record(Finding {
+                rule: Cow::Borrowed("prototype-pollution/form-name"),
+                category: Category::PrototypePollution,
+                severity: Severity::High,
+                score: 100,
+                part: self.part,
+                span: Span::new(self.value.start(), self.at),
+                path: self.path.shown(),
+                reason: Cow::Borrowed("name that reaches a prototype"),
+            });
+        } else if self.reported == MOST_FINDINGS {
+            findings.anomaly(Anomaly::TooManyMatches, self.part, self.at);
+        }
+    }
+
+    fn host(&self) -> HostSyntax {
+        match self.side {
+            Side::Between | Side::Name => HostSyntax::FormName,
+            Side::Value => HostSyntax::FormValue,
+        }
+    }
+
+    fn plain<S: LeafSink + ?Sized>(&mut self, raw: &[u8], at: u64, sink: &mut S) {
+        let host = self.host();
+        self.value.plain(
+            raw,
+            at,
+            &mut Outlet {
+                sink,
+                path: &self.path,
+                host,
+            },
+        );
+    }
+
+    fn unit<S: LeafSink + ?Sized>(&mut self, decoded: &[u8], raw: Span, sink: &mut S) {
+        let host = self.host();
+        self.value.unit(
+            decoded,
+            raw,
+            &mut Outlet {
+                sink,
+                path: &self.path,
+                host,
+            },
+        );
     }
 }
 
@@ -47,3 +263,9 @@ impl Default for Reader {
         Self::new()
     }
 }
+
+/// Steps that a nested name is split into.
+const MOST_STEPS: usize = 32;
+
+/// Findings of one form.
+const MOST_FINDINGS: u8 = 16;
