@@ -131,7 +131,7 @@ impl SignatureScan {
     pub fn new(rules: &Arc<Signatures>, budget: &Budget, facts: &PartFacts<'_>) -> Self {
         Self {
             facts: Facts::of(facts),
-            search: rules.search.start(),
+            search: SearchState::default(),
             literal: LiteralState::default(),
             hash: rules.hashes.start(),
             hits: Vec::new(),
@@ -150,7 +150,7 @@ impl SignatureScan {
     /// Begins another part; keeps its memory.
     pub fn reset(&mut self, facts: &PartFacts<'_>) {
         self.facts = Facts::of(facts);
-        self.search = self.rules.search.start();
+        self.search.reset();
         self.literal.reset();
         self.hash = self.rules.hashes.start();
         self.length = 0;

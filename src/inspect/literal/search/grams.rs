@@ -1,0 +1,283 @@
+//! A filter of four-byte grams, sampled at every `STEP`th byte of the text, before whole patterns are compared.
+//!
+//! Of each pattern `STEP` neighbouring grams are entered, so that wherever the pattern lies exactly one of them falls on
+//! a sampled place. Which neighbours is free: the rarest are taken, and those that few other patterns have.
+//!
+//! ```text
+//! text      GET /index.php?x=${jndi:ldap://…      sampled:  |GET |/ind|ex.p|hp?x|=${j|ndi:|…
+//! pattern                    ${jndi:               entered:  ${jn  {jnd  jndi  ndi:   (STEP = 4)
+//! ```
+//!
+//! A sampled gram costs a multiplication and a look at a bitmap that fits the first- or second-level cache. What passes
+//! it meets a table of buckets; a bucket holds at most [`CROWD`] patterns, so that the worst text costs a constant
+//! number of comparisons a byte, and no text more than that.
+
+use crate::inspect::literal::search::Sink;
+use crate::rules::literal::{Case, Pattern};
+
+/// The filter for patterns of at least `STEP + 3` bytes.
+#[derive(Debug)]
+pub(super) struct Grams<const STEP: usize> {
+    /// A bit for each hash of an entered gram.
+    filter: Vec<u64>,
+    /// 32 minus the number of bits of a filter hash.
+    filter_shift: u32,
+    /// Where the entries of a bucket begin; one more than there are buckets.
+    starts: Vec<u32>,
+    bucket_shift: u32,
+    entries: Vec<Entry>,
+}
+
+/// A gram of a pattern.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    gram: u32,
+    pattern: u32,
+    /// Where in the pattern the gram is.
+    offset: u16,
+}
+
+/// Bytes of a gram.
+const GRAM: usize = 4;
+
+/// Sampled grams that are hashed before any is looked at: enough for the compiler to use vector registers.
+const LANES: usize = 16;
+
+/// Patterns with the same gram. A text made of that gram costs as many comparisons at each sampled place.
+const CROWD: u32 = 24;
+
+/// Filter bits for each entry; at 32, one gram in thirty passes by chance at most.
+const BITS_AN_ENTRY: usize = 32;
+
+/// The smallest filter, 2 KiB, and the largest, 1 MiB, which stays within a core's second-level cache.
+const FILTER_BITS: std::ops::RangeInclusive<u32> = 14..=23;
+
+impl<const STEP: usize> Grams<STEP> {
+    /// Enters the patterns with the `numbers`; those that cannot be are added to `rest`. `None` when none is left.
+    pub(super) fn new(
+        patterns: &[Pattern],
+        numbers: Vec<u32>,
+        rest: &mut Vec<u32>,
+    ) -> Option<Self> {
+        let mut crowd = Crowd::new(numbers.len() * STEP);
+        let mut entries = Vec::with_capacity(numbers.len() * STEP);
+        for number in numbers {
+            let Some(pattern) = patterns.get(number as usize) else {
+                continue;
+            };
+            match crowd.place::<STEP>(&pattern.bytes) {
+                Some(offset) => entries.extend((offset..offset + STEP).filter_map(|offset| {
+                    Some(Entry {
+                        gram: folded(pattern.bytes.get(offset..)?)?,
+                        pattern: number,
+                        offset: u16::try_from(offset).ok()?,
+                    })
+                })),
+                None => rest.push(number),
+            }
+        }
+        if entries.is_empty() {
+            return None;
+        }
+        Some(Self::of_entries(entries))
+    }
+
+    fn of_entries(mut entries: Vec<Entry>) -> Self {
+        let bits = (entries.len() * BITS_AN_ENTRY).next_power_of_two().ilog2();
+        let filter_shift = 32 - bits.clamp(*FILTER_BITS.start(), *FILTER_BITS.end());
+        let bucket_shift = 32 - entries.len().next_power_of_two().ilog2().clamp(4, 24);
+        let mut filter = vec![0u64; 1 << (32 - filter_shift - 6)];
+        for entry in &entries {
+            let hash = mix(entry.gram) >> filter_shift;
+            if let Some(word) = filter.get_mut((hash / 64) as usize) {
+                *word |= 1 << (hash % 64);
+            }
+        }
+        // Within a bucket the later place in a pattern comes first: it belongs to the earlier occurrence.
+        entries.sort_unstable_by_key(|entry| {
+            (
+                mix(entry.gram) >> bucket_shift,
+                entry.gram,
+                std::cmp::Reverse(entry.offset),
+                entry.pattern,
+            )
+        });
+        let buckets = 1usize << (32 - bucket_shift);
+        let mut starts = Vec::with_capacity(buckets + 1);
+        let mut at = 0;
+        for bucket in 0..buckets {
+            starts.push(u32::try_from(at).unwrap_or(u32::MAX));
+            let in_bucket = |entry: &&Entry| (mix(entry.gram) >> bucket_shift) as usize == bucket;
+            at += entries.iter().skip(at).take_while(in_bucket).count();
+        }
+        starts.push(u32::try_from(at).unwrap_or(u32::MAX));
+        Self {
+            filter,
+            filter_shift,
+            starts,
+            bucket_shift,
+            entries,
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.filter.len() * 8 + self.starts.len() * 4 + self.entries.len() * size_of::<Entry>()
+    }
+
+    /// Hands every occurrence in `text` to `sink`.
+    pub(super) fn search(&self, patterns: &[Pattern], text: &[u8], sink: &mut Sink<'_>) {
+        let block = LANES * STEP;
+        let mut at = 0;
+        // A block's last gram reaches `GRAM - STEP` bytes into the next block.
+        while let Some(piece) = text.get(at..at + block + GRAM - STEP.min(GRAM)) {
+            let mut hashes = [0u32; LANES];
+            for (lane, hash) in hashes.iter_mut().enumerate() {
+                let gram = match piece.get(lane * STEP..lane * STEP + GRAM) {
+                    Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+                    _ => 0,
+                };
+                *hash = mix(gram | FOLD) >> self.filter_shift;
+            }
+            let mut passed = 0u32;
+            for (lane, hash) in hashes.iter().enumerate() {
+                passed |= u32::from(self.passes(*hash)) << lane;
+            }
+            while passed != 0 {
+                let lane = passed.trailing_zeros() as usize;
+                passed &= passed - 1;
+                self.compare(patterns, text, at + lane * STEP, sink);
+            }
+            at += block;
+        }
+        while let Some(gram) = text.get(at..).and_then(folded) {
+            if self.passes(mix(gram) >> self.filter_shift) {
+                self.compare(patterns, text, at, sink);
+            }
+            at += STEP;
+        }
+    }
+
+    fn passes(&self, hash: u32) -> bool {
+        let word = self.filter.get((hash / 64) as usize).copied().unwrap_or(0);
+        word >> (hash % 64) & 1 != 0
+    }
+
+    /// Compares the patterns that have the gram at `at`.
+    #[inline(never)]
+    fn compare(&self, patterns: &[Pattern], text: &[u8], at: usize, sink: &mut Sink<'_>) {
+        let Some(gram) = text.get(at..).and_then(folded) else {
+            return;
+        };
+        let bucket = (mix(gram) >> self.bucket_shift) as usize;
+        let (Some(from), Some(to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else {
+            return;
+        };
+        let entries = self.entries.get(*from as usize..*to as usize);
+        for entry in entries.unwrap_or_default() {
+            if entry.gram != gram {
+                continue;
+            }
+            let Some(start) = at.checked_sub(usize::from(entry.offset)) else {
+                continue;
+            };
+            let Some(pattern) = patterns.get(entry.pattern as usize) else {
+                continue;
+            };
+            let end = start + pattern.bytes.len();
+            let there = text
+                .get(start..end)
+                .is_some_and(|found| match pattern.case {
+                    Case::Sensitive => *found == *pattern.bytes,
+                    Case::Insensitive => found.eq_ignore_ascii_case(&pattern.bytes),
+                });
+            if there {
+                sink.occurrence(entry.pattern, start, end);
+            }
+        }
+    }
+}
+
+/// Upper and lower case letters fall together; so do some other pairs, which the comparison tells apart.
+const FOLD: u32 = 0x2020_2020;
+
+fn folded(bytes: &[u8]) -> Option<u32> {
+    let gram = bytes.first_chunk::<GRAM>()?;
+    Some(u32::from_le_bytes(*gram) | FOLD)
+}
+
+/// Fibonacci hashing: the upper bits of the product depend on all bits of the gram.
+fn mix(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9E37_79B1)
+}
+
+/// How many patterns have chosen each gram already, by a hash of it.
+struct Crowd {
+    counts: Vec<u32>,
+    shift: u32,
+}
+
+impl Crowd {
+    fn new(entries: usize) -> Self {
+        let bits = (entries.max(1) * 4)
+            .next_power_of_two()
+            .ilog2()
+            .clamp(8, 24);
+        Self {
+            counts: vec![0; 1 << bits],
+            shift: 32 - bits,
+        }
+    }
+
+    /// Where in `bytes` the `STEP` grams are best: none of them crowded, all of them rare. `None`: nowhere.
+    fn place<const STEP: usize>(&mut self, bytes: &[u8]) -> Option<usize> {
+        let last = bytes.len().checked_sub(GRAM + STEP - 1)?.min(LAST_PLACE);
+        let cost = |offset: usize| {
+            let grams = (offset..offset + STEP).filter_map(|at| folded(bytes.get(at..)?));
+            let mut total = 0u64;
+            for gram in grams {
+                let crowd = self.count(gram);
+                if crowd >= CROWD {
+                    return None;
+                }
+                total += u64::from(commonness(gram)) + u64::from(crowd) * 64;
+            }
+            Some(total)
+        };
+        let best = (0..=last)
+            .filter_map(|offset| cost(offset).map(|cost| (cost, offset)))
+            .min()?
+            .1;
+        for at in best..best + STEP {
+            let gram = bytes.get(at..).and_then(folded)?;
+            let slot = (mix(gram) >> self.shift) as usize;
+            if let Some(count) = self.counts.get_mut(slot) {
+                *count += 1;
+            }
+        }
+        Some(best)
+    }
+
+    fn count(&self, gram: u32) -> u32 {
+        let slot = (mix(gram) >> self.shift) as usize;
+        self.counts.get(slot).copied().unwrap_or(0)
+    }
+}
+
+/// Places beyond this one are not tried: patterns are at most a few hundred bytes, and a choice of sixty is enough.
+const LAST_PLACE: usize = 60;
+
+/// How often the bytes of a gram are met in text, markup and programs, roughly, as the sum of four ranks.
+fn commonness(gram: u32) -> u32 {
+    gram.to_le_bytes()
+        .iter()
+        .map(|byte| match byte {
+            b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 60,
+            b'd' | b'l' | b'c' | b'm' | b'p' | b'u' | b'h' => 45,
+            b'f' | b'g' | b'y' | b'b' | b'w' | b'v' | b'0'..=b'9' => 32,
+            b'"' | b',' | b'.' | b'/' | b':' | b'-' | b'=' | b'_' | b'<' | b'>' => 30,
+            b'k' | b'x' | b'j' | b'q' | b'z' | b'\'' | b'(' | b')' | b';' | b'&' => 16,
+            0xff => 24,
+            _ => 6,
+        })
+        .sum()
+}
