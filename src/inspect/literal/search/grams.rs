@@ -1,12 +1,15 @@
-//! A filter of four-byte grams, sampled at every `STEP`th byte of the text, before whole patterns are compared.
+//! A filter of grams (`GRAM` bytes), sampled at every `STEP`th byte of the text, before whole patterns are compared.
 //!
 //! Of each pattern `STEP` neighbouring grams are entered, so that wherever the pattern lies exactly one of them falls on
 //! a sampled place. Which neighbours is free: the rarest are taken, and those that few other patterns have.
 //!
 //! ```text
 //! text      GET /index.php?x=${jndi:ldap://…      sampled:  |GET |/ind|ex.p|hp?x|=${j|ndi:|…
-//! pattern                    ${jndi:               entered:  ${jn  {jnd  jndi  ndi:   (STEP = 4)
+//! pattern                    ${jndi:               entered:  ${jn  {jnd  jndi  ndi:   (GRAM = 4, STEP = 4)
 //! ```
+//!
+//! Four bytes tell a thousand patterns from ordinary text; fifty thousand would fill the space of four digits or four
+//! letters, so large sets take longer grams.
 //!
 //! A sampled gram costs a multiplication and a look at a bitmap that fits the first- or second-level cache. What passes
 //! it meets a table of buckets; a bucket holds at most [`CROWD`] patterns, so that the worst text costs a constant
@@ -15,9 +18,9 @@
 use crate::inspect::literal::search::Sink;
 use crate::rules::literal::{Case, Pattern};
 
-/// The filter for patterns of at least `STEP + 3` bytes.
+/// The filter for patterns of at least `GRAM + STEP - 1` bytes. `GRAM` is 4 to 8.
 #[derive(Debug)]
-pub(super) struct Grams<const STEP: usize> {
+pub(super) struct Grams<const GRAM: usize, const STEP: usize> {
     /// A bit for each hash of an entered gram.
     filter: Vec<u64>,
     /// 32 minus the number of bits of a filter hash.
@@ -31,14 +34,12 @@ pub(super) struct Grams<const STEP: usize> {
 /// A gram of a pattern.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    gram: u32,
+    /// Its hash.
+    hash: u32,
     pattern: u32,
     /// Where in the pattern the gram is.
     offset: u16,
 }
-
-/// Bytes of a gram.
-const GRAM: usize = 4;
 
 /// Sampled grams that are hashed before any is looked at: enough for the compiler to use vector registers.
 const LANES: usize = 16;
@@ -46,13 +47,13 @@ const LANES: usize = 16;
 /// Patterns with the same gram. A text made of that gram costs as many comparisons at each sampled place.
 const CROWD: u32 = 24;
 
-/// Filter bits for each entry; at 32, one gram in thirty passes by chance at most.
-const BITS_AN_ENTRY: usize = 32;
+/// Filter bits for each entry: one gram in sixteen at most passes by chance.
+const BITS_AN_ENTRY: usize = 16;
 
-/// The smallest filter, 2 KiB, and the largest, 1 MiB, which stays within a core's second-level cache.
-const FILTER_BITS: std::ops::RangeInclusive<u32> = 14..=23;
+/// The smallest filter, 2 KiB, and the largest, 4 MiB: half a million patterns of four grams each.
+const FILTER_BITS: std::ops::RangeInclusive<u32> = 14..=25;
 
-impl<const STEP: usize> Grams<STEP> {
+impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
     /// Enters the patterns with the `numbers`; those that cannot be are added to `rest`. `None` when none is left.
     pub(super) fn new(
         patterns: &[Pattern],
@@ -65,10 +66,10 @@ impl<const STEP: usize> Grams<STEP> {
             let Some(pattern) = patterns.get(number as usize) else {
                 continue;
             };
-            match crowd.place::<STEP>(&pattern.bytes) {
+            match crowd.place::<GRAM, STEP>(&pattern.bytes) {
                 Some(offset) => entries.extend((offset..offset + STEP).filter_map(|offset| {
                     Some(Entry {
-                        gram: folded(pattern.bytes.get(offset..)?)?,
+                        hash: hash::<GRAM>(pattern.bytes.get(offset..)?)?,
                         pattern: number,
                         offset: u16::try_from(offset).ok()?,
                     })
@@ -88,7 +89,7 @@ impl<const STEP: usize> Grams<STEP> {
         let bucket_shift = 32 - entries.len().next_power_of_two().ilog2().clamp(4, 24);
         let mut filter = vec![0u64; 1 << (32 - filter_shift - 6)];
         for entry in &entries {
-            let hash = mix(entry.gram) >> filter_shift;
+            let hash = entry.hash >> filter_shift;
             if let Some(word) = filter.get_mut((hash / 64) as usize) {
                 *word |= 1 << (hash % 64);
             }
@@ -96,8 +97,8 @@ impl<const STEP: usize> Grams<STEP> {
         // Within a bucket the later place in a pattern comes first: it belongs to the earlier occurrence.
         entries.sort_unstable_by_key(|entry| {
             (
-                mix(entry.gram) >> bucket_shift,
-                entry.gram,
+                entry.hash >> bucket_shift,
+                entry.hash,
                 std::cmp::Reverse(entry.offset),
                 entry.pattern,
             )
@@ -107,7 +108,7 @@ impl<const STEP: usize> Grams<STEP> {
         let mut at = 0;
         for bucket in 0..buckets {
             starts.push(u32::try_from(at).unwrap_or(u32::MAX));
-            let in_bucket = |entry: &&Entry| (mix(entry.gram) >> bucket_shift) as usize == bucket;
+            let in_bucket = |entry: &&Entry| (entry.hash >> bucket_shift) as usize == bucket;
             at += entries.iter().skip(at).take_while(in_bucket).count();
         }
         starts.push(u32::try_from(at).unwrap_or(u32::MAX));
@@ -126,17 +127,13 @@ impl<const STEP: usize> Grams<STEP> {
 
     /// Hands every occurrence in `text` to `sink`.
     pub(super) fn search(&self, patterns: &[Pattern], text: &[u8], sink: &mut Sink<'_>) {
-        let block = LANES * STEP;
         let mut at = 0;
-        // A block's last gram reaches `GRAM - STEP` bytes into the next block.
-        while let Some(piece) = text.get(at..at + block + GRAM - STEP.min(GRAM)) {
+        // The last gram of a block may reach into the next one.
+        while let Some(block) = text.get(at..at + (LANES - 1) * STEP + GRAM) {
             let mut hashes = [0u32; LANES];
-            for (lane, hash) in hashes.iter_mut().enumerate() {
-                let gram = match piece.get(lane * STEP..lane * STEP + GRAM) {
-                    Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
-                    _ => 0,
-                };
-                *hash = mix(gram | FOLD) >> self.filter_shift;
+            for (lane, slot) in hashes.iter_mut().enumerate() {
+                let gram = block.get(lane * STEP..lane * STEP + GRAM);
+                *slot = gram.and_then(hash::<GRAM>).unwrap_or_default();
             }
             let mut passed = 0u32;
             for (lane, hash) in hashes.iter().enumerate() {
@@ -147,10 +144,10 @@ impl<const STEP: usize> Grams<STEP> {
                 passed &= passed - 1;
                 self.compare(patterns, text, at + lane * STEP, sink);
             }
-            at += block;
+            at += LANES * STEP;
         }
-        while let Some(gram) = text.get(at..).and_then(folded) {
-            if self.passes(mix(gram) >> self.filter_shift) {
+        while let Some(hash) = text.get(at..).and_then(hash::<GRAM>) {
+            if self.passes(hash) {
                 self.compare(patterns, text, at, sink);
             }
             at += STEP;
@@ -158,23 +155,24 @@ impl<const STEP: usize> Grams<STEP> {
     }
 
     fn passes(&self, hash: u32) -> bool {
-        let word = self.filter.get((hash / 64) as usize).copied().unwrap_or(0);
-        word >> (hash % 64) & 1 != 0
+        let slot = hash >> self.filter_shift;
+        let word = self.filter.get((slot / 64) as usize).copied().unwrap_or(0);
+        word >> (slot % 64) & 1 != 0
     }
 
     /// Compares the patterns that have the gram at `at`.
     #[inline(never)]
     fn compare(&self, patterns: &[Pattern], text: &[u8], at: usize, sink: &mut Sink<'_>) {
-        let Some(gram) = text.get(at..).and_then(folded) else {
+        let Some(hash) = text.get(at..).and_then(hash::<GRAM>) else {
             return;
         };
-        let bucket = (mix(gram) >> self.bucket_shift) as usize;
+        let bucket = (hash >> self.bucket_shift) as usize;
         let (Some(from), Some(to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else {
             return;
         };
         let entries = self.entries.get(*from as usize..*to as usize);
         for entry in entries.unwrap_or_default() {
-            if entry.gram != gram {
+            if entry.hash != hash {
                 continue;
             }
             let Some(start) = at.checked_sub(usize::from(entry.offset)) else {
@@ -200,14 +198,18 @@ impl<const STEP: usize> Grams<STEP> {
 /// Upper and lower case letters fall together; so do some other pairs, which the comparison tells apart.
 const FOLD: u32 = 0x2020_2020;
 
-fn folded(bytes: &[u8]) -> Option<u32> {
+/// A hash of the first `GRAM` bytes, its upper bits the best. Two halves of four bytes, overlapping when `GRAM` is less
+/// than eight, each multiplied (Fibonacci hashing) so that the upper bits depend on all of it.
+#[inline(always)]
+fn hash<const GRAM: usize>(bytes: &[u8]) -> Option<u32> {
     let gram = bytes.first_chunk::<GRAM>()?;
-    Some(u32::from_le_bytes(*gram) | FOLD)
-}
-
-/// Fibonacci hashing: the upper bits of the product depend on all bits of the gram.
-fn mix(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9E37_79B1)
+    let first = u32::from_le_bytes(*gram.first_chunk()?) | FOLD;
+    let hash = first.wrapping_mul(0x9E37_79B1);
+    if GRAM == 4 {
+        return Some(hash);
+    }
+    let last = u32::from_le_bytes(*gram.last_chunk()?) | FOLD;
+    Some(hash ^ last.wrapping_mul(0x85EB_CA77).rotate_left(5))
 }
 
 /// How many patterns have chosen each gram already, by a hash of it.
@@ -229,13 +231,13 @@ impl Crowd {
     }
 
     /// Where in `bytes` the `STEP` grams are best: none of them crowded, all of them rare. `None`: nowhere.
-    fn place<const STEP: usize>(&mut self, bytes: &[u8]) -> Option<usize> {
+    fn place<const GRAM: usize, const STEP: usize>(&mut self, bytes: &[u8]) -> Option<usize> {
         let last = bytes.len().checked_sub(GRAM + STEP - 1)?.min(LAST_PLACE);
         let cost = |offset: usize| {
-            let grams = (offset..offset + STEP).filter_map(|at| folded(bytes.get(at..)?));
             let mut total = 0u64;
-            for gram in grams {
-                let crowd = self.count(gram);
+            for at in offset..offset + STEP {
+                let gram = bytes.get(at..at + GRAM)?;
+                let crowd = self.count(hash::<GRAM>(gram)?);
                 if crowd >= CROWD {
                     return None;
                 }
@@ -248,8 +250,7 @@ impl Crowd {
             .min()?
             .1;
         for at in best..best + STEP {
-            let gram = bytes.get(at..).and_then(folded)?;
-            let slot = (mix(gram) >> self.shift) as usize;
+            let slot = (hash::<GRAM>(bytes.get(at..)?)? >> self.shift) as usize;
             if let Some(count) = self.counts.get_mut(slot) {
                 *count += 1;
             }
@@ -257,8 +258,8 @@ impl Crowd {
         Some(best)
     }
 
-    fn count(&self, gram: u32) -> u32 {
-        let slot = (mix(gram) >> self.shift) as usize;
+    fn count(&self, hash: u32) -> u32 {
+        let slot = (hash >> self.shift) as usize;
         self.counts.get(slot).copied().unwrap_or(0)
     }
 }
@@ -266,11 +267,10 @@ impl Crowd {
 /// Places beyond this one are not tried: patterns are at most a few hundred bytes, and a choice of sixty is enough.
 const LAST_PLACE: usize = 60;
 
-/// How often the bytes of a gram are met in text, markup and programs, roughly, as the sum of four ranks.
-fn commonness(gram: u32) -> u32 {
-    gram.to_le_bytes()
-        .iter()
-        .map(|byte| match byte {
+/// How often the bytes of a gram are met in text, markup and programs, roughly, as the sum of their ranks.
+fn commonness(gram: &[u8]) -> u32 {
+    gram.iter()
+        .map(|byte| match byte.to_ascii_lowercase() {
             b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 60,
             b'd' | b'l' | b'c' | b'm' | b'p' | b'u' | b'h' => 45,
             b'f' | b'g' | b'y' | b'b' | b'w' | b'v' | b'0'..=b'9' => 32,
