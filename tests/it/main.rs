@@ -1,4 +1,5 @@
 //! Behaviour tests: one binary, a module a theme.
 
 mod house;
+mod protocol;
 mod scan;
