@@ -16,6 +16,7 @@
 //! | [`ruleset`] | what all scans of a snapshot share: signatures, detectors, digest |
 //! | `message` | the facts of a message that are not in its body |
 //! | `pipeline` | [`Scan`]: stack → parts → findings → judge |
+//! | `router` | drives the inspectors of the parts |
 //! | `part` | the inspectors of one part, and which ones it gets |
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
 //! | `blob` | values that are files themselves: base64, data URIs |
@@ -30,6 +31,7 @@ mod part;
 mod pipeline;
 mod redaction;
 mod report;
+mod router;
 pub mod ruleset;
 mod workspace;
 

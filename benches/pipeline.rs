@@ -1,0 +1,124 @@
+//! From bytes to verdict, in memory: the shipped rules and the default profiles.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sluice::budget::Budget;
+use sluice::http1::{RequestHead, ResponseHead};
+use sluice::inspect::Direction;
+use sluice::policy::Verdict;
+use sluice::policy::profile::Profile;
+use sluice::scan::{Ended, Message, Ruleset, Scan, Step};
+
+fn requests(c: &mut Criterion) {
+    let rules = Arc::new(Ruleset::embedded().expect("the shipped rules compile"));
+    let budget = Budget::new(1 << 30);
+    let head = RequestHead::parse(Bytes::from_static(
+        b"POST /api/orders HTTP/1.1\r\nHost: shop.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n\
+          Content-Type: application/json\r\n\r\n",
+    ));
+    let message = Message {
+        request: Some(&head),
+        ..Message::new(Direction::Request)
+    };
+    let mut group = c.benchmark_group("pipeline/request-json");
+    for (name, profile) in [("default", "default"), ("echo", "echo")] {
+        let profile =
+            Arc::new(Profile::named(profile, Direction::Request).expect("a built-in profile"));
+        for size in [0, 1 << 10, 16 << 10, 1 << 20] {
+            let body = json(size);
+            group.throughput(Throughput::Bytes(body.len() as u64));
+            group.bench_with_input(BenchmarkId::new(name, size), &body, |b, body| {
+                b.iter(|| {
+                    verdict(
+                        Scan::new(&rules, &profile, &budget, &message),
+                        black_box(body),
+                    )
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn responses(c: &mut Criterion) {
+    let rules = Arc::new(Ruleset::embedded().expect("the shipped rules compile"));
+    let budget = Budget::new(1 << 30);
+    let head = ResponseHead::parse(Bytes::from_static(
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n",
+    ));
+    let message = Message {
+        response: Some(&head),
+        ..Message::new(Direction::Response)
+    };
+    let profile = Arc::new(Profile::built_in(Direction::Response));
+    let mut group = c.benchmark_group("pipeline/response-html");
+    for size in [10 << 10, 100 << 10, 16 << 20] {
+        let body = html(size);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_with_input(BenchmarkId::new("default", size), &body, |b, body| {
+            b.iter(|| {
+                verdict(
+                    Scan::new(&rules, &profile, &budget, &message),
+                    black_box(body),
+                )
+            });
+        });
+    }
+    group.finish();
+}
+
+fn verdict(mut scan: Scan, body: &Bytes) {
+    scan.push(body.clone());
+    scan.end(Ended::Complete);
+    loop {
+        match scan.step() {
+            Step::Busy | Step::NeedInput => {}
+            Step::Offload => {
+                let job = scan.take_job().expect("a job when the scan says so");
+                scan.job_done(job.run());
+            }
+            Step::Decided | Step::Done => break,
+        }
+    }
+    assert_eq!(scan.report().verdict, Verdict::Allow);
+}
+
+fn json(size: usize) -> Bytes {
+    if size == 0 {
+        return Bytes::new();
+    }
+    let mut text = String::from("[");
+    let mut number = 0u64;
+    while text.len() + 120 < size {
+        number += 1;
+        text.push_str(&format!(
+            r#"{{"id":{number},"name":"Widget {number}","price":{}.50,"tags":["new","sale"],"stock":true}},"#,
+            number % 97
+        ));
+    }
+    text.push_str(r#"{"note":""#);
+    while text.len() + 3 < size {
+        text.push('x');
+    }
+    text.push_str("\"}]");
+    Bytes::from(text)
+}
+
+fn html(size: usize) -> Bytes {
+    let mut text = String::from("<!DOCTYPE html><html><head><title>List</title></head><body>");
+    let mut number = 0u64;
+    while text.len() < size {
+        number += 1;
+        text.push_str(&format!(
+            "<p class=\"row\">Paragraph {number} about <a href=\"/item/{number}\">an item</a> and its price.</p>\n"
+        ));
+    }
+    text.truncate(size);
+    Bytes::from(text)
+}
+
+criterion_group!(benches, requests, responses);
+criterion_main!(benches);

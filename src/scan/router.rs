@@ -1,0 +1,152 @@
+//! Receives the stack's parts and drives their inspectors.
+
+use crate::anomaly::Anomaly;
+use crate::budget::Budget;
+use crate::content::{Part, PartSink};
+use crate::inspect::injection::{Classes, Context};
+use crate::inspect::signatures::{SignatureScan, YaraWork};
+use crate::inspect::{Direction, Findings, PartId};
+use crate::policy::profile::Profile;
+use crate::rules::literal::Place;
+
+use super::blob::Blobs;
+use super::leaves::{LeafRouter, value_facts};
+use super::part::{PartScan, Values};
+use super::redaction::Redaction;
+use super::report::Report;
+use super::ruleset::Ruleset;
+use super::workspace::Workspace;
+
+/// The stack's sink, for one step.
+pub(super) struct PartRouter<'a> {
+    pub(super) rules: &'a Ruleset,
+    pub(super) profile: &'a Profile,
+    pub(super) budget: &'a Budget,
+    pub(super) direction: Direction,
+    pub(super) classes: Classes,
+    pub(super) space: &'a mut Workspace,
+    pub(super) values: &'a mut Option<SignatureScan>,
+    pub(super) blobs: &'a mut Blobs,
+    pub(super) heavy: &'a mut Vec<(YaraWork, Option<Box<str>>)>,
+    pub(super) redaction: Option<&'a mut Redaction>,
+    pub(super) report: &'a mut Report,
+}
+
+impl PartSink for PartRouter<'_> {
+    fn begin(&mut self, part: &Part) {
+        if let Some(redaction) = &mut self.redaction {
+            redaction.part_begins(part);
+        }
+        let signatures = self.profile.inspect.signatures.then(|| {
+            let facts = PartScan::facts(part, self.direction);
+            self.space
+                .signature_scan(&self.rules.signatures, self.budget, &facts)
+        });
+        if self.values.is_none() && self.profile.inspect.signatures {
+            let facts = value_facts(part.id, self.direction);
+            *self.values = Some(self.space.signature_scan(
+                &self.rules.signatures,
+                self.budget,
+                &facts,
+            ));
+        }
+        let scan = PartScan::new(part, signatures, self.space);
+        let free = self.space.parts.iter_mut().find(|place| place.is_none());
+        match free {
+            Some(place) => *place = Some(scan),
+            None => self.space.parts.push(Some(scan)),
+        }
+    }
+
+    fn window(&mut self, part: PartId, bytes: &[u8], offset: u64) {
+        if let Some(redaction) = &mut self.redaction
+            && let Err(anomaly) = redaction.window(part, bytes)
+        {
+            self.space.findings.anomaly(anomaly, part, offset);
+        }
+        self.with_part(part, |scan, sink, findings| {
+            scan.window(bytes, sink, findings)
+        });
+    }
+
+    fn end(&mut self, part: PartId) {
+        match self
+            .redaction
+            .as_mut()
+            .map(|redaction| redaction.part_ends(part))
+        {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(summary))) => {
+                self.report.redactions = summary.counts;
+                self.report.edits = summary.edits;
+                self.report.edit_notes = summary.notes;
+            }
+            Some(Err(anomaly)) => self.space.findings.anomaly(anomaly, part, 0),
+        }
+        self.with_part(part, |scan, sink, findings| scan.finish(sink, findings));
+        let place = self
+            .space
+            .parts
+            .iter_mut()
+            .find(|place| place.as_ref().is_some_and(|scan| scan.id == part));
+        let Some(mut scan) = place.and_then(Option::take) else {
+            return;
+        };
+        if let Some(signatures) = &mut scan.signatures
+            && let Some(work) = signatures.finish(&mut self.space.findings)
+        {
+            self.heavy.push((work, scan.name.take()));
+        }
+        scan.give_back(self.space);
+    }
+
+    fn anomaly(&mut self, part: PartId, anomaly: Anomaly, offset: u64) {
+        self.space.findings.anomaly(anomaly, part, offset);
+    }
+}
+
+impl PartRouter<'_> {
+    fn with_part(
+        &mut self,
+        part: PartId,
+        work: impl FnOnce(&mut PartScan, &mut LeafRouter<'_>, &mut Findings),
+    ) {
+        let space = &mut *self.space;
+        let scan = space
+            .parts
+            .iter_mut()
+            .flatten()
+            .find(|scan| scan.id == part);
+        let Some(scan) = scan else { return };
+        let classes = match scan.values {
+            Values::Inspected => self.classes,
+            Values::Structural => Classes::empty(),
+        };
+        let mut router = LeafRouter {
+            detectors: &self.rules.detectors,
+            context: Context {
+                direction: self.direction,
+                part,
+                classes,
+            },
+            scratch: &mut space.scratch,
+            values: self.values.as_mut(),
+            value_findings: &mut space.value_findings,
+            blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
+            findings: &mut space.leaf_findings,
+            place: Place::Field,
+        };
+        work(scan, &mut router, &mut space.findings);
+        merge(&mut space.leaf_findings, &mut space.findings);
+    }
+}
+
+/// Moves what was found from one list to another.
+pub(super) fn merge(from: &mut Findings, into: &mut Findings) {
+    for finding in from.list.drain(..) {
+        into.record(finding);
+    }
+    for at in from.anomalies.drain(..) {
+        into.anomaly(at.anomaly, at.part, at.offset);
+    }
+}
