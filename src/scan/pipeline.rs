@@ -322,11 +322,12 @@ impl Scan {
         };
         self.run_light_work();
         self.judge_found();
-        self.open_blobs();
+        let opened = self.open_blobs();
         if self.is_decided() {
             return Step::Decided;
         }
         match (progress, self.state) {
+            _ if opened => Step::Busy,
             (content::Progress::Busy, _) => Step::Busy,
             (content::Progress::NeedInput, _) | (content::Progress::Done, State::Inspecting) => {
                 Step::NeedInput
@@ -444,8 +445,12 @@ impl Scan {
         }
     }
 
-    fn open_blobs(&mut self) {
-        let Some(stack) = &mut self.stack else { return };
+    /// Hands the stack the values that are files; true when there were any.
+    fn open_blobs(&mut self) -> bool {
+        let Some(stack) = &mut self.stack else {
+            return false;
+        };
+        let opened = !self.blobs.orders.is_empty();
         while let Some(order) = self.blobs.orders.pop_front() {
             match order {
                 Order::Open(opening) => {
@@ -468,6 +473,7 @@ impl Scan {
             }
         }
         self.judge_found();
+        opened
     }
 
     /// Judges what the last step found, in an order that does not depend on which inspector was first.
