@@ -19,6 +19,8 @@ pub enum Decoder {
     Hex,
     /// Strings of a JSON document.
     Json,
+    /// String literals of a GraphQL document.
+    Graphql,
     /// Values of a form or of a URL's query.
     Form,
     /// Overlong, full-width, circled and other characters, folded to ASCII.
@@ -39,6 +41,7 @@ impl Decoder {
             Self::Base64 => "base64",
             Self::Hex => "hex",
             Self::Json => "json",
+            Self::Graphql => "graphql",
             Self::Form => "form",
             Self::Unicode => "unicode",
             Self::Utf7 => "utf-7",

@@ -11,6 +11,7 @@ use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use crate::inspect::{Finding, Findings, Severity};
 
 use super::decode::Signs;
+use super::graphql;
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
@@ -185,6 +186,12 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
     if classes.is_empty() {
         return;
     }
+    // A GraphQL document is full of brackets, colons and names by its nature: the others see its strings.
+    let classes = if classes.contains(Classes::GRAPHQL) && graphql::is_document(view.bytes) {
+        Classes::GRAPHQL
+    } else {
+        classes
+    };
     lower.clear();
     lower.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
     let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);

@@ -4,6 +4,7 @@
 //! checked by the readers of `inspect::json`.
 
 use super::decode;
+use super::graphql;
 use super::walk::Spent;
 
 /// A string found in a nested document.
@@ -44,6 +45,27 @@ pub(super) fn json_strings(
         }
     }
     Ok(())
+}
+
+/// Hands the string literals of a GraphQL document to `each`.
+pub(super) fn graphql_strings(
+    bytes: &[u8],
+    each: &mut dyn FnMut(Found<'_>) -> Result<(), Spent>,
+) -> Result<(), Spent> {
+    let mut text: Vec<u8> = Vec::new();
+    let mut done = Ok(());
+    graphql::strings(bytes, |raw| {
+        text.clear();
+        unescape(raw, &mut text);
+        if done.is_ok() {
+            done = each(Found {
+                bytes: &text,
+                name: None,
+                is_name: false,
+            });
+        }
+    });
+    done
 }
 
 /// Bytes before the closing quote, or all.

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::Hints;
 use super::decode::{self, Decoder, Signs};
+use super::graphql;
 use super::nested::{self, Found};
 
 /// The decoders between a leaf and one of its forms.
@@ -137,6 +138,7 @@ impl Forms {
             };
             match decoder {
                 Decoder::Json => nested::json_strings(bytes, &mut add)?,
+                Decoder::Graphql => nested::graphql_strings(bytes, &mut add)?,
                 Decoder::Form => nested::form_values(bytes, &mut add)?,
                 _ => self.add_decoded(decoder, (bytes, signs), chain, allowance)?,
             }
@@ -162,7 +164,7 @@ impl Forms {
             Decoder::Unicode => decode::unicode(bytes, &mut out),
             Decoder::Utf7 => decode::utf7(bytes, &mut out),
             Decoder::Control => decode::control(bytes, &mut out),
-            Decoder::Json | Decoder::Form => false,
+            Decoder::Json | Decoder::Graphql | Decoder::Form => false,
         };
         let done = if changed && !out.is_empty() && self.seen.insert(self.hasher.hash_one(&out)) {
             self.add_form(&mut out, chain.with(decoder), allowance)
@@ -244,6 +246,7 @@ fn applies(decoder: Decoder, bytes: &[u8], signs: Signs, chain: Chain) -> bool {
             signs.contains(Signs::QUOTE)
                 && matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
         }
+        Decoder::Graphql => signs.contains(Signs::QUOTE) && graphql::is_document(bytes),
         Decoder::Form => {
             signs.contains(Signs::EQUALS)
                 && chain.last() != Some(Decoder::Form)
@@ -291,6 +294,7 @@ const DECODERS: &[Decoder] = &[
     Decoder::Base64,
     Decoder::Hex,
     Decoder::Json,
+    Decoder::Graphql,
     Decoder::Form,
     Decoder::Unicode,
     Decoder::Utf7,

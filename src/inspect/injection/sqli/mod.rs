@@ -1,0 +1,244 @@
+//! SQL injection.
+//!
+//! The value is read as SQL in the places a careless program would put it: as it is, and behind an opened `'` or `"`
+//! ([`token`], [`words`]); [`grammar`] looks for what only SQL says. In long texts the reading begins anew at each
+//! quote that is followed by what would continue a statement.
+
+mod grammar;
+mod token;
+mod words;
+
+use super::{Evidence, Setting, Value};
+use grammar::{Entry, Reading};
+use token::{Kind as TokenKind, Quotes, Token};
+
+/// Words of which one at least stands in every value that this detector can find something in.
+pub const ANCHORS: &[&str] = &[
+    "'",
+    "\"",
+    "=",
+    "<",
+    ">",
+    "--",
+    "/*",
+    "#",
+    ";",
+    "||",
+    "&&",
+    "@@",
+    "select",
+    "union",
+    "insert",
+    "update",
+    "delete",
+    "drop",
+    "create ",
+    "alter ",
+    "truncate",
+    "exec",
+    "declare",
+    "waitfor",
+    "sleep",
+    "benchmark",
+    "having",
+    "order by",
+    "group by",
+    "limit",
+    "procedure",
+    "outfile",
+    "dumpfile",
+    "load_file",
+    "schema",
+    "between",
+    " like",
+    "null",
+    "(",
+];
+
+/// Notes evidence of the class in `value`.
+pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
+    let mut tokens = Vec::new();
+    let quotes = if value.setting == Setting::Short {
+        Quotes::Sql
+    } else {
+        Quotes::Prose
+    };
+    let limit = if value.setting == Setting::Short {
+        SHORT_TOKENS
+    } else {
+        usize::MAX
+    };
+    token::read(value.lower, 0, quotes, limit, &mut tokens);
+    if tokens.len() < 2 {
+        return;
+    }
+    let mut best = Reading::new(value, &tokens, Entry::Bare).evidence();
+    temper(value.setting, &tokens, &mut best);
+    if value.setting == Setting::Short {
+        for quote in [b'\'', b'"', b'`'] {
+            if let Some(at) = closing(value.lower, quote) {
+                inside(value, quote, at, &mut tokens, &mut best);
+            }
+        }
+    }
+    quoted_starts(value, &mut tokens, &mut best);
+    if best.score() > evidence.score() {
+        *evidence = best;
+    }
+}
+
+/// Reads the value as one that stands behind an opened quote which it closes at `at`.
+fn inside(value: &Value<'_>, quote: u8, at: usize, tokens: &mut Vec<Token>, best: &mut Evidence) {
+    token::read(value.lower, at + 1, Quotes::Sql, SHORT_TOKENS, tokens);
+    if tokens.is_empty() {
+        return;
+    }
+    let mut found = Reading::new(value, tokens, Entry::Quote { quote, at }).evidence();
+    temper(value.setting, tokens, &mut found);
+    if found.score() > best.score() {
+        *best = found;
+    }
+}
+
+/// The first quote that is not doubled or escaped.
+fn closing(lower: &[u8], quote: u8) -> Option<usize> {
+    let mut from = 0;
+    while let Some(at) = lower
+        .get(from..)
+        .and_then(|tail| memchr::memchr2(quote, b'\\', tail))
+    {
+        let place = from + at;
+        if lower.get(place) == Some(&b'\\') || lower.get(place + 1) == Some(&quote) {
+            from = place + 2;
+        } else {
+            return Some(place);
+        }
+    }
+    None
+}
+
+/// Tries the quotes that are followed by what continues a statement, each as the end of a string.
+fn quoted_starts(value: &Value<'_>, tokens: &mut Vec<Token>, best: &mut Evidence) {
+    let mut tried = 0;
+    for at in memchr::memchr3_iter(b'\'', b'"', b'`', value.lower) {
+        let after = value.lower.get(at + 1..).unwrap_or_default();
+        if !continues(after) {
+            continue;
+        }
+        tried += 1;
+        if tried > START_TRIES {
+            return;
+        }
+        let Some(&quote) = value.lower.get(at) else {
+            return;
+        };
+        token::read(value.lower, at + 1, Quotes::Sql, START_TOKENS, tokens);
+        if tokens.is_empty() {
+            continue;
+        }
+        let mut found = Reading::new(value, tokens, Entry::Quote { quote, at }).evidence();
+        temper(value.setting, tokens, &mut found);
+        if found.score() > best.score() {
+            *best = found;
+        }
+    }
+}
+
+/// True when `after` begins like the rest of a statement after a string.
+fn continues(after: &[u8]) -> bool {
+    let skipped = after
+        .iter()
+        .take(CONTINUE_BYTES)
+        .take_while(|byte| {
+            matches!(
+                byte,
+                b' ' | b'\t' | b'\r' | b'\n' | b')' | b'+' | 0x0b | 0x0c | 0xa0
+            )
+        })
+        .count();
+    let rest = after.get(skipped..).unwrap_or_default();
+    CONTINUATIONS.iter().any(|word| {
+        rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
+            !word.ends_with(|last: char| last.is_ascii_alphabetic())
+                || !next
+                    .first()
+                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        })
+    })
+}
+
+const CONTINUATIONS: &[&str] = &[
+    "or",
+    "and",
+    "xor",
+    "||",
+    "&&",
+    "union",
+    "having",
+    "order",
+    "group",
+    "limit",
+    "like",
+    "in",
+    "is",
+    "between",
+    ";",
+    "--",
+    "/*",
+    "#",
+    "rlike",
+    "regexp",
+    "collate",
+    "except",
+    "where",
+    "procedure",
+    "into",
+    "as",
+    "=",
+    "<",
+    ">",
+    "!",
+    "*",
+    "^",
+    "%",
+    "-",
+    "+",
+    "|",
+];
+
+/// Lowers what stands in written text, in documents, and between words that no statement has in a row.
+fn temper(setting: Setting, tokens: &[Token], evidence: &mut Evidence) {
+    match setting {
+        Setting::Short => {}
+        Setting::Prose => evidence.temper(PROSE_PERCENT),
+        Setting::Document => evidence.temper(DOCUMENT_PERCENT),
+    }
+    let plain = |token: &Token| {
+        matches!(token.kind, TokenKind::Word(words::Word::Plain)) && token.end > token.start + 1
+    };
+    let rows = tokens
+        .windows(3)
+        .filter(|row| row.iter().all(plain))
+        .count();
+    if rows >= 1 {
+        evidence.temper(if rows >= 3 {
+            WORDS_PERCENT
+        } else {
+            SOME_WORDS_PERCENT
+        });
+    }
+}
+
+/// Tokens read of a short value; more is no short value.
+const SHORT_TOKENS: usize = 4096;
+/// Quotes tried in a text, and tokens read after each: the product bounds the work.
+const START_TRIES: usize = 64;
+const START_TOKENS: usize = 48;
+/// Bytes between a quote and the word after it.
+const CONTINUE_BYTES: usize = 16;
+/// What is left of a score in written text and in documents, where SQL is quoted and talked about.
+const PROSE_PERCENT: u8 = 65;
+const DOCUMENT_PERCENT: u8 = 50;
+/// What is left of a score beside rows of plain words.
+const SOME_WORDS_PERCENT: u8 = 80;
+const WORDS_PERCENT: u8 = 60;
