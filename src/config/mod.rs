@@ -1,1 +1,233 @@
-//! To be filled.
+//! The configuration: one TOML file, overrides from the environment, resolved into the structs of the other rooms.
+//!
+//! ```text
+//! file         what may be written, with the defaults
+//! environment  SLUICE__SECTION__KEY
+//! resolve      file ─► Config; nothing downstream validates again
+//! ```
+
+mod environment;
+pub mod file;
+mod resolve;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+pub use environment::of_process;
+pub use resolve::{AuditTarget, Config};
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error(transparent)]
+    Mistake(#[from] Mistake),
+}
+
+/// What is wrong, and where: `sluice.toml:3:7: unknown key "max-conections"; did you mean "max-connections"?`
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Mistake {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub what: String,
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A line and column of the file, both from 1; 0 where the file as a whole is meant.
+    File {
+        /// The file, empty when it has no name.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+    },
+    /// A variable of the environment.
+    Environment {
+        /// Its name.
+        name: String,
+    },
+    /// The defaults.
+    Defaults,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::File {
+                path,
+                line: 0,
+                column: _,
+            } => write!(f, "{}: {}", path.display(), self.what),
+            Place::File { path, line, column } => {
+                write!(f, "{}:{line}:{column}: {}", path.display(), self.what)
+            }
+            Place::Environment { name } => write!(f, "environment {name}: {}", self.what),
+            Place::Defaults => f.write_str(&self.what),
+        }
+    }
+}
+
+impl Mistake {
+    fn environment(name: &str, what: String) -> Self {
+        Self {
+            place: Place::Environment { name: name.into() },
+            what,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`, or the defaults without one, and applies the environment's overrides.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the place of the first mistake.
+    pub fn load(
+        path: Option<&Path>,
+        overrides: &[(String, String)],
+    ) -> Result<Config, ConfigError> {
+        let text = match path {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                    path: path.into(),
+                    source,
+                })?
+            }
+            None => String::new(),
+        };
+        Ok(Self::parse(&text, path, overrides)?)
+    }
+
+    /// The same from text; `path` only names the place of a mistake.
+    ///
+    /// # Errors
+    /// The first [`Mistake`].
+    pub fn parse(
+        text: &str,
+        path: Option<&Path>,
+        overrides: &[(String, String)],
+    ) -> Result<Config, Mistake> {
+        let source = Source { text, path };
+        let mut file: file::File =
+            toml::from_str(text).map_err(|error| source.mistake(error.span(), error.message()))?;
+        if !overrides.is_empty() {
+            file = overridden(&file, &source, overrides)?;
+        }
+        resolve::resolve(&file, &source)
+    }
+}
+
+/// Applies the overrides one after the other, so that a refusal names the one that caused it. The file's own values go
+/// in with every default filled in, so that each key is there to be overridden.
+fn overridden(
+    file: &file::File,
+    source: &Source<'_>,
+    overrides: &[(String, String)],
+) -> Result<file::File, Mistake> {
+    let table = Table::try_from(file);
+    let mut table = table.map_err(|error| source.mistake(None, &error.to_string()))?;
+    let mut file = file.clone();
+    for (name, value) in overrides {
+        environment::apply(&mut table, name, value)?;
+        file = table
+            .clone()
+            .try_into()
+            .map_err(|error: toml::de::Error| {
+                Mistake::environment(name, with_nearest(error.message()))
+            })?;
+    }
+    Ok(file)
+}
+
+/// The text that a mistake is shown in.
+struct Source<'a> {
+    text: &'a str,
+    path: Option<&'a Path>,
+}
+
+impl Source<'_> {
+    fn mistake(&self, span: Option<Range<usize>>, what: &str) -> Mistake {
+        let place = match (self.path, span) {
+            (None, None) => Place::Defaults,
+            (path, span) => {
+                let (line, column) = span.map_or((0, 0), |span| self.line_and_column(span.start));
+                Place::File {
+                    path: path.unwrap_or(Path::new("")).into(),
+                    line,
+                    column,
+                }
+            }
+        };
+        Mistake {
+            place,
+            what: with_nearest(what),
+        }
+    }
+
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |line| line.chars().count())
+            + 1;
+        (line, column)
+    }
+}
+
+/// Serde's "unknown field `x`, expected one of `y`, `z`" with the name that was probably meant.
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let Some(name) = quoted.next().filter(|_| unknown) else {
+        return message.trim_end().to_owned();
+    };
+    let kind = if message.starts_with("unknown field") {
+        "key"
+    } else {
+        "value"
+    };
+    let nearest = quoted
+        .map(|known| (distance(name, known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 2);
+    match nearest {
+        Some((_, known)) => format!("unknown {kind} \"{name}\"; did you mean \"{known}\"?"),
+        None => message.trim_end().replacen("field", "key", 1),
+    }
+}
+
+/// How many characters have to be put in, taken out or changed (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, character) in one.chars().enumerate() {
+        let mut diagonal = at;
+        let mut left = at + 1;
+        for (cell, their) in row.iter_mut().skip(1).zip(&other) {
+            let change = diagonal + usize::from(character != *their);
+            diagonal = *cell;
+            left = change.min(left + 1).min(*cell + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = at + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

@@ -1,1 +1,3 @@
-//! To be filled.
+//! One ICAP transaction, sans-IO.
+
+pub mod outcome;

@@ -1,0 +1,406 @@
+//! The configuration file as it is written: kebab-case keys, units in their names, unknown keys refused.
+//!
+//! Every default stands here and, explained, in `deploy/sluice.toml`; a test compares the two.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::policy::profile::{Mode, Release};
+use crate::telemetry::audit::Records;
+use crate::telemetry::log::{Format, Threshold};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct File {
+    /// Listeners and load.
+    pub server: Server,
+    /// What is offered to ICAP clients.
+    pub icap: Icap,
+    /// Sizes on the wire.
+    pub limits: Limits,
+    /// How long each state may last.
+    pub timeouts: Timeouts,
+    /// Where bodies are kept that may have to be returned.
+    pub spool: Spool,
+    /// The application log.
+    pub log: Log,
+    /// The audit records.
+    pub audit: Audit,
+    /// The answer in the place of a blocked message.
+    pub block_page: BlockPage,
+    /// Names of the ICAP headers that carry a verdict.
+    pub verdict_headers: VerdictHeaders,
+    /// How messages are inspected and judged, by name.
+    pub profiles: BTreeMap<String, Profile>,
+    /// Which path does what. Given at all, the list replaces the default one.
+    pub services: Vec<Service>,
+}
+
+/// Listeners and load.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Server {
+    /// Addresses of the ICAP listeners.
+    pub listen: Vec<SocketAddr>,
+    /// Address of the admin listener; empty: none.
+    pub admin: Option<SocketAddr>,
+    /// Threads of the reactor; 0: one a core.
+    pub threads: usize,
+    /// Connections at once; above it they are answered 503.
+    pub max_connections: usize,
+    /// Connections that OPTIONS tells one client to use at most.
+    pub announced_max_connections: usize,
+    /// Requests on one connection before it is closed, announced.
+    pub requests_per_connection: u64,
+    /// Memory that all connections together may fill before reading pauses.
+    pub in_flight_mib: u64,
+    /// Threads for heavy inspections; 0: one a core.
+    pub heavy_workers: usize,
+    /// Heavy inspections that may wait for a thread; above it they are refused.
+    pub heavy_queue: usize,
+    /// After SIGTERM, how long requests in flight may take.
+    pub shutdown_seconds: u64,
+}
+
+/// What is offered to ICAP clients.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Icap {
+    /// The `Service` header.
+    pub service_name: String,
+    /// `Options-TTL`; 0: not sent.
+    pub options_ttl_seconds: u64,
+    /// `Preview`.
+    pub preview_bytes: usize,
+    /// Whether 206 is offered to clients that ask for it.
+    pub partial_content: Switch,
+    /// Hosts that a request URI may name; empty: any.
+    pub hosts: Vec<String>,
+    /// `Transfer-Ignore`: file extensions that clients need not send.
+    pub transfer_ignore: Vec<String>,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// Sizes on the wire.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// The ICAP request line.
+    pub request_line_bytes: usize,
+    /// The ICAP header block.
+    pub icap_head_bytes: usize,
+    /// Lines of the ICAP header block.
+    pub icap_head_lines: usize,
+    /// The encapsulated HTTP heads, each.
+    pub http_head_bytes: usize,
+    /// Lines of an encapsulated HTTP head.
+    pub http_head_lines: usize,
+    /// A chunk-size line with its extensions.
+    pub chunk_line_bytes: usize,
+    /// Trailers.
+    pub trailer_bytes: usize,
+    /// The largest preview that is accepted.
+    pub preview_accepted_bytes: u64,
+    /// Bytes that are drained after an early answer.
+    pub drain_mib: u64,
+}
+
+/// How long each state may last.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// From accept to the first byte.
+    pub first_byte_ms: u64,
+    /// From the first byte of a request to the end of its heads.
+    pub head_ms: u64,
+    /// Between two pieces of a body.
+    pub body_idle_ms: u64,
+    /// Before the minimum rate is asked for.
+    pub body_rate_grace_ms: u64,
+    /// Bytes of body a second, averaged; 0: no minimum.
+    pub body_rate_bytes: u64,
+    /// A whole body.
+    pub body_seconds: u64,
+    /// From `100 Continue` to the next piece.
+    pub after_continue_ms: u64,
+    /// While the client takes none of our bytes.
+    pub write_stall_ms: u64,
+    /// Between two requests.
+    pub idle_ms: u64,
+    /// Draining after an early answer.
+    pub drain_ms: u64,
+    /// Waiting for the client's close after ours.
+    pub linger_ms: u64,
+}
+
+/// Where bodies are kept that may have to be returned.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Spool {
+    /// The folder; empty: the system's temporary folder.
+    pub directory: PathBuf,
+    /// Memory for one body before a file is begun.
+    pub memory_kib: u64,
+    /// One body.
+    pub body_mib: u64,
+    /// All bodies together.
+    pub total_mib: u64,
+}
+
+/// The application log.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Log {
+    /// How lines look.
+    pub format: Format,
+    /// From which level on.
+    pub level: Threshold,
+}
+
+/// The audit records.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Audit {
+    /// Which transactions leave one.
+    pub records: Records,
+    /// `stdout` or the path of a file that is appended to.
+    pub to: PathBuf,
+}
+
+/// The answer in the place of a blocked message.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct BlockPage {
+    /// The HTTP status.
+    pub status: u16,
+    /// A template for HTML; empty: the embedded one.
+    pub html: PathBuf,
+    /// A template for `application/problem+json`; empty: the embedded one.
+    pub json: PathBuf,
+    /// A template for plain text; empty: the embedded one.
+    pub text: PathBuf,
+}
+
+/// Names of the ICAP headers that carry a verdict; empty: not sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct VerdictHeaders {
+    /// `Type=…; Resolution=…; Threat=…;`.
+    pub infection_found: String,
+    /// The rule's name.
+    pub virus_id: String,
+    /// `Blocked`.
+    pub response_info: String,
+    /// The reason code.
+    pub blocked_reason: String,
+    /// The count and four folded lines for each finding.
+    pub violations_found: String,
+    /// The transaction's name, on every answer to REQMOD and RESPMOD.
+    pub transaction: String,
+}
+
+/// How one kind of message is inspected and judged.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Profile {
+    /// `enforce`, `observe` or `off`.
+    pub mode: Mode,
+    /// `at-verdict` or `as-settled`.
+    pub release: Release,
+}
+
+/// One path and what it does.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Service {
+    /// The path in the request URI.
+    pub path: String,
+    /// Other paths for the same.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The profile of REQMOD; absent: REQMOD is not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_profile: Option<Spanned<String>>,
+    /// The profile of RESPMOD; absent: RESPMOD is not offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_profile: Option<Spanned<String>>,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        let profile = |mode| Profile {
+            mode,
+            release: Release::AtVerdict,
+        };
+        let profiles = [
+            ("request", profile(Mode::Enforce)),
+            ("response", profile(Mode::Enforce)),
+            ("redact", profile(Mode::Enforce)),
+            ("off", profile(Mode::Off)),
+        ];
+        Self {
+            server: Server::default(),
+            icap: Icap::default(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            spool: Spool::default(),
+            log: Log::default(),
+            audit: Audit::default(),
+            block_page: BlockPage::default(),
+            verdict_headers: VerdictHeaders::default(),
+            profiles: profiles.map(|(name, profile)| (name.to_owned(), profile)).into(),
+            services: default_services(),
+        }
+    }
+}
+
+/// The paths that real gateways use by default.
+fn default_services() -> Vec<Service> {
+    let both = [
+        "/virus_scan",
+        "/srv_clamav",
+        "/squidclamav",
+        "/OMSScanReq-AV",
+        "/OMSScanResp-AV",
+        "/options",
+    ];
+    vec![
+        service("/reqmod", &["/request", "/req"], Some("request"), None),
+        service("/respmod", &["/response", "/resp"], None, Some("response")),
+        service("/avscan", &both, Some("request"), Some("response")),
+        service("/echo", &[], Some("off"), Some("off")),
+        service("/redact", &[], Some("redact"), Some("redact")),
+    ]
+}
+
+fn service(path: &str, aliases: &[&str], request: Option<&str>, response: Option<&str>) -> Service {
+    let named = |name: Option<&str>| name.map(|name| Spanned::new(0..0, name.to_owned()));
+    Service {
+        path: path.into(),
+        aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+        request_profile: named(request),
+        response_profile: named(response),
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 1344))],
+            admin: Some(SocketAddr::from(([127, 0, 0, 1], 9380))),
+            threads: 0,
+            max_connections: 4096,
+            announced_max_connections: 1000,
+            requests_per_connection: 10_000,
+            in_flight_mib: 512,
+            heavy_workers: 0,
+            heavy_queue: 64,
+            shutdown_seconds: 30,
+        }
+    }
+}
+
+impl Default for Icap {
+    fn default() -> Self {
+        Self {
+            service_name: "sluice".into(),
+            options_ttl_seconds: 3600,
+            preview_bytes: 4096,
+            partial_content: Switch::On,
+            hosts: Vec::new(),
+            transfer_ignore: Vec::new(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line_bytes: 8 << 10,
+            icap_head_bytes: 32 << 10,
+            icap_head_lines: 100,
+            http_head_bytes: 128 << 10,
+            http_head_lines: 500,
+            chunk_line_bytes: 4 << 10,
+            trailer_bytes: 8 << 10,
+            preview_accepted_bytes: 1 << 20,
+            drain_mib: 256,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_byte_ms: 15_000,
+            head_ms: 15_000,
+            body_idle_ms: 30_000,
+            body_rate_grace_ms: 30_000,
+            body_rate_bytes: 1024,
+            body_seconds: 3600,
+            after_continue_ms: 30_000,
+            write_stall_ms: 30_000,
+            idle_ms: 60_000,
+            drain_ms: 30_000,
+            linger_ms: 1_000,
+        }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::new(),
+            memory_kib: 256,
+            body_mib: 2048,
+            total_mib: 8192,
+        }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            records: Records::default(),
+            to: "stdout".into(),
+        }
+    }
+}
+
+impl Default for BlockPage {
+    fn default() -> Self {
+        Self {
+            status: 403,
+            html: PathBuf::new(),
+            json: PathBuf::new(),
+            text: PathBuf::new(),
+        }
+    }
+}
+
+impl Default for VerdictHeaders {
+    fn default() -> Self {
+        Self {
+            infection_found: "X-Infection-Found".into(),
+            virus_id: "X-Virus-ID".into(),
+            response_info: "X-Response-Info".into(),
+            blocked_reason: "X-Blocked-Reason".into(),
+            violations_found: String::new(),
+            transaction: "X-Sluice-Transaction".into(),
+        }
+    }
+}

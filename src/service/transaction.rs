@@ -1,0 +1,637 @@
+//! One ICAP transaction as a state machine: events in, actions out. No socket, no clock, no file.
+//!
+//! ```text
+//!  begin ─► poll ─► Respond            404, 405, 418, OPTIONS: decided by the head
+//!              │
+//!  body(..) ───┤ Step/Keep/Offload     judged: nothing leaves before the verdict; the original is kept when it may
+//!  preview_end │ Continue              have to go back
+//!  body_end ───┤ Respond + BodyDone    streamed: the head leaves first, bytes follow as they are inspected
+//!              │ CutOff                streamed, and a block was decided too late
+//!              └ Wait                  more events are needed
+//! ```
+//!
+//! Call [`Transaction::poll`] until it says [`Action::Wait`] after each event, and take no event from the connection
+//! before it does: that is the back-pressure.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::anomaly::Anomaly;
+use crate::budget::Budget;
+use crate::icap::{BodySection, IsTag, Request, Response, Status};
+use crate::inspect::Direction;
+use crate::policy::profile::{FailMode, Mode, Profile, Release};
+use crate::policy::{Reason, Verdict};
+use crate::scan::{Ended, Job, JobResult, Message, Report, Ruleset, Scan, Step};
+use crate::wire::Fields;
+
+use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
+use super::respond::{Block, Change, Heads, Stage, Style, Unchanged, unchanged};
+use super::services::{Service, Services};
+
+/// What the transactions of a snapshot share.
+#[derive(Debug)]
+pub struct House {
+    /// Which path does what.
+    pub services: Services,
+    /// The compiled rules.
+    pub rules: Arc<Ruleset>,
+    /// How answers look.
+    pub style: Style,
+    /// The state of all that.
+    pub istag: IsTag,
+    /// Hosts that a request URI may name, in lower case; empty: any.
+    pub hosts: Vec<Box<str>>,
+}
+
+/// What the driver is to do next.
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing: hand in the next event.
+    Wait,
+    /// A window of work was done: let others run, then poll again.
+    Yield,
+    /// Keep these bytes in the store of that name, for [`Source`].
+    Keep(Copy, Bytes),
+    /// Send `100 Continue`.
+    Continue,
+    /// Send this head; the body, if it has one, comes from the source.
+    Respond(Box<Response>, Source),
+    /// What is in the store is all of the body; these are its trailers.
+    BodyDone(Option<Fields>),
+    /// Run this on the pool; hand the result in with [`Transaction::job_done`] or [`Transaction::job_refused`].
+    Offload(Job),
+    /// End the connection without completing the answer.
+    CutOff,
+}
+
+/// Which bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// As they came.
+    Original,
+    /// As they were edited.
+    Edited,
+}
+
+/// Where an answer's body comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// There is none.
+    None,
+    /// These bytes are all of it.
+    Inline(Bytes),
+    /// The store; [`Action::BodyDone`] says when no more is added.
+    Store(Copy),
+}
+
+/// One transaction.
+#[derive(Debug)]
+pub struct Transaction {
+    house: Arc<House>,
+    id: TransactionId,
+    method: Method,
+    service: Option<Arc<Service>>,
+    profile: Option<Arc<Profile>>,
+    facts: Facts,
+    heads: Heads,
+    allow: crate::icap::Allow,
+    section: BodySection,
+    stage: Stage,
+    plan: Plan,
+    scan: Option<Scan>,
+    work: Work,
+    input: Input,
+    pending: Option<Bytes>,
+    trailers: Option<Fields>,
+    state: State,
+    outcome: Partial,
+}
+
+/// How the body is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    /// Answered by the head alone; the body, if any, is not looked at.
+    HeadOnly,
+    /// Nothing leaves before the verdict, and nothing is kept: the client keeps its copy.
+    Judge,
+    /// Nothing leaves before the verdict; the original is kept.
+    JudgeAndKeep,
+    /// Bytes leave once they were inspected.
+    Stream,
+    /// Nothing is inspected, and the client keeps its copy.
+    Ignore,
+}
+
+/// Whether the scan has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Idle,
+    Waiting,
+    OnPool,
+    Over,
+}
+
+/// What has come of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// More will come.
+    Open,
+    /// The preview is over and the client waits.
+    AwaitingContinue,
+    /// All is here.
+    Ended,
+}
+
+/// What has been said to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing final.
+    Undecided,
+    /// The head of an answer whose body is still being made.
+    Streaming,
+    /// The whole answer, as far as this machine is concerned.
+    Answered,
+}
+
+/// The parts of the outcome that are known before the end.
+#[derive(Debug, Default)]
+struct Partial {
+    status: u16,
+    ending: Ending,
+    bytes_in: u64,
+    verdict: Option<Verdict>,
+}
+
+/// What one answer consists of; built by the handlers below.
+type Answer = (Response, Source);
+
+impl Transaction {
+    /// Begins with a request's heads.
+    pub fn begin(house: &Arc<House>, budget: &Budget, mut request: Box<Request>, peer: Option<IpAddr>) -> Self {
+        let method = match request.method {
+            crate::icap::Method::Options => Method::Options,
+            crate::icap::Method::Reqmod => Method::Reqmod,
+            crate::icap::Method::Respmod => Method::Respmod,
+        };
+        let service = house.services.find(request.uri.path()).cloned();
+        let profile = method
+            .direction()
+            .and_then(|direction| service.as_ref()?.profile(direction).cloned());
+        let section = request.encapsulated.body();
+        let has_body = request.has_body();
+        let facts = super::facts::of(&request, peer);
+        let mut begun = Self {
+            house: Arc::clone(house),
+            id: TransactionId::next(),
+            method,
+            service,
+            profile,
+            facts,
+            allow: request.allow,
+            section,
+            stage: match request.preview {
+                Some(_) => Stage::Preview,
+                None => Stage::Whole,
+            },
+            plan: Plan::HeadOnly,
+            scan: None,
+            work: Work::Over,
+            input: if has_body { Input::Open } else { Input::Ended },
+            pending: None,
+            trailers: None,
+            state: State::Undecided,
+            outcome: Partial::default(),
+            heads: Heads::of(&mut request),
+        };
+        if begun.refusal(&request).is_none() {
+            begun.start_scan(budget, &request);
+        }
+        begun
+    }
+
+    /// Its name.
+    pub fn id(&self) -> TransactionId {
+        self.id
+    }
+
+    /// Body bytes came.
+    pub fn body(&mut self, bytes: Bytes) {
+        self.outcome.bytes_in += bytes.len() as u64;
+        if self.state == State::Answered {
+            return;
+        }
+        if let Some(scan) = &mut self.scan {
+            scan.push(bytes.clone());
+            self.work = Work::Waiting;
+        }
+        match self.plan {
+            Plan::JudgeAndKeep | Plan::Stream => self.pending = Some(bytes),
+            Plan::HeadOnly | Plan::Judge | Plan::Ignore => {}
+        }
+    }
+
+    /// The preview is over and the client waits for a decision.
+    pub fn preview_end(&mut self) {
+        self.input = Input::AwaitingContinue;
+    }
+
+    /// The body is over.
+    pub fn body_end(&mut self, trailers: Fields) {
+        self.input = Input::Ended;
+        if !trailers.is_empty() {
+            self.trailers = Some(trailers);
+        }
+        self.end_scan(Ended::Complete);
+    }
+
+    /// The result of an [`Action::Offload`].
+    pub fn job_done(&mut self, result: JobResult) {
+        if let Some(scan) = &mut self.scan {
+            scan.job_done(result);
+            self.work = Work::Waiting;
+        }
+    }
+
+    /// The pool had no room for an [`Action::Offload`].
+    pub fn job_refused(&mut self) {
+        if let Some(scan) = &mut self.scan {
+            scan.job_refused();
+            self.work = Work::Waiting;
+        }
+    }
+
+    /// The store could not take the bytes of an [`Action::Keep`], or not give them back.
+    pub fn store_failed(&mut self) -> Action {
+        if self.state == State::Streaming {
+            return self.cut_off(Failure::Spool);
+        }
+        self.scan_over();
+        let closed = self
+            .profile
+            .as_ref()
+            .is_some_and(|profile| fail_mode(profile, Anomaly::SpoolFailure) == FailMode::Closed);
+        if closed {
+            return self.block(Reason::Anomaly(Anomaly::SpoolFailure));
+        }
+        self.fail(Failure::Spool, Status::ServerError)
+    }
+
+    /// Ends it without an answer of its own; the connection has said what there is to say.
+    pub fn abandon(&mut self, failure: Failure, status: u16) {
+        self.end_scan(Ended::Truncated);
+        if self.state != State::Answered || self.outcome.status == 0 {
+            self.outcome.ending = Ending::Failed(failure);
+        }
+        if self.outcome.status == 0 {
+            self.outcome.status = status;
+        }
+        self.state = State::Answered;
+    }
+
+    /// True once the final answer has begun.
+    pub fn answered(&self) -> bool {
+        self.state != State::Undecided
+    }
+
+    /// Does the next piece of work.
+    pub fn poll(&mut self) -> Action {
+        if self.state == State::Answered {
+            return Action::Wait;
+        }
+        if self.plan == Plan::HeadOnly {
+            return self.answer_by_head();
+        }
+        if let Some(action) = self.store_input() {
+            return action;
+        }
+        match self.work {
+            Work::Waiting => return self.step(),
+            Work::OnPool => return Action::Wait,
+            Work::Idle | Work::Over => {}
+        }
+        if self.plan == Plan::Stream && self.may_stream() {
+            return self.begin_stream();
+        }
+        match self.input {
+            Input::Open => Action::Wait,
+            Input::AwaitingContinue => self.after_preview(),
+            Input::Ended => self.finish(),
+        }
+    }
+
+    /// What became of it. Timing and bytes sent are the driver's.
+    pub fn into_outcome(self, peer: Option<IpAddr>, timing: Timing, bytes_out: u64) -> Outcome {
+        let mut report = self.scan.map(Scan::into_report).unwrap_or_else(|| Report {
+            uninspected_bytes: self.outcome.bytes_in,
+            body_bytes: self.outcome.bytes_in,
+            ..Report::default()
+        });
+        if let Some(verdict) = self.outcome.verdict {
+            report.verdict = verdict;
+        }
+        Outcome {
+            id: self.id,
+            peer,
+            method: self.method,
+            service: self.service.map(|service| Arc::clone(&service.path)),
+            profile: self.profile.map(|profile| Arc::clone(&profile.name)),
+            message: self.facts,
+            report,
+            status: self.outcome.status,
+            ending: self.outcome.ending,
+            bytes_in: self.outcome.bytes_in,
+            bytes_out,
+            timing,
+        }
+    }
+}
+
+/// The beginning.
+impl Transaction {
+    /// Why the request is not for us, if so.
+    fn refusal(&self, request: &Request) -> Option<(Failure, Status)> {
+        let hosts = &self.house.hosts;
+        let host = request.uri.host();
+        if !hosts.is_empty() && !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+            return Some((Failure::NotFound, Status::NotFound));
+        }
+        let Some(service) = &self.service else {
+            return Some((Failure::NotFound, Status::NotFound));
+        };
+        if !service.offers(self.method) {
+            return Some((Failure::MethodNotAllowed, Status::MethodNotAllowed));
+        }
+        let composed = match self.method {
+            Method::Options | Method::Unknown => true,
+            // Errata e5: a message without head and body is none.
+            Method::Reqmod => self.heads.request.is_some() || self.section == BodySection::Request,
+            Method::Respmod => self.heads.response.is_some() || self.section == BodySection::Response,
+        };
+        (!composed).then_some((Failure::BadComposition, Status::BadComposition))
+    }
+
+    fn start_scan(&mut self, budget: &Budget, request: &Request) {
+        let (Some(direction), Some(profile)) = (self.method.direction(), self.profile.clone()) else {
+            return;
+        };
+        let keeps_copy = unchanged(self.allow, Stage::Whole) == Unchanged::NoContent;
+        if profile.mode == Mode::Off {
+            self.plan = if keeps_copy { Plan::Ignore } else { Plan::Stream };
+            return;
+        }
+        let message = super::facts::message(direction, &self.heads, &self.facts, request);
+        let scan = Scan::new(&self.house.rules, &profile, budget, &message);
+        self.plan = match profile.release {
+            Release::AsSettled if !keeps_copy || scan.edits() => Plan::Stream,
+            Release::AtVerdict | Release::AsSettled if keeps_copy => Plan::Judge,
+            Release::AtVerdict | Release::AsSettled => Plan::JudgeAndKeep,
+        };
+        self.scan = Some(scan);
+        self.work = Work::Waiting;
+        if self.input == Input::Ended {
+            self.end_scan(Ended::Complete);
+        }
+    }
+
+    fn answer_by_head(&mut self) -> Action {
+        self.state = State::Answered;
+        let refused = match (&self.service, self.method) {
+            (None, _) => Some((Failure::NotFound, Status::NotFound)),
+            (Some(service), method) if !service.offers(method) => {
+                Some((Failure::MethodNotAllowed, Status::MethodNotAllowed))
+            }
+            (Some(_), Method::Options) => None,
+            (Some(_), _) => Some((Failure::BadComposition, Status::BadComposition)),
+        };
+        match (refused, &self.service) {
+            (None, Some(service)) => {
+                let answer = service.options.response(self.house.istag, self.allow, None);
+                self.respond((answer, Source::None))
+            }
+            (Some((failure, status)), _) => self.fail(failure, status),
+            (None, None) => self.fail(Failure::NotFound, Status::NotFound),
+        }
+    }
+}
+
+/// The middle.
+impl Transaction {
+    /// Bytes for the store: the original before it is inspected, edited ones as they settle.
+    fn store_input(&mut self) -> Option<Action> {
+        let edits = self.scan.as_ref().is_some_and(Scan::edits);
+        if edits {
+            let settled = self.scan.as_mut().and_then(Scan::released);
+            if let Some(bytes) = settled {
+                return Some(Action::Keep(Copy::Edited, bytes));
+            }
+        }
+        // A stream's bytes leave only after they were inspected.
+        let held = self.plan == Plan::Stream && (edits || self.work == Work::Waiting);
+        if held {
+            return None;
+        }
+        self.pending
+            .take()
+            .map(|bytes| Action::Keep(Copy::Original, bytes))
+    }
+
+    fn step(&mut self) -> Action {
+        let Some(scan) = &mut self.scan else {
+            self.work = Work::Over;
+            return Action::Yield;
+        };
+        match scan.step() {
+            Step::Busy => Action::Yield,
+            Step::NeedInput => {
+                self.work = Work::Idle;
+                self.poll_again()
+            }
+            Step::Offload => match scan.take_job() {
+                Some(job) => {
+                    self.work = Work::OnPool;
+                    Action::Offload(job)
+                }
+                None => {
+                    scan.job_refused();
+                    Action::Yield
+                }
+            },
+            Step::Decided | Step::Done => {
+                self.work = Work::Over;
+                match scan.report().verdict.clone() {
+                    Verdict::Block(reason) => self.block(reason),
+                    Verdict::Allow | Verdict::Redact { .. } => self.poll_again(),
+                }
+            }
+        }
+    }
+
+    /// The next state has work of its own: at most one level deep, since the scan is not waiting any more.
+    fn poll_again(&mut self) -> Action {
+        match self.store_input() {
+            Some(action) => action,
+            None if self.plan == Plan::Stream && self.may_stream() => self.begin_stream(),
+            None => match self.input {
+                Input::Open => Action::Wait,
+                Input::AwaitingContinue => self.after_preview(),
+                Input::Ended => self.finish(),
+            },
+        }
+    }
+
+    /// The scan wants more than the preview, or there is none and the client holds no copy.
+    fn after_preview(&mut self) -> Action {
+        let off = self
+            .profile
+            .as_ref()
+            .is_some_and(|profile| profile.mode == Mode::Off);
+        // RFC 3507 §4.5: whoever does not need to see the rest says so now.
+        if off || self.work == Work::Over {
+            return self.unchanged();
+        }
+        self.input = Input::Open;
+        self.stage = Stage::Whole;
+        Action::Continue
+    }
+
+    fn may_stream(&self) -> bool {
+        let begun = self.state == State::Streaming;
+        // What was seen of a preview may still be answered with 204, and 100 must come before any answer.
+        !begun && self.stage == Stage::Whole && self.section_has_body()
+    }
+
+    fn section_has_body(&self) -> bool {
+        match self.section {
+            BodySection::Request | BodySection::Response => true,
+            BodySection::Absent | BodySection::Null | BodySection::Options => false,
+        }
+    }
+
+    fn begin_stream(&mut self) -> Action {
+        let edits = self.scan.as_ref().is_some_and(Scan::edits);
+        let (copy, change) = match edits {
+            true => (Copy::Edited, Change::Edited(None)),
+            false => (Copy::Original, Change::None),
+        };
+        let answer = self.message(change);
+        self.state = State::Streaming;
+        self.outcome.status = answer.status().code();
+        Action::Respond(Box::new(answer), Source::Store(copy))
+    }
+}
+
+/// The end.
+impl Transaction {
+    fn finish(&mut self) -> Action {
+        if self.state == State::Streaming {
+            self.state = State::Answered;
+            return Action::BodyDone(self.trailers.take());
+        }
+        let report = self.scan.as_ref().map(Scan::report);
+        match report.map(|report| &report.verdict) {
+            Some(Verdict::Redact { .. }) => self.edited(),
+            Some(Verdict::Block(reason)) => {
+                let reason = reason.clone();
+                self.block(reason)
+            }
+            Some(Verdict::Allow) | None => self.unchanged(),
+        }
+    }
+
+    /// The message as it came, in the cheapest form that the client can take.
+    fn unchanged(&mut self) -> Action {
+        let answer = match unchanged(self.allow, self.stage) {
+            Unchanged::NoContent => (
+                Response::new(Status::NoContent, self.house.istag),
+                Source::None,
+            ),
+            Unchanged::Original => {
+                let source = match self.section_has_body() {
+                    true => Source::Store(Copy::Original),
+                    false => Source::None,
+                };
+                (self.message(Change::None), source)
+            }
+        };
+        self.respond(answer)
+    }
+
+    fn edited(&mut self) -> Action {
+        let source = match self.section_has_body() {
+            true => Source::Store(Copy::Edited),
+            false => Source::None,
+        };
+        let mut answer = self.message(Change::Edited(None));
+        if let Some(scan) = &self.scan {
+            self.house.style.redacted(&mut answer, &scan.report().verdict);
+        }
+        self.respond((answer, source))
+    }
+
+    fn block(&mut self, reason: Reason) -> Action {
+        if self.state == State::Streaming {
+            self.outcome.verdict = Some(Verdict::Block(reason));
+            return self.cut_off(Failure::CutOff);
+        }
+        let block = Block {
+            reason: &reason,
+            direction: self.method.direction().unwrap_or(Direction::Request),
+            transaction: self.id,
+        };
+        let (answer, page) = self
+            .house
+            .style
+            .block(self.house.istag, &self.heads, block);
+        self.outcome.verdict = Some(Verdict::Block(reason));
+        self.trailers = None;
+        self.respond((answer, page.map_or(Source::None, Source::Inline)))
+    }
+
+    fn fail(&mut self, failure: Failure, status: Status) -> Action {
+        self.outcome.ending = Ending::Failed(failure);
+        let answer = Response::new(status, self.house.istag);
+        self.respond((answer, Source::None))
+    }
+
+    fn cut_off(&mut self, failure: Failure) -> Action {
+        self.outcome.ending = Ending::Failed(failure);
+        self.state = State::Answered;
+        self.scan_over();
+        Action::CutOff
+    }
+
+    fn respond(&mut self, (answer, source): Answer) -> Action {
+        self.outcome.status = answer.status().code();
+        self.scan_over();
+        self.pending = None;
+        let stored = matches!(source, Source::Store(_));
+        // The store holds all of it: `BodyDone` follows at the next poll.
+        self.state = if stored { State::Streaming } else { State::Answered };
+        Action::Respond(Box::new(answer), source)
+    }
+
+    /// The head of an ICAP 200 that carries the message.
+    fn message(&mut self, change: Change) -> Response {
+        let direction = self.method.direction().unwrap_or(Direction::Request);
+        let answer = Response::new(Status::Ok, self.house.istag);
+        self.heads.answer(answer, direction, self.section, change)
+    }
+
+    fn end_scan(&mut self, ended: Ended) {
+        if let (Some(scan), true) = (&mut self.scan, self.work != Work::Over) {
+            scan.end(ended);
+            self.work = Work::Waiting;
+        }
+    }
+
+    fn scan_over(&mut self) {
+        self.work = Work::Over;
+    }
+}
+
+fn fail_mode(_profile: &Profile, _anomaly: Anomaly) -> FailMode {
+    FailMode::Closed
+}

@@ -1,0 +1,324 @@
+//! Counters and histograms, under the names that `docs` promise. Labels are bounded: verdicts, codes and rule ids only.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::policy::{Reason, Verdict};
+use crate::service::outcome::{Ending, Outcome};
+
+/// All metrics of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    transactions: Family<TransactionLabels, Counter>,
+    duration: Family<PhaseLabels, Histogram, fn() -> Histogram>,
+    body_bytes: Family<DirectionLabels, Counter>,
+    unscanned_bytes: Family<ReasonLabels, Counter>,
+    findings: Family<FindingLabels, Counter>,
+    anomalies: Family<ReasonLabels, Counter>,
+    errors: Family<KindLabels, Counter>,
+    shed: Family<ReasonLabels, Counter>,
+    reloads: Family<ResultLabels, Counter>,
+    /// Transactions that are being worked on.
+    pub inflight: Gauge,
+    /// Bytes held in buffers.
+    pub inflight_bytes: Gauge,
+    connections: Family<ListenerLabels, Gauge>,
+    accepted: Family<ListenerLabels, Counter>,
+    rules: Family<RulesLabels, Gauge>,
+    rules_loaded: Gauge,
+    audit_dropped: Gauge<f64, AtomicU64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransactionLabels {
+    mode: &'static str,
+    policy: String,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PhaseLabels {
+    mode: &'static str,
+    phase: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DirectionLabels {
+    direction: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RulesLabels {
+    bundle: String,
+    digest: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    rule: String,
+    severity: &'static str,
+    action: &'static str,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("sluice");
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What runs here", build);
+        let duration = Family::new_with_constructor(histogram as fn() -> Histogram);
+        registry.register_with_unit(
+            "transaction_duration",
+            "From a request's first byte to the first and the last byte of its answer",
+            Unit::Seconds,
+            duration.clone(),
+        );
+        let mut counted = Counted {
+            registry: &mut registry,
+        };
+        let transactions = counted.family("transactions", "Transactions by verdict");
+        let unscanned_bytes = counted.family(
+            "unscanned_bytes",
+            "Body bytes that were not fully inspected",
+        );
+        let body_bytes = counted.family("body_bytes", "Body bytes received and sent");
+        let findings = counted.family("findings", "Findings by rule");
+        let anomalies = counted.family("anomalies", "Transactions that met this anomaly");
+        let errors = counted.family("errors", "Transactions and connections that failed");
+        let shed = counted.family("shed", "Work refused because of load");
+        let reloads = counted.family("reload", "Reloads of configuration and rules");
+        let accepted = counted.family("accepted_connections", "Connections accepted");
+        let inflight = counted.gauge("inflight", "Transactions being worked on");
+        let inflight_bytes = counted.gauge("inflight_bytes", "Bytes held in buffers");
+        let rules_loaded = counted.gauge(
+            "rules_loaded_timestamp_seconds",
+            "When the rules in force were loaded",
+        );
+        let audit_dropped = Gauge::default();
+        registry.register(
+            "audit_dropped_records",
+            "Audit records that found their buffer full",
+            audit_dropped.clone(),
+        );
+        let connections = Family::default();
+        registry.register("connections", "Open connections", connections.clone());
+        let rules = Family::default();
+        registry.register("rules_info", "The rules in force", rules.clone());
+        Self {
+            transactions,
+            duration,
+            body_bytes,
+            unscanned_bytes,
+            findings,
+            anomalies,
+            errors,
+            shed,
+            reloads,
+            inflight,
+            inflight_bytes,
+            connections,
+            accepted,
+            rules,
+            rules_loaded,
+            audit_dropped,
+            registry,
+        }
+    }
+
+    /// Counts one finished transaction.
+    pub fn transaction(&self, outcome: &Outcome) {
+        let mode = outcome.mode();
+        self.transactions
+            .get_or_create(&TransactionLabels {
+                mode,
+                policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                verdict: outcome.verdict_code(),
+            })
+            .inc();
+        for (phase, time) in [
+            ("first-byte", outcome.timing.first_byte),
+            ("total", Some(outcome.timing.total)),
+        ] {
+            if let Some(time) = time {
+                self.duration
+                    .get_or_create(&PhaseLabels { mode, phase })
+                    .observe(time.as_secs_f64());
+            }
+        }
+        self.bytes("in", outcome.bytes_in);
+        self.bytes("out", outcome.bytes_out);
+        if let Ending::Failed(error) = &outcome.ending {
+            self.error(error.code());
+        }
+        self.report(outcome);
+    }
+
+    fn bytes(&self, direction: &'static str, bytes: u64) {
+        if bytes > 0 {
+            self.body_bytes
+                .get_or_create(&DirectionLabels { direction })
+                .inc_by(bytes);
+        }
+    }
+
+    fn report(&self, outcome: &Outcome) {
+        let report = &outcome.report;
+        let action = match &report.verdict {
+            Verdict::Allow => "allow",
+            Verdict::Block(_) => "block",
+            Verdict::Redact { .. } => "redact",
+        };
+        for finding in &report.findings {
+            self.findings
+                .get_or_create(&FindingLabels {
+                    rule: finding.rule.clone().into_owned(),
+                    severity: super::severity_code(finding.severity),
+                    action,
+                })
+                .inc();
+        }
+        for at in &report.anomalies {
+            self.anomalies
+                .get_or_create(&ReasonLabels {
+                    reason: at.anomaly.code(),
+                })
+                .inc();
+        }
+        if report.uninspected_bytes > 0 {
+            let reason = match (&report.verdict, report.anomalies.first()) {
+                (Verdict::Block(Reason::Anomaly(anomaly)), _) => anomaly.code(),
+                (_, Some(at)) => at.anomaly.code(),
+                (Verdict::Block(_), None) => "blocked-early",
+                (Verdict::Allow | Verdict::Redact { .. }, None) => "profile-off",
+            };
+            self.unscanned_bytes
+                .get_or_create(&ReasonLabels { reason })
+                .inc_by(report.uninspected_bytes);
+        }
+    }
+
+    /// Counts a failure by its code.
+    pub fn error(&self, kind: &'static str) {
+        self.errors.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts work refused because of load.
+    pub fn shed(&self, reason: &'static str) {
+        self.shed.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts a reload: `ok` or `refused`.
+    pub fn reload(&self, result: &'static str) {
+        self.reloads.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Names the rules in force.
+    pub fn rules(&self, digest: &str, loaded: Duration) {
+        self.rules.clear();
+        self.rules
+            .get_or_create(&RulesLabels {
+                bundle: "embedded".into(),
+                digest: digest.into(),
+            })
+            .set(1);
+        self.rules_loaded
+            .set(i64::try_from(loaded.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a connection of `listener` in; the guard counts it out.
+    pub fn connection(&self, listener: &'static str) -> ConnectionGuard {
+        let labels = ListenerLabels { listener };
+        self.accepted.get_or_create(&labels).inc();
+        let open = self.connections.get_or_create_owned(&labels);
+        open.inc();
+        ConnectionGuard { open }
+    }
+
+    /// States how many audit records were lost.
+    pub fn audit_dropped(&self, records: u64) {
+        #[expect(clippy::cast_precision_loss, reason = "a count shown as a gauge")]
+        self.audit_dropped.set(records as f64);
+    }
+
+    /// The exposition text for a scraper.
+    pub fn exposition(&self) -> String {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry).expect("a string takes all");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Keeps one connection counted as open.
+#[derive(Debug)]
+pub struct ConnectionGuard {
+    open: Gauge,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+struct Counted<'a> {
+    registry: &'a mut Registry,
+}
+
+impl Counted<'_> {
+    fn family<L>(&mut self, name: &str, help: &str) -> Family<L, Counter>
+    where
+        L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
+    {
+        let family = Family::default();
+        self.registry.register(name, help, family.clone());
+        family
+    }
+
+    fn gauge(&mut self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::default();
+        self.registry.register(name, help, gauge.clone());
+        gauge
+    }
+}
+
+/// 100 µs to 52 s, each twice the one before: small transactions take tens of microseconds, big bodies seconds.
+fn histogram() -> Histogram {
+    Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(
+        0.000_1, 2.0, 20,
+    ))
+}
