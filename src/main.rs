@@ -1,1 +1,7 @@
-fn main() {}
+//! `sluice`: see [`sluice::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluice::cli::main()
+}

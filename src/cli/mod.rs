@@ -1,1 +1,139 @@
-//! To be filled.
+//! The command line: `serve`, `scan`, `check`. Exit codes: 0 well, 1 findings, 2 error. An error is printed once, as a
+//! chain of causes.
+
+mod check;
+mod scan;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError};
+use crate::server;
+
+/// An ICAP server that scans HTTP requests and responses while they stream.
+///
+/// Gateways (Squid, F5, API gateways) send messages to it by ICAP (RFC 3507); it answers allow, block or changed
+/// content. Without a configuration it listens on 127.0.0.1:1344 with embedded rules:
+///
+///   icap://127.0.0.1:1344/reqmod    requests   (REQMOD)
+///   icap://127.0.0.1:1344/respmod   responses  (RESPMOD)
+///   icap://127.0.0.1:1344/avscan    both, for clients that know one path only
+///   http://127.0.0.1:9380/readyz    is it ready?
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, verbatim_doc_comment, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve ICAP until SIGTERM
+    ///
+    /// SIGTERM or Ctrl-C drains: requests in flight are answered, then the process ends; a second one ends it at once.
+    /// SIGHUP reloads configuration and rules; what is wrong is refused and the old ones stay.
+    #[command(after_help = "Example: sluice serve --config /etc/sluice/sluice.toml")]
+    Serve(Serve),
+    /// Scan files with the same rules and the same pipeline
+    ///
+    /// Exit code 0: nothing found; 1: something was found; 2: error.
+    #[command(after_help = "Example: sluice scan --as response --content-type application/json reply.json")]
+    Scan(Scan),
+    /// Check configuration and rules without serving
+    ///
+    /// Prints the line and column of the first mistake; exit code 2 then.
+    #[command(after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice")]
+    Check(Check),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file; without it the defaults hold. Each key has an override in the environment:
+    /// SLUICE__SERVER__MAX_CONNECTIONS=100
+    #[arg(long, value_name = "FILE", env = "SLUICE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Listen here instead of where the configuration says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Serve /livez, /readyz and /metrics here instead of where the configuration says
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    admin: Option<SocketAddr>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Scan {
+    /// The files; - is the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Scan as a request's or as a response's body
+    #[arg(long = "as", value_name = "KIND", default_value = "response")]
+    kind: Kind,
+    /// The Content-Type to declare
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// The Content-Encoding to declare
+    #[arg(long, value_name = "CODING")]
+    content_encoding: Option<String>,
+    /// Print one JSON object a file
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Kind {
+    Request,
+    Response,
+}
+
+#[derive(Debug, clap::Args)]
+struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+/// Parses the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Scan(arguments) => scan::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("sluice: {error:#}");
+        ExitCode::from(ERROR_STATUS)
+    })
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, ConfigError> {
+        Config::load(self.config.as_deref(), &config::of_process())
+    }
+
+    /// The same file again, for reloads; `change` is what the command line overrides.
+    fn source(self, change: impl Fn(&mut Config) + Send + Sync + 'static) -> server::Source {
+        Arc::new(move || {
+            let mut config = self.load()?;
+            change(&mut config);
+            Ok(config)
+        })
+    }
+}
+
+/// Exit code of findings.
+const FINDINGS_STATUS: u8 = 1;
+
+/// Exit code of errors; clap's own as well.
+const ERROR_STATUS: u8 = 2;

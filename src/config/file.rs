@@ -76,7 +76,7 @@ pub struct Icap {
     /// `Options-TTL`; 0: not sent.
     pub options_ttl_seconds: u64,
     /// `Preview`.
-    pub preview_bytes: usize,
+    pub preview_bytes: u64,
     /// Whether 206 is offered to clients that ask for it.
     pub partial_content: Switch,
     /// Hosts that a request URI may name; empty: any.
@@ -105,14 +105,20 @@ pub struct Limits {
     pub icap_head_bytes: usize,
     /// Lines of the ICAP header block.
     pub icap_head_lines: usize,
+    /// A line of the ICAP header block.
+    pub icap_line_bytes: usize,
     /// The encapsulated HTTP heads, each.
     pub http_head_bytes: usize,
     /// Lines of an encapsulated HTTP head.
     pub http_head_lines: usize,
+    /// A line of an encapsulated HTTP head.
+    pub http_line_bytes: usize,
     /// A chunk-size line with its extensions.
     pub chunk_line_bytes: usize,
     /// Trailers.
     pub trailer_bytes: usize,
+    /// Lines of trailers.
+    pub trailer_lines: usize,
     /// The largest preview that is accepted.
     pub preview_accepted_bytes: u64,
     /// Bytes that are drained after an early answer.
@@ -127,6 +133,8 @@ pub struct Timeouts {
     pub first_byte_ms: u64,
     /// From the first byte of a request to the end of its heads.
     pub head_ms: u64,
+    /// Between two pieces of a preview.
+    pub preview_ms: u64,
     /// Between two pieces of a body.
     pub body_idle_ms: u64,
     /// Before the minimum rate is asked for.
@@ -333,10 +341,13 @@ impl Default for Limits {
             request_line_bytes: 8 << 10,
             icap_head_bytes: 32 << 10,
             icap_head_lines: 100,
+            icap_line_bytes: 8 << 10,
             http_head_bytes: 128 << 10,
             http_head_lines: 500,
+            http_line_bytes: 64 << 10,
             chunk_line_bytes: 4 << 10,
             trailer_bytes: 8 << 10,
+            trailer_lines: 32,
             preview_accepted_bytes: 1 << 20,
             drain_mib: 256,
         }
@@ -348,6 +359,7 @@ impl Default for Timeouts {
         Self {
             first_byte_ms: 15_000,
             head_ms: 15_000,
+            preview_ms: 10_000,
             body_idle_ms: 30_000,
             body_rate_grace_ms: 30_000,
             body_rate_bytes: 1024,

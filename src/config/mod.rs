@@ -8,6 +8,7 @@
 
 mod environment;
 pub mod file;
+mod profile;
 mod resolve;
 
 use std::fmt;

@@ -9,6 +9,9 @@ pub struct Deadlines {
     pub first_byte: Duration,
     /// From a request's first byte to the end of its heads; not extended by bytes.
     pub head: Duration,
+    /// Between two pieces of a preview. Short: a client that copies a typo of RFC 3507 (errata e9) leaves out the last
+    /// CRLF of a preview and waits.
+    pub preview: Duration,
     /// Between two pieces of a body.
     pub body_idle: Duration,
     /// Before the minimum rate is asked for.
@@ -34,6 +37,7 @@ impl Default for Deadlines {
         Self {
             first_byte: Duration::from_secs(15),
             head: Duration::from_secs(15),
+            preview: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
             rate_grace: Duration::from_secs(30),
             rate_bytes: 1024,
@@ -56,6 +60,8 @@ pub enum Waiting {
     Idle,
     /// The rest of a head.
     Head,
+    /// The rest of a preview.
+    Preview,
     /// Body bytes.
     Body,
     /// The first body bytes after `100 Continue`.
@@ -77,6 +83,7 @@ impl Waiting {
             Waiting::FirstByte => "first-byte-timeout",
             Waiting::Idle => "idle-timeout",
             Waiting::Head => "head-timeout",
+            Waiting::Preview => "preview-timeout",
             Waiting::Body => "body-timeout",
             Waiting::AfterContinue => "after-continue-timeout",
             Waiting::Write => "write-stall-timeout",
@@ -158,6 +165,7 @@ impl Clock {
             Waiting::FirstByte => Some(self.since + limits.first_byte),
             Waiting::Idle => Some(self.since + limits.idle),
             Waiting::Head => Some(self.since + limits.head),
+            Waiting::Preview => Some((self.progress + limits.preview).min(self.rate_deadline())),
             Waiting::AfterContinue => Some(self.since + limits.after_continue),
             Waiting::Write => Some(self.progress + limits.write_stall),
             Waiting::Drain => Some(self.since + limits.drain),

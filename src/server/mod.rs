@@ -1,1 +1,235 @@
-//! To be filled.
+//! Sockets, clocks, files and threads: everything that the rooms below do not have.
+//!
+//! ```text
+//! listener ─► driver (one task a connection) ─► service
+//!    │           ├─ deadline   how long each state may last
+//!    │           ├─ spool      bodies that may have to go back
+//!    │           └─ pool       heavy work
+//!    ├─ snapshot ◄─ reload     SIGHUP: all or nothing
+//!    └─ admin                  /livez /readyz /metrics
+//! ```
+
+mod admin;
+pub mod deadline;
+mod driver;
+mod listener;
+pub mod pool;
+mod reload;
+mod self_test;
+mod signals;
+pub mod snapshot;
+pub mod spool;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::budget::Budget;
+use crate::config::{Config, ConfigError};
+use crate::icap::Request;
+use crate::telemetry::Telemetry;
+
+use pool::Pool;
+use snapshot::{Snapshot, SnapshotError};
+use spool::SpoolLimits;
+
+pub use signals::until_terminated;
+
+/// What all connections share.
+struct Shared {
+    snapshot: ArcSwap<Snapshot>,
+    telemetry: Arc<Telemetry>,
+    memory: Budget,
+    spool: Arc<SpoolLimits>,
+    pool: Pool,
+    probe: Option<Probe>,
+}
+
+impl Shared {
+    fn probe(&self, stage: Stage, request: &Request) {
+        if let Some(probe) = &self.probe {
+            probe(stage, request);
+        }
+    }
+}
+
+/// Called inside a transaction's guard. Tests panic in it; nothing else sets one.
+pub type Probe = Arc<dyn Fn(Stage, &Request) + Send + Sync>;
+
+/// Where in a transaction a [`Probe`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The request's heads are read.
+    Begin,
+}
+
+/// Yields the configuration anew, from the same place as at the start.
+pub type Source = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The rules do not load.
+    #[error("cannot load the rules")]
+    Snapshot(#[from] SnapshotError),
+    /// The spool's folder cannot be used.
+    #[error("cannot write in the spool folder {}", directory.display())]
+    Spool {
+        /// The folder.
+        directory: std::path::PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A server that listens already and serves when it is [run](Server::run).
+pub struct Server {
+    shared: Arc<Shared>,
+    source: Source,
+    listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
+}
+
+/// What the addresses in use are, for those who listen on port 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The ICAP listeners.
+    pub icap: Vec<SocketAddr>,
+    /// The admin listener.
+    pub admin: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Loads the rules and binds the listeners of `config`; `source` yields the configuration again at a reload.
+    ///
+    /// # Errors
+    /// [`ServerError`]: nothing was started then.
+    pub async fn bind(config: Config, telemetry: Telemetry, source: Source) -> Result<Self, ServerError> {
+        let config = Arc::new(config);
+        let directory = config.spool_directory.clone();
+        tempfile::tempfile_in(&directory).map_err(|source| ServerError::Spool {
+            directory: directory.clone(),
+            source,
+        })?;
+        let mut listeners = Vec::new();
+        for address in &config.listen {
+            listeners.push(bound(*address).await?);
+        }
+        let admin = match config.admin {
+            Some(address) => Some(bound(address).await?),
+            None => None,
+        };
+        let memory = Budget::new(config.in_flight_bytes);
+        let shared = Shared {
+            spool: Arc::new(SpoolLimits {
+                memory_bytes: config.spool_memory_bytes,
+                body_bytes: config.spool_body_bytes,
+                directory,
+                disk: Budget::new(config.spool_total_bytes),
+                memory: memory.clone(),
+            }),
+            pool: Pool::new(config.heavy_workers, config.heavy_queue),
+            snapshot: ArcSwap::from_pointee(Snapshot::load(config)?),
+            telemetry: Arc::new(telemetry),
+            memory,
+            probe: None,
+        };
+        reload::announce(&shared);
+        Ok(Self {
+            shared: Arc::new(shared),
+            source,
+            listeners,
+            admin,
+        })
+    }
+
+    /// Sets what is called inside each transaction's guard; for tests.
+    #[must_use]
+    pub fn with_probe(mut self, probe: Probe) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.probe = Some(probe);
+        }
+        self
+    }
+
+    /// The addresses in use.
+    pub fn addresses(&self) -> Addresses {
+        let of = |listener: &TcpListener| listener.local_addr().ok();
+        Addresses {
+            icap: self.listeners.iter().filter_map(of).collect(),
+            admin: self.admin.as_ref().and_then(of),
+        }
+    }
+
+    /// Serves until `stop` ends; then no connection is accepted any more, each open one is closed after the request in
+    /// flight, and after the configured time all that is left is dropped.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let drain_time = self.shared.snapshot.load().config.shutdown;
+        let (draining, drained) = watch::channel(false);
+        let (alive, mut dead) = tokio::sync::mpsc::channel::<()>(1);
+        let admission = Arc::new(listener::Admission::new(&self.shared));
+        let mut tasks = tokio::task::JoinSet::new();
+        for listener in self.listeners {
+            let accept = listener::Accept {
+                listener,
+                shared: Arc::clone(&self.shared),
+                admission: Arc::clone(&admission),
+                draining: drained.clone(),
+                alive: alive.clone(),
+            };
+            tasks.spawn(accept.run());
+        }
+        let mut admin = tokio::task::JoinSet::new();
+        if let Some(listener) = self.admin {
+            admin.spawn(admin::serve(listener, Arc::clone(&self.shared), drained.clone()));
+        }
+        admin.spawn(reload::on_hangup(Arc::clone(&self.shared), self.source));
+        drop(alive);
+        stop.await;
+        tracing::info!(seconds = drain_time.as_secs(), "draining");
+        draining.send_replace(true);
+        while tasks.join_next().await.is_some() {}
+        // Every connection holds a sender; the channel ends with the last of them.
+        if tokio::time::timeout(drain_time, dead.recv()).await.is_err() {
+            self.shared.telemetry.metrics.shed("shutdown");
+            tracing::warn!("requests in flight were dropped at the end of the drain time");
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn bound(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServerError::Bind { address, source })
+}
+
+/// The time of `snapshot` as a scraper shows it.
+fn loaded_at(snapshot: &Snapshot) -> Duration {
+    snapshot
+        .loaded
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}

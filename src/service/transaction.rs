@@ -107,6 +107,7 @@ pub struct Transaction {
     pending: Option<Bytes>,
     trailers: Option<Fields>,
     state: State,
+    refusal: Option<(Failure, Status)>,
     outcome: Partial,
 }
 
@@ -170,7 +171,7 @@ type Answer = (Response, Source);
 
 impl Transaction {
     /// Begins with a request's heads.
-    pub fn begin(house: &Arc<House>, budget: &Budget, mut request: Box<Request>, peer: Option<IpAddr>) -> Self {
+    pub fn begin(house: &Arc<House>, budget: &Budget, mut request: Box<Request>) -> Self {
         let method = match request.method {
             crate::icap::Method::Options => Method::Options,
             crate::icap::Method::Reqmod => Method::Reqmod,
@@ -182,7 +183,7 @@ impl Transaction {
             .and_then(|direction| service.as_ref()?.profile(direction).cloned());
         let section = request.encapsulated.body();
         let has_body = request.has_body();
-        let facts = super::facts::of(&request, peer);
+        let facts = super::facts::of(&request);
         let mut begun = Self {
             house: Arc::clone(house),
             id: TransactionId::next(),
@@ -203,11 +204,13 @@ impl Transaction {
             pending: None,
             trailers: None,
             state: State::Undecided,
+            refusal: None,
             outcome: Partial::default(),
             heads: Heads::of(&mut request),
         };
-        if begun.refusal(&request).is_none() {
-            begun.start_scan(budget, &request);
+        begun.refusal = begun.refused(&request);
+        if begun.refusal.is_none() {
+            begun.start_scan(budget);
         }
         begun
     }
@@ -352,7 +355,7 @@ impl Transaction {
 /// The beginning.
 impl Transaction {
     /// Why the request is not for us, if so.
-    fn refusal(&self, request: &Request) -> Option<(Failure, Status)> {
+    fn refused(&self, request: &Request) -> Option<(Failure, Status)> {
         let hosts = &self.house.hosts;
         let host = request.uri.host();
         if !hosts.is_empty() && !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
@@ -373,7 +376,7 @@ impl Transaction {
         (!composed).then_some((Failure::BadComposition, Status::BadComposition))
     }
 
-    fn start_scan(&mut self, budget: &Budget, request: &Request) {
+    fn start_scan(&mut self, budget: &Budget) {
         let (Some(direction), Some(profile)) = (self.method.direction(), self.profile.clone()) else {
             return;
         };
@@ -382,7 +385,7 @@ impl Transaction {
             self.plan = if keeps_copy { Plan::Ignore } else { Plan::Stream };
             return;
         }
-        let message = super::facts::message(direction, &self.heads, &self.facts, request);
+        let message = super::facts::message(direction, &self.heads, &self.facts);
         let scan = Scan::new(&self.house.rules, &profile, budget, &message);
         self.plan = match profile.release {
             Release::AsSettled if !keeps_copy || scan.edits() => Plan::Stream,
@@ -397,16 +400,7 @@ impl Transaction {
     }
 
     fn answer_by_head(&mut self) -> Action {
-        self.state = State::Answered;
-        let refused = match (&self.service, self.method) {
-            (None, _) => Some((Failure::NotFound, Status::NotFound)),
-            (Some(service), method) if !service.offers(method) => {
-                Some((Failure::MethodNotAllowed, Status::MethodNotAllowed))
-            }
-            (Some(_), Method::Options) => None,
-            (Some(_), _) => Some((Failure::BadComposition, Status::BadComposition)),
-        };
-        match (refused, &self.service) {
+        match (self.refusal, &self.service) {
             (None, Some(service)) => {
                 let answer = service.options.response(self.house.istag, self.allow, None);
                 self.respond((answer, Source::None))

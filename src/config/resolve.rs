@@ -1,0 +1,339 @@
+//! From the file to the structs of the other rooms. What passes here is valid; nothing downstream checks it again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use toml::Spanned;
+
+use crate::icap::options::{Options, PartialContent, Transfer};
+use crate::icap::{self, Method};
+use crate::policy::profile::Profile;
+use crate::server::deadline::Deadlines;
+use crate::service::block_page::{BlockPages, Format};
+use crate::service::respond::{Style, VerdictHeaders};
+use crate::service::services::{Service, Services};
+use crate::telemetry::audit::Records;
+use crate::telemetry::log;
+use crate::wire::framing::HeadLimits;
+
+use super::file::{self, File, Switch};
+use super::{Mistake, Source};
+
+/// Everything that can be set, ready for use.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses of the ICAP listeners.
+    pub listen: Vec<SocketAddr>,
+    /// Address of the admin listener.
+    pub admin: Option<SocketAddr>,
+    /// Threads of the reactor.
+    pub threads: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Memory that all connections together may fill before reading pauses.
+    pub in_flight_bytes: u64,
+    /// Threads for heavy inspections.
+    pub heavy_workers: usize,
+    /// Heavy inspections that may wait.
+    pub heavy_queue: usize,
+    /// After SIGTERM, how long requests in flight may take.
+    pub shutdown: Duration,
+    /// Sizes on the wire.
+    pub protocol: Arc<icap::Limits>,
+    /// Bytes that are drained after an early answer.
+    pub drain_bytes: u64,
+    /// How long each state may last.
+    pub deadlines: Deadlines,
+    /// The folder of the spool files.
+    pub spool_directory: PathBuf,
+    /// Memory for one body before a file is begun.
+    pub spool_memory_bytes: u64,
+    /// One body in the spool.
+    pub spool_body_bytes: u64,
+    /// All bodies in the spool.
+    pub spool_total_bytes: u64,
+    /// How log lines look.
+    pub log_format: log::Format,
+    /// From which level on they are written.
+    pub log_level: log::Threshold,
+    /// Which transactions leave an audit record.
+    pub audit: Records,
+    /// Where audit records go.
+    pub audit_to: AuditTarget,
+    /// Which path does what.
+    pub services: Services,
+    /// How answers look.
+    pub style: Style,
+    /// Hosts that a request URI may name.
+    pub hosts: Vec<Box<str>>,
+    /// A digest of everything that can change a verdict.
+    pub policy_digest: [u8; 32],
+}
+
+/// Where audit records go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// The standard output.
+    Stdout,
+    /// A file that is appended to.
+    File(PathBuf),
+}
+
+pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistake> {
+    at_least_one(source, "server.max-connections", file.server.max_connections)?;
+    at_least_one(source, "server.in-flight-mib", file.server.in_flight_mib)?;
+    let server = &file.server;
+    Ok(Config {
+        listen: server.listen.clone(),
+        admin: server.admin,
+        threads: or_cores(server.threads),
+        max_connections: server.max_connections,
+        in_flight_bytes: mib(server.in_flight_mib),
+        heavy_workers: or_cores(server.heavy_workers),
+        heavy_queue: server.heavy_queue,
+        shutdown: Duration::from_secs(server.shutdown_seconds),
+        protocol: Arc::new(protocol(file)),
+        drain_bytes: mib(file.limits.drain_mib),
+        deadlines: deadlines(&file.timeouts),
+        spool_directory: match file.spool.directory.as_os_str().is_empty() {
+            true => std::env::temp_dir(),
+            false => file.spool.directory.clone(),
+        },
+        spool_memory_bytes: file.spool.memory_kib.saturating_mul(1 << 10),
+        spool_body_bytes: mib(file.spool.body_mib),
+        spool_total_bytes: mib(file.spool.total_mib),
+        log_format: file.log.format,
+        log_level: file.log.level,
+        audit: file.audit.records,
+        audit_to: match file.audit.to == Path::new("stdout") {
+            true => AuditTarget::Stdout,
+            false => AuditTarget::File(file.audit.to.clone()),
+        },
+        services: services(file, source)?,
+        style: style(file, source)?,
+        hosts: file
+            .icap
+            .hosts
+            .iter()
+            .map(|host| host.to_ascii_lowercase().into())
+            .collect(),
+        policy_digest: policy_digest(file),
+    })
+}
+
+fn protocol(file: &File) -> icap::Limits {
+    let limits = &file.limits;
+    icap::Limits {
+        icap_head: HeadLimits {
+            bytes: limits.icap_head_bytes,
+            lines: limits.icap_head_lines,
+            first_line_bytes: limits.request_line_bytes,
+            line_bytes: limits.icap_line_bytes,
+        },
+        http_head: HeadLimits {
+            bytes: limits.http_head_bytes,
+            lines: limits.http_head_lines,
+            first_line_bytes: limits.http_line_bytes,
+            line_bytes: limits.http_line_bytes,
+        },
+        chunk_line_bytes: limits.chunk_line_bytes,
+        trailers: HeadLimits {
+            bytes: limits.trailer_bytes,
+            lines: limits.trailer_lines,
+            first_line_bytes: limits.trailer_bytes,
+            line_bytes: limits.trailer_bytes,
+        },
+        preview_bytes: limits.preview_accepted_bytes,
+        requests: file.server.requests_per_connection,
+        ..icap::Limits::default()
+    }
+}
+
+fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
+    let ms = Duration::from_millis;
+    Deadlines {
+        first_byte: ms(timeouts.first_byte_ms),
+        head: ms(timeouts.head_ms),
+        preview: ms(timeouts.preview_ms),
+        body_idle: ms(timeouts.body_idle_ms),
+        rate_grace: ms(timeouts.body_rate_grace_ms),
+        rate_bytes: timeouts.body_rate_bytes,
+        body: Duration::from_secs(timeouts.body_seconds),
+        after_continue: ms(timeouts.after_continue_ms),
+        write_stall: ms(timeouts.write_stall_ms),
+        idle: ms(timeouts.idle_ms),
+        drain: ms(timeouts.drain_ms),
+        linger: ms(timeouts.linger_ms),
+    }
+}
+
+fn services(file: &File, source: &Source<'_>) -> Result<Services, Mistake> {
+    let profiles: BTreeMap<&str, Arc<Profile>> = file
+        .profiles
+        .iter()
+        .map(|(name, profile)| (name.as_str(), Arc::new(super::profile::resolve(name, profile))))
+        .collect();
+    let mut services = Services::default();
+    for service in &file.services {
+        let find = |name: &Option<Spanned<String>>| match name {
+            None => Ok(None),
+            Some(name) => match profiles.get(name.get_ref().as_str()) {
+                Some(profile) => Ok(Some(Arc::clone(profile))),
+                None => Err(unknown_profile(source, name, profiles.keys())),
+            },
+        };
+        let resolved = Service {
+            path: service.path.as_str().into(),
+            request: find(&service.request_profile)?,
+            response: find(&service.response_profile)?,
+            options: options(file, service),
+        };
+        for path in std::iter::once(&service.path).chain(&service.aliases) {
+            if !path.starts_with('/') {
+                return Err(source.mistake(None, &format!("the path \"{path}\" of a service does not begin with /")));
+            }
+        }
+        if resolved.request.is_none() && resolved.response.is_none() {
+            let what = format!("the service {} has neither request-profile nor response-profile", service.path);
+            return Err(source.mistake(None, &what));
+        }
+        if let Some(path) = services.add(resolved, &service.aliases) {
+            return Err(source.mistake(None, &format!("the path {path} belongs to two services")));
+        }
+    }
+    Ok(services)
+}
+
+fn unknown_profile<'a>(
+    source: &Source<'_>,
+    name: &Spanned<String>,
+    known: impl Iterator<Item = &'a &'a str>,
+) -> Mistake {
+    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
+    let what = format!(
+        "unknown profile `{}`, expected one of {}",
+        name.get_ref(),
+        known.join(", ")
+    );
+    let span = (name.span() != (0..0)).then(|| name.span());
+    source.mistake(span, &what)
+}
+
+fn options(file: &File, service: &file::Service) -> Options {
+    let icap = &file.icap;
+    let methods = [
+        (Method::Reqmod, &service.request_profile),
+        (Method::Respmod, &service.response_profile),
+    ];
+    Options {
+        methods: methods
+            .into_iter()
+            .filter(|(_, profile)| profile.is_some())
+            .map(|(method, _)| method)
+            .collect(),
+        service: icap.service_name.clone(),
+        service_id: service
+            .path
+            .trim_start_matches('/')
+            .replace(|character: char| !character.is_ascii_alphanumeric(), "-"),
+        max_connections: u32::try_from(
+            file.server
+                .announced_max_connections
+                .min(file.server.max_connections),
+        )
+        .ok(),
+        ttl_seconds: u32::try_from(icap.options_ttl_seconds)
+            .ok()
+            .filter(|seconds| *seconds > 0),
+        preview_bytes: Some(icap.preview_bytes),
+        partial_content: match icap.partial_content {
+            Switch::On => PartialContent::Offered,
+            Switch::Off => PartialContent::Off,
+        },
+        transfer: Transfer::Preview {
+            ignore: icap.transfer_ignore.clone(),
+            complete: Vec::new(),
+        },
+        include: INCLUDE.map(str::to_owned).into(),
+    }
+}
+
+fn style(file: &File, source: &Source<'_>) -> Result<Style, Mistake> {
+    let page = &file.block_page;
+    let read = |path: &Path| -> Result<Option<String>, Mistake> {
+        if path.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        std::fs::read_to_string(path).map(Some).map_err(|error| {
+            source.mistake(None, &format!("cannot read the block page {}: {error}", path.display()))
+        })
+    };
+    let (html, json, text) = (read(&page.html)?, read(&page.json)?, read(&page.text)?);
+    let pages = BlockPages::new(page.status, |format| match format {
+        Format::Html => html.clone(),
+        Format::Json => json.clone(),
+        Format::Text => text.clone(),
+    });
+    let names = &file.verdict_headers;
+    Ok(Style {
+        pages: pages.map_err(|error| source.mistake(None, &error.to_string()))?,
+        headers: VerdictHeaders {
+            infection_found: header(source, &names.infection_found)?,
+            virus_id: header(source, &names.virus_id)?,
+            response_info: header(source, &names.response_info)?,
+            blocked_reason: header(source, &names.blocked_reason)?,
+            violations_found: header(source, &names.violations_found)?,
+            transaction: header(source, &names.transaction)?,
+        },
+    })
+}
+
+/// RFC 9110 §5.6.2: a field name is a token.
+fn header(source: &Source<'_>, name: &str) -> Result<String, Mistake> {
+    if name.bytes().all(crate::wire::grammar::is_tchar) {
+        return Ok(name.to_owned());
+    }
+    Err(source.mistake(None, &format!("verdict-headers: {name:?} is not a header name")))
+}
+
+/// Profiles and services in a fixed order: equal files give equal digests on all nodes.
+fn policy_digest(file: &File) -> [u8; 32] {
+    let policy = File {
+        profiles: file.profiles.clone(),
+        services: file.services.clone(),
+        ..File::default()
+    };
+    let text = toml::to_string(&policy).unwrap_or_default();
+    Sha256::digest(text.as_bytes()).into()
+}
+
+fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Result<(), Mistake> {
+    match value.try_into() {
+        Ok(0) => Err(source.mistake(None, &format!("{key} must be at least 1"))),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn mib(mib: u64) -> u64 {
+    mib.saturating_mul(1 << 20)
+}
+
+fn or_cores(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        some => some,
+    }
+}
+
+/// Facts about the client that gateways are asked to add (draft-stecher-icap-subid-00).
+const INCLUDE: [&str; 5] = [
+    "X-Client-IP",
+    "X-Server-IP",
+    "X-Authenticated-User",
+    "X-Authenticated-Groups",
+    "X-Subscriber-ID",
+];

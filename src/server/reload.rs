@@ -1,0 +1,58 @@
+//! SIGHUP: configuration and rules anew, all or nothing. What is wrong is refused with its place, and what was in force
+//! stays in force.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::ConfigError;
+
+use super::snapshot::{Snapshot, SnapshotError};
+use super::{Shared, Source, loaded_at};
+
+/// A reload was refused.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("the loading thread was lost")]
+    Lost,
+}
+
+/// Reloads at each SIGHUP, for ever.
+pub(super) async fn on_hangup(shared: Arc<Shared>, source: Source) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::error!(%error, "cannot catch SIGHUP: no reload"),
+    };
+    while hangup.recv().await.is_some() {
+        match reload(&source).await {
+            Ok(snapshot) => {
+                shared.snapshot.store(Arc::new(snapshot));
+                shared.telemetry.metrics.reload("ok");
+                announce(&shared);
+            }
+            Err(error) => {
+                shared.telemetry.metrics.reload("refused");
+                tracing::error!(%error, "reload refused; what was in force stays in force");
+            }
+        }
+    }
+}
+
+/// Tells log and metrics what is in force now.
+pub(super) fn announce(shared: &Shared) {
+    let snapshot = shared.snapshot.load();
+    let digest = snapshot.house.istag.as_str().to_owned();
+    shared.telemetry.metrics.rules(&digest, loaded_at(&snapshot));
+    tracing::info!(istag = digest, "configuration and rules are in force");
+}
+
+async fn reload(source: &Source) -> Result<Snapshot, ReloadError> {
+    let source = Arc::clone(source);
+    tokio::task::spawn_blocking(move || Ok(Snapshot::load(Arc::new(source()?))?))
+        .await
+        .map_err(|_| ReloadError::Lost)?
+}
