@@ -25,6 +25,9 @@ pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
             name(&service.response)
         );
     }
-    println!("configuration and rules are good, ISTag {}", snapshot.house.istag);
+    println!(
+        "configuration and rules are good, ISTag {}",
+        snapshot.house.istag
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -42,12 +42,16 @@ enum Command {
     /// Scan files with the same rules and the same pipeline
     ///
     /// Exit code 0: nothing found; 1: something was found; 2: error.
-    #[command(after_help = "Example: sluice scan --as response --content-type application/json reply.json")]
+    #[command(
+        after_help = "Example: sluice scan --as response --content-type application/json reply.json"
+    )]
     Scan(Scan),
     /// Check configuration and rules without serving
     ///
     /// Prints the line and column of the first mistake; exit code 2 then.
-    #[command(after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice")]
+    #[command(
+        after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice"
+    )]
     Check(Check),
 }
 

@@ -23,7 +23,8 @@ pub(super) fn apply(table: &mut Table, name: &str, value: &str) -> Result<(), Mi
         .split("__")
         .map(|step| step.to_ascii_lowercase().replace('_', "-"))
         .collect();
-    let unusable = || Mistake::environment(name, "it does not name a key of the configuration".into());
+    let unusable =
+        || Mistake::environment(name, "it does not name a key of the configuration".into());
     let (last, steps) = path.split_last().ok_or_else(unusable)?;
     let mut inner = table;
     for (at, step) in steps.iter().enumerate() {

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::policy::profile::{Mode, Release};
+use crate::inspect::Category;
+use crate::policy::profile::{Action, FailMode, Mode, Release};
 use crate::telemetry::audit::Records;
 use crate::telemetry::log::{Format, Threshold};
 
@@ -222,13 +223,117 @@ pub struct VerdictHeaders {
 }
 
 /// How one kind of message is inspected and judged.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Profile {
+    /// Which built-in settings it begins with.
+    pub base: Base,
     /// `enforce`, `observe` or `off`.
     pub mode: Mode,
     /// `at-verdict` or `as-settled`.
     pub release: Release,
+    /// Literal, YARA and hash rules.
+    pub signatures: Switch,
+    /// JSON and XML structure.
+    pub structure: Switch,
+    /// Injection detectors on every value.
+    pub injection: Switch,
+    /// The built-in redaction profile: `all`, `pci-dss`, `hipaa`, `gdpr`, `secrets`, `log-safe`; empty: none.
+    pub redact: String,
+    /// Sizes and counts.
+    pub limits: ProfileLimits,
+    /// Whether an anomaly lets the message pass (`open`) or blocks it (`closed`), by the anomaly's code.
+    pub fail_modes: BTreeMap<String, FailMode>,
+    /// Action and threshold by class of finding.
+    pub classes: BTreeMap<Category, ClassSetting>,
+    /// Action by rule id; overrides the class.
+    pub rules: BTreeMap<String, Action>,
+    /// Known false positives.
+    pub exceptions: Vec<ExceptionSetting>,
+}
+
+/// The built-in settings that a profile begins with.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// Every class of finding blocks.
+    #[default]
+    Request,
+    /// No injection classes: web pages are full of markup.
+    Response,
+}
+
+/// Action and threshold of one class of finding.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClassSetting {
+    /// `off`, `observe` or `block`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// The least score, 0 to 100, that counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<u8>,
+}
+
+/// One known false positive: what is silenced, and where.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ExceptionSetting {
+    /// A rule's id; this or `class`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// A class of findings; this or `rule`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<Category>,
+    /// Path of the value (`$.query`, `header:user-agent`); `*` stands for any run of characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// HTTP method.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Host, without port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Path of the HTTP request, without query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// Media type of the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Networks of the clients.
+    pub clients: Vec<ipnet::IpNet>,
+}
+
+/// Sizes and counts of inspection.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct ProfileLimits {
+    /// A body, as it comes; 0: no limit.
+    pub body_mib: u64,
+    /// What all decompressors of one body may yield together.
+    pub decoded_mib: u64,
+    /// Decoded to encoded bytes.
+    pub ratio: u64,
+    /// Decoded bytes before the ratio is looked at.
+    pub ratio_floor_mib: u64,
+    /// Stacked content-codings.
+    pub codings: usize,
+    /// gzip members or zstd frames.
+    pub members: u32,
+    /// The window that a zstd frame may ask for.
+    pub coding_window_mib: u64,
+    /// Archives inside archives.
+    pub archive_depth: u8,
+    /// Archive members in all.
+    pub archive_entries: u32,
+    /// Multipart parts in all.
+    pub multipart_parts: u32,
+    /// Parts below parts, of any kind.
+    pub depth: u8,
+    /// Parts of any kind in all.
+    pub parts: u32,
+    /// A part up to this size is scanned whole by YARA, a larger one in overlapping blocks.
+    pub yara_whole_mib: u64,
 }
 
 /// One path and what it does.
@@ -250,15 +355,28 @@ pub struct Service {
 
 impl Default for File {
     fn default() -> Self {
-        let profile = |mode| Profile {
-            mode,
-            release: Release::AtVerdict,
+        let response = Profile {
+            base: Base::Response,
+            ..Profile::default()
+        };
+        let redact = Profile {
+            redact: "all".into(),
+            ..Profile::default()
+        };
+        let redact_response = Profile {
+            redact: "all".into(),
+            ..response.clone()
+        };
+        let off = Profile {
+            mode: Mode::Off,
+            ..Profile::default()
         };
         let profiles = [
-            ("request", profile(Mode::Enforce)),
-            ("response", profile(Mode::Enforce)),
-            ("redact", profile(Mode::Enforce)),
-            ("off", profile(Mode::Off)),
+            ("request", Profile::default()),
+            ("response", response),
+            ("redact-request", redact),
+            ("redact-response", redact_response),
+            ("off", off),
         ];
         Self {
             server: Server::default(),
@@ -270,7 +388,9 @@ impl Default for File {
             audit: Audit::default(),
             block_page: BlockPage::default(),
             verdict_headers: VerdictHeaders::default(),
-            profiles: profiles.map(|(name, profile)| (name.to_owned(), profile)).into(),
+            profiles: profiles
+                .map(|(name, profile)| (name.to_owned(), profile))
+                .into(),
             services: default_services(),
         }
     }
@@ -291,7 +411,12 @@ fn default_services() -> Vec<Service> {
         service("/respmod", &["/response", "/resp"], None, Some("response")),
         service("/avscan", &both, Some("request"), Some("response")),
         service("/echo", &[], Some("off"), Some("off")),
-        service("/redact", &[], Some("redact"), Some("redact")),
+        service(
+            "/redact",
+            &[],
+            Some("redact-request"),
+            Some("redact-response"),
+        ),
     ]
 }
 
@@ -302,6 +427,45 @@ fn service(path: &str, aliases: &[&str], request: Option<&str>, response: Option
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
         request_profile: named(request),
         response_profile: named(response),
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self {
+            base: Base::Request,
+            mode: Mode::Enforce,
+            release: Release::AtVerdict,
+            signatures: Switch::On,
+            structure: Switch::On,
+            injection: Switch::On,
+            redact: String::new(),
+            limits: ProfileLimits::default(),
+            fail_modes: BTreeMap::new(),
+            classes: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            exceptions: Vec::new(),
+        }
+    }
+}
+
+impl Default for ProfileLimits {
+    fn default() -> Self {
+        Self {
+            body_mib: 2048,
+            decoded_mib: 256,
+            ratio: 200,
+            ratio_floor_mib: 4,
+            codings: 3,
+            members: 1000,
+            coding_window_mib: 8,
+            archive_depth: 3,
+            archive_entries: 1000,
+            multipart_parts: 1000,
+            depth: 8,
+            parts: 4096,
+            yara_whole_mib: 8,
+        }
     }
 }
 

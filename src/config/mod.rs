@@ -144,12 +144,9 @@ fn overridden(
     let mut file = file.clone();
     for (name, value) in overrides {
         environment::apply(&mut table, name, value)?;
-        file = table
-            .clone()
-            .try_into()
-            .map_err(|error: toml::de::Error| {
-                Mistake::environment(name, with_nearest(error.message()))
-            })?;
+        file = table.clone().try_into().map_err(|error: toml::de::Error| {
+            Mistake::environment(name, with_nearest(error.message()))
+        })?;
     }
     Ok(file)
 }
@@ -162,7 +159,34 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn mistake(&self, span: Option<Range<usize>>, what: &str) -> Mistake {
-        let place = match (self.path, span) {
+        Mistake {
+            place: self.place(span),
+            what: with_nearest(what),
+        }
+    }
+
+    /// A name that is none of those known.
+    fn unknown<'n>(
+        &self,
+        kind: &str,
+        name: &str,
+        known: impl Iterator<Item = &'n str> + Clone,
+    ) -> Mistake {
+        let what = match nearest(name, known.clone()) {
+            Some(nearest) => format!("unknown {kind} \"{name}\"; did you mean \"{nearest}\"?"),
+            None => {
+                let known: Vec<_> = known.collect();
+                format!("unknown {kind} \"{name}\"; known: {}", known.join(", "))
+            }
+        };
+        Mistake {
+            place: self.place(None),
+            what,
+        }
+    }
+
+    fn place(&self, span: Option<Range<usize>>) -> Place {
+        match (self.path, span) {
             (None, None) => Place::Defaults,
             (path, span) => {
                 let (line, column) = span.map_or((0, 0), |span| self.line_and_column(span.start));
@@ -172,10 +196,6 @@ impl Source<'_> {
                     column,
                 }
             }
-        };
-        Mistake {
-            place,
-            what: with_nearest(what),
         }
     }
 
@@ -203,14 +223,23 @@ fn with_nearest(message: &str) -> String {
     } else {
         "value"
     };
-    let nearest = quoted
-        .map(|known| (distance(name, known), known))
-        .min()
-        .filter(|(distance, known)| *distance <= known.len().max(3) / 2);
-    match nearest {
-        Some((_, known)) => format!("unknown {kind} \"{name}\"; did you mean \"{known}\"?"),
+    match nearest(name, quoted) {
+        Some(known) => format!("unknown {kind} \"{name}\"; did you mean \"{known}\"?"),
         None => message.trim_end().replacen("field", "key", 1),
     }
+}
+
+/// The name that was probably meant.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (distance(name, known), known))
+        .min()
+        .filter(|(distance, known)| *distance <= known.len().max(3) / 2)
+        .map(|(_, known)| known)
+}
+
+fn mib(mib: u64) -> u64 {
+    mib.saturating_mul(1 << 20)
 }
 
 /// How many characters have to be put in, taken out or changed (Levenshtein).

@@ -1,12 +1,135 @@
 //! Profiles of the file as policy's profiles.
 
-use super::file;
-use crate::policy::profile::Profile;
+use std::sync::Arc;
 
-pub(super) fn resolve(name: &str, profile: &file::Profile) -> Profile {
-    Profile {
+use crate::anomaly::Anomaly;
+use crate::content;
+use crate::inspect::Direction;
+use crate::policy::exception::{Exception, Scope, Subject};
+use crate::policy::profile::{Inspect, Limits, Profile};
+use crate::redact;
+
+use super::file::{self, Base, Switch};
+use super::{Mistake, Source, mib};
+
+/// The profile `name`.
+pub(super) fn resolve(
+    name: &str,
+    file: &file::Profile,
+    source: &Source<'_>,
+) -> Result<Profile, Mistake> {
+    let direction = match file.base {
+        Base::Request => Direction::Request,
+        Base::Response => Direction::Response,
+    };
+    let mut profile = Profile {
         name: name.into(),
-        mode: profile.mode,
-        release: profile.release,
+        mode: file.mode,
+        release: file.release,
+        inspect: Inspect {
+            signatures: file.signatures == Switch::On,
+            structure: file.structure == Switch::On,
+            injection: file.injection == Switch::On,
+        },
+        limits: limits(&file.limits),
+        redact: redaction(name, file, source)?,
+        ..Profile::built_in(direction)
+    };
+    for (code, mode) in &file.fail_modes {
+        let anomaly: Anomaly = code
+            .parse()
+            .map_err(|_| unknown_anomaly(name, code, source))?;
+        profile.fail_modes.set(anomaly, *mode);
     }
+    for (category, setting) in &file.classes {
+        if let Some(action) = setting.action {
+            profile.classes.set_action(*category, action);
+        }
+        if let Some(threshold) = setting.threshold {
+            profile.classes.set_threshold(*category, threshold);
+        }
+    }
+    for (rule, action) in &file.rules {
+        profile.rules.insert(rule.as_str().into(), *action);
+    }
+    for setting in &file.exceptions {
+        profile.exceptions.push(exception(name, setting, source)?);
+    }
+    Ok(profile)
+}
+
+fn limits(file: &file::ProfileLimits) -> Limits {
+    Limits {
+        body_bytes: mib(file.body_mib),
+        content: content::Limits {
+            decoded_bytes: mib(file.decoded_mib),
+            ratio: file.ratio,
+            ratio_floor_bytes: mib(file.ratio_floor_mib),
+            codings: file.codings,
+            members: file.members,
+            coding_window_bytes: mib(file.coding_window_mib),
+            archive_depth: file.archive_depth,
+            archive_entries: file.archive_entries,
+            multipart_parts: file.multipart_parts,
+            depth: file.depth,
+            parts: file.parts,
+            ..content::Limits::default()
+        },
+        yara_whole_bytes: mib(file.yara_whole_mib),
+    }
+}
+
+fn redaction(
+    name: &str,
+    file: &file::Profile,
+    source: &Source<'_>,
+) -> Result<Option<Arc<redact::Profile>>, Mistake> {
+    if file.redact.is_empty() {
+        return Ok(None);
+    }
+    match redact::Profile::builtin(&file.redact) {
+        Some(profile) => Ok(Some(Arc::new(profile))),
+        None => Err(source.unknown(
+            &format!("redaction profile of profiles.{name}"),
+            &file.redact,
+            redact::Profile::BUILTIN.iter().copied(),
+        )),
+    }
+}
+
+fn unknown_anomaly(name: &str, code: &str, source: &Source<'_>) -> Mistake {
+    let known = Anomaly::ALL.iter().map(|anomaly| anomaly.code());
+    source.unknown(
+        &format!("anomaly in profiles.{name}.fail-modes"),
+        code,
+        known,
+    )
+}
+
+fn exception(
+    name: &str,
+    setting: &file::ExceptionSetting,
+    source: &Source<'_>,
+) -> Result<Exception, Mistake> {
+    let subject = match (&setting.rule, setting.class) {
+        (Some(rule), None) => Subject::Rule(rule.as_str().into()),
+        (None, Some(class)) => Subject::Class(class),
+        (None, None) | (Some(_), Some(_)) => {
+            let what = format!(
+                "an exception of profiles.{name} must name a rule or a class, and not both"
+            );
+            return Err(source.mistake(None, &what));
+        }
+    };
+    let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
+    let lower = |text: &Option<String>| text.as_ref().map(|text| text.to_ascii_lowercase().into());
+    let scope = Scope {
+        value: boxed(&setting.value),
+        method: boxed(&setting.method),
+        host: lower(&setting.host),
+        route: boxed(&setting.route),
+        content_type: lower(&setting.content_type),
+        clients: setting.clients.clone(),
+    };
+    Ok(Exception::new(subject, scope))
 }

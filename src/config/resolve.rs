@@ -21,7 +21,7 @@ use crate::telemetry::log;
 use crate::wire::framing::HeadLimits;
 
 use super::file::{self, File, Switch};
-use super::{Mistake, Source};
+use super::{Mistake, Source, mib};
 
 /// Everything that can be set, ready for use.
 #[derive(Clone, Debug)]
@@ -84,7 +84,11 @@ pub enum AuditTarget {
 }
 
 pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistake> {
-    at_least_one(source, "server.max-connections", file.server.max_connections)?;
+    at_least_one(
+        source,
+        "server.max-connections",
+        file.server.max_connections,
+    )?;
     at_least_one(source, "server.in-flight-mib", file.server.in_flight_mib)?;
     let server = &file.server;
     Ok(Config {
@@ -172,18 +176,25 @@ fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
 }
 
 fn services(file: &File, source: &Source<'_>) -> Result<Services, Mistake> {
-    let profiles: BTreeMap<&str, Arc<Profile>> = file
-        .profiles
-        .iter()
-        .map(|(name, profile)| (name.as_str(), Arc::new(super::profile::resolve(name, profile))))
-        .collect();
+    let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
+    for (name, profile) in &file.profiles {
+        let profile = super::profile::resolve(name, profile, source)?;
+        profiles.insert(name, Arc::new(profile));
+    }
     let mut services = Services::default();
     for service in &file.services {
         let find = |name: &Option<Spanned<String>>| match name {
             None => Ok(None),
             Some(name) => match profiles.get(name.get_ref().as_str()) {
                 Some(profile) => Ok(Some(Arc::clone(profile))),
-                None => Err(unknown_profile(source, name, profiles.keys())),
+                None => {
+                    let known = profiles.keys().copied();
+                    let mut mistake = source.unknown("profile", name.get_ref(), known);
+                    if name.span() != (0..0) {
+                        mistake.place = source.place(Some(name.span()));
+                    }
+                    Err(mistake)
+                }
             },
         };
         let resolved = Service {
@@ -194,11 +205,17 @@ fn services(file: &File, source: &Source<'_>) -> Result<Services, Mistake> {
         };
         for path in std::iter::once(&service.path).chain(&service.aliases) {
             if !path.starts_with('/') {
-                return Err(source.mistake(None, &format!("the path \"{path}\" of a service does not begin with /")));
+                return Err(source.mistake(
+                    None,
+                    &format!("the path \"{path}\" of a service does not begin with /"),
+                ));
             }
         }
         if resolved.request.is_none() && resolved.response.is_none() {
-            let what = format!("the service {} has neither request-profile nor response-profile", service.path);
+            let what = format!(
+                "the service {} has neither request-profile nor response-profile",
+                service.path
+            );
             return Err(source.mistake(None, &what));
         }
         if let Some(path) = services.add(resolved, &service.aliases) {
@@ -206,21 +223,6 @@ fn services(file: &File, source: &Source<'_>) -> Result<Services, Mistake> {
         }
     }
     Ok(services)
-}
-
-fn unknown_profile<'a>(
-    source: &Source<'_>,
-    name: &Spanned<String>,
-    known: impl Iterator<Item = &'a &'a str>,
-) -> Mistake {
-    let known: Vec<_> = known.map(|name| format!("`{name}`")).collect();
-    let what = format!(
-        "unknown profile `{}`, expected one of {}",
-        name.get_ref(),
-        known.join(", ")
-    );
-    let span = (name.span() != (0..0)).then(|| name.span());
-    source.mistake(span, &what)
 }
 
 fn options(file: &File, service: &file::Service) -> Options {
@@ -269,7 +271,10 @@ fn style(file: &File, source: &Source<'_>) -> Result<Style, Mistake> {
             return Ok(None);
         }
         std::fs::read_to_string(path).map(Some).map_err(|error| {
-            source.mistake(None, &format!("cannot read the block page {}: {error}", path.display()))
+            source.mistake(
+                None,
+                &format!("cannot read the block page {}: {error}", path.display()),
+            )
         })
     };
     let (html, json, text) = (read(&page.html)?, read(&page.json)?, read(&page.text)?);
@@ -297,7 +302,10 @@ fn header(source: &Source<'_>, name: &str) -> Result<String, Mistake> {
     if name.bytes().all(crate::wire::grammar::is_tchar) {
         return Ok(name.to_owned());
     }
-    Err(source.mistake(None, &format!("verdict-headers: {name:?} is not a header name")))
+    Err(source.mistake(
+        None,
+        &format!("verdict-headers: {name:?} is not a header name"),
+    ))
 }
 
 /// Profiles and services in a fixed order: equal files give equal digests on all nodes.
@@ -316,10 +324,6 @@ fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Re
         Ok(0) => Err(source.mistake(None, &format!("{key} must be at least 1"))),
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-fn mib(mib: u64) -> u64 {
-    mib.saturating_mul(1 << 20)
 }
 
 fn or_cores(threads: usize) -> usize {

@@ -37,7 +37,7 @@ mod workspace;
 
 pub use message::Message;
 pub use pipeline::{Job, JobResult, Scan};
-pub use report::{Judged, Report};
+pub use report::{Judged, Report, Uninspected};
 pub use ruleset::{Ruleset, RulesetError};
 
 /// What the caller does next.

@@ -43,11 +43,12 @@ async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl In
     let checks = [
         ("rules", true),
         ("self-test", eicar_is_blocked(snapshot).await),
-        ("draining", !*admin.draining.borrow()),
+        ("accepting", !*admin.draining.borrow()),
         ("memory", memory.used() < memory.limit()),
     ];
     let is_ready = checks.iter().all(|(_, good)| *good);
-    let verbose = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("verbose")));
+    let verbose =
+        query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("verbose")));
     let mut text = String::new();
     if verbose {
         for (name, good) in checks {
@@ -75,7 +76,10 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let shared = &admin.shared;
     let used = i64::try_from(shared.memory.used()).unwrap_or(i64::MAX);
     shared.telemetry.metrics.inflight_bytes.set(used);
-    ([(header::CONTENT_TYPE, EXPOSITION)], shared.telemetry.exposition())
+    (
+        [(header::CONTENT_TYPE, EXPOSITION)],
+        shared.telemetry.exposition(),
+    )
 }
 
 const EXPOSITION: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -33,8 +33,12 @@ use super::spool::Spool;
 use super::{Shared, Stage};
 
 /// Carries one connection from its first byte to its close. `draining` ends when the server is to stop.
-pub(super) async fn serve<S>(stream: S, peer: Option<IpAddr>, shared: Arc<Shared>, draining: impl Future)
-where
+pub(super) async fn serve<S>(
+    stream: S,
+    peer: Option<IpAddr>,
+    shared: Arc<Shared>,
+    draining: impl Future,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let snapshot = shared.snapshot.load_full();
@@ -257,7 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Action::Keep(copy, bytes) => {
                 let limits = &self.shared.spool;
-                let store = current.store(copy).get_or_insert_with(|| Spool::new(limits));
+                let store = current
+                    .store(copy)
+                    .get_or_insert_with(|| Spool::new(limits));
                 if let Err(error) = store.push(bytes).await {
                     tracing::warn!(%error, "the spool failed");
                     self.shared.telemetry.metrics.error("spool");
@@ -402,7 +408,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             _ => &None,
         };
         match (backlog, self.pause) {
-            (Some(store), Pause::Backlog(since)) if !store.fits_memory(BACKLOG_BYTES) => Pause::Backlog(since),
+            (Some(store), Pause::Backlog(since)) if !store.fits_memory(BACKLOG_BYTES) => {
+                Pause::Backlog(since)
+            }
             (Some(store), _) if !store.fits_memory(BACKLOG_BYTES) => Pause::Backlog(Instant::now()),
             _ => Pause::None,
         }
@@ -415,7 +423,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ProtocolError::TruncatedHead | ProtocolError::TruncatedBody => Failure::PeerGone,
             _ => Failure::Protocol(error.code()),
         };
-        let refused = self.current.as_ref().is_none_or(|current| current.transaction.answered());
+        let refused = self
+            .current
+            .as_ref()
+            .is_none_or(|current| current.transaction.answered());
         if refused && self.connection.owes_answer() {
             self.close_current(Instant::now());
             self.record(failure, status);
@@ -464,7 +475,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Waiting::Head | Waiting::Preview | Waiting::Body | Waiting::AfterContinue => {
                 match &mut self.current {
-                    Some(current) if !current.is_over() => current.transaction.abandon(failure, 408),
+                    Some(current) if !current.is_over() => {
+                        current.transaction.abandon(failure, 408)
+                    }
                     Some(_) | None => self.record(failure, 408),
                 }
                 self.connection.send_error(ProtocolError::TimedOut);
@@ -528,7 +541,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 /// The socket.
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Waits until the socket gives or takes something, a deadline passes, or the server is to stop.
-    async fn exchange(&mut self, mut timer: Pin<&mut Sleep>, mut draining: Pin<&mut impl Future>) -> Exchange {
+    async fn exchange(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        mut draining: Pin<&mut impl Future>,
+    ) -> Exchange {
         let now = Instant::now();
         self.clock.enter(self.waiting(), now);
         let alarm = self.alarm(now);
@@ -565,7 +582,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// An alarm is a deadline only when the deadline has passed.
     fn settle(&mut self, done: Exchange) -> Exchange {
         let now = Instant::now();
-        if done != Exchange::Timeout || self.clock.deadline().is_some_and(|deadline| now >= deadline) {
+        if done != Exchange::Timeout
+            || self
+                .clock
+                .deadline()
+                .is_some_and(|deadline| now >= deadline)
+        {
             return done;
         }
         if let Pause::Backlog(since) = self.pause

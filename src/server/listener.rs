@@ -26,10 +26,16 @@ impl Admission {
         let wanted = shared.snapshot.load().config.max_connections;
         let carried = (open_files() / 2).saturating_sub(RESERVED_FILES).max(1);
         if carried < wanted {
-            tracing::warn!(wanted, carried, "the limit of open files lowers max-connections");
+            tracing::warn!(
+                wanted,
+                carried,
+                "the limit of open files lowers max-connections"
+            );
         }
         Self {
-            connections: Arc::new(Semaphore::new(wanted.min(carried).min(Semaphore::MAX_PERMITS))),
+            connections: Arc::new(Semaphore::new(
+                wanted.min(carried).min(Semaphore::MAX_PERMITS),
+            )),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         }
     }
@@ -159,7 +165,9 @@ fn open_files() -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
+    current.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    })
 }
 
 /// Files that are not connections: listeners, logs, rules, the admin listener's connections.

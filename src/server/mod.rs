@@ -119,7 +119,11 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`]: nothing was started then.
-    pub async fn bind(config: Config, telemetry: Telemetry, source: Source) -> Result<Self, ServerError> {
+    pub async fn bind(
+        config: Config,
+        telemetry: Telemetry,
+        source: Source,
+    ) -> Result<Self, ServerError> {
         let config = Arc::new(config);
         let directory = config.spool_directory.clone();
         tempfile::tempfile_in(&directory).map_err(|source| ServerError::Spool {
@@ -196,7 +200,11 @@ impl Server {
         }
         let mut admin = tokio::task::JoinSet::new();
         if let Some(listener) = self.admin {
-            admin.spawn(admin::serve(listener, Arc::clone(&self.shared), drained.clone()));
+            admin.spawn(admin::serve(
+                listener,
+                Arc::clone(&self.shared),
+                drained.clone(),
+            ));
         }
         admin.spawn(reload::on_hangup(Arc::clone(&self.shared), self.source));
         drop(alive);

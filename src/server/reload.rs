@@ -46,7 +46,10 @@ pub(super) async fn on_hangup(shared: Arc<Shared>, source: Source) {
 pub(super) fn announce(shared: &Shared) {
     let snapshot = shared.snapshot.load();
     let digest = snapshot.house.istag.as_str().to_owned();
-    shared.telemetry.metrics.rules(&digest, loaded_at(&snapshot));
+    shared
+        .telemetry
+        .metrics
+        .rules(&digest, loaded_at(&snapshot));
     tracing::info!(istag = digest, "configuration and rules are in force");
 }
 

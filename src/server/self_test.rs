@@ -32,7 +32,12 @@ pub(super) fn eicar_is_blocked(rules: &Arc<Ruleset>) -> bool {
 
 /// In pieces, so that no scanner takes our own files for the test file.
 fn eicar() -> String {
-    [r"X5O!P%@AP[4\PZX54(P^)7CC)7}", "$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*"].concat()
+    [
+        r"X5O!P%@AP[4\PZX54(P^)7CC)7}",
+        "$EICAR-STANDARD-",
+        "ANTIVIRUS-TEST-FILE!$H+H*",
+    ]
+    .concat()
 }
 
 /// More than the test needs; the real budget may be full, which is another check.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::icap::IsTag;
-use crate::scan::Ruleset;
+use crate::scan::{Ruleset, RulesetError};
 use crate::service::transaction::House;
 
 /// Everything that a reload replaces.
@@ -27,7 +27,7 @@ impl Snapshot {
     /// # Errors
     /// When the rules do not load.
     pub fn load(config: Arc<Config>) -> Result<Self, SnapshotError> {
-        let rules = Arc::new(rules(&config)?);
+        let rules = Arc::new(Ruleset::embedded()?);
         let house = House {
             services: config.services.clone(),
             istag: istag(&rules, &config),
@@ -46,16 +46,17 @@ impl Snapshot {
 
 /// No snapshot can be made.
 #[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {}
-
-fn rules(_config: &Config) -> Result<Ruleset, SnapshotError> {
-    Ok(Ruleset::default())
+pub enum SnapshotError {
+    /// The rules do not compile.
+    #[error("the rules cannot be used")]
+    Rules(#[from] RulesetError),
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).
-fn istag(_rules: &Ruleset, config: &Config) -> IsTag {
+fn istag(rules: &Ruleset, config: &Config) -> IsTag {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
+    digest.update(rules.digest());
     digest.update(config.policy_digest);
     IsTag::from_digest(&digest.finalize())
 }

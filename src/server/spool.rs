@@ -185,7 +185,9 @@ impl Spool {
             .map_err(|_| SpoolError::TotalQuota)?;
         let overflow = match &mut self.file {
             Some(overflow) => overflow,
-            None => self.file.insert(Overflow::begin(self.limits.directory.clone()).await?),
+            None => self
+                .file
+                .insert(Overflow::begin(self.limits.directory.clone()).await?),
         };
         let file = Arc::clone(&overflow.file);
         let at = overflow.written;
@@ -284,7 +286,10 @@ mod tests {
             let limits = limits(256 << 10, 1 << 30, 1 << 30);
             let mut spool = Spool::new(&limits);
             for piece in body.chunks(piece) {
-                spool.push(Bytes::copy_from_slice(piece)).await.expect("room");
+                spool
+                    .push(Bytes::copy_from_slice(piece))
+                    .await
+                    .expect("room");
             }
             assert_eq!(spool.len(), body.len() as u64);
             assert!(limits.memory.used() <= 256 << 10);
@@ -301,7 +306,10 @@ mod tests {
         let mut spool = Spool::new(&limits(64 << 10, 1 << 30, 1 << 30));
         let mut back = Vec::new();
         for (at, piece) in body.chunks(50_000).enumerate() {
-            spool.push(Bytes::copy_from_slice(piece)).await.expect("room");
+            spool
+                .push(Bytes::copy_from_slice(piece))
+                .await
+                .expect("room");
             if at % 7 == 0 {
                 back.extend_from_slice(&drained(&mut spool).await);
             }
@@ -315,7 +323,10 @@ mod tests {
         let mut spool = Spool::new(&limits(256 << 10, 1 << 30, 0));
         let body = pattern(20_000);
         for byte in &body {
-            spool.push(Bytes::copy_from_slice(&[*byte])).await.expect("room");
+            spool
+                .push(Bytes::copy_from_slice(&[*byte]))
+                .await
+                .expect("room");
         }
         assert!(spool.front.len() < 16);
         assert!(drained(&mut spool).await == body);
@@ -329,7 +340,10 @@ mod tests {
         for _ in 0..2 {
             spool.push(piece.clone()).await.expect("room");
         }
-        assert!(matches!(spool.push(piece.clone()).await, Err(SpoolError::TotalQuota)));
+        assert!(matches!(
+            spool.push(piece.clone()).await,
+            Err(SpoolError::TotalQuota)
+        ));
         let mut other = Spool::new(&limits);
         for _ in 0..2 {
             let _ = other.push(Bytes::from(pattern(500 << 10))).await;

@@ -220,10 +220,14 @@ fn refused(format: Format, error: &minijinja::Error) -> TemplateError {
 fn detail(reason: &Reason) -> &'static str {
     match reason {
         Reason::Finding { category, .. } => match category {
-            Category::Malware | Category::Hash => "It contains malicious software or a test file for it.",
+            Category::Malware | Category::Hash => {
+                "It contains malicious software or a test file for it."
+            }
             Category::Exploit => "It contains a known attack.",
             Category::Disguise => "It contains a file that is not what it says it is.",
-            Category::Xxe | Category::XmlBomb => "It contains XML that would attack the program that reads it.",
+            Category::Xxe | Category::XmlBomb => {
+                "It contains XML that would attack the program that reads it."
+            }
             Category::XmlMalformed | Category::JsonMalformed | Category::JsonAbuse => {
                 "It contains a document that cannot be read in one way only."
             }
@@ -243,7 +247,9 @@ fn detail(reason: &Reason) -> &'static str {
             | Category::Crlf
             | Category::PrototypePollution => "It contains what looks like an injection attack.",
         },
-        Reason::Anomaly(_) => "It could not be inspected completely, and the policy does not let such content pass.",
+        Reason::Anomaly(_) => {
+            "It could not be inspected completely, and the policy does not let such content pass."
+        }
     }
 }
 
@@ -269,7 +275,9 @@ fn specificity(essence: &[u8], format: Format) -> u8 {
     let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
     if same.iter().any(|name| is(name)) {
         3
-    } else if is("text/*") && format != Format::Json || is("application/*") && format == Format::Json {
+    } else if is("text/*") && format != Format::Json
+        || is("application/*") && format == Format::Json
+    {
         2
     } else if is("*/*") {
         1
@@ -361,12 +369,28 @@ mod tests {
         for (accept, content_type, expected) in [
             (Some(browser), None, Format::Html),
             (Some("application/json"), None, Format::Json),
-            (Some("application/json, text/plain, */*"), None, Format::Json),
+            (
+                Some("application/json, text/plain, */*"),
+                None,
+                Format::Json,
+            ),
             (Some("text/plain"), Some("application/json"), Format::Text),
-            (Some("text/html;q=0.1, application/problem+json;q=0.2"), None, Format::Json),
+            (
+                Some("text/html;q=0.1, application/problem+json;q=0.2"),
+                None,
+                Format::Json,
+            ),
             (Some("*/*"), None, Format::Html),
-            (Some("*/*"), Some("application/json; charset=utf-8"), Format::Json),
-            (Some("*/*;q=0.1, text/plain"), Some("application/json"), Format::Text),
+            (
+                Some("*/*"),
+                Some("application/json; charset=utf-8"),
+                Format::Json,
+            ),
+            (
+                Some("*/*;q=0.1, text/plain"),
+                Some("application/json"),
+                Format::Text,
+            ),
             (Some("image/png"), None, Format::Html),
             (Some("text/html;q=0, */*"), None, Format::Json),
             (None, Some("application/soap+xml"), Format::Json),
@@ -389,11 +413,17 @@ mod tests {
             (format == Format::Html).then(|| "<p>{{ '<b>' ~ reason }}</p>".to_owned())
         })
         .expect("it compiles");
-        let page = pages.render(Format::Html, Direction::Request, &reason(), TransactionId::next());
+        let page = pages.render(
+            Format::Html,
+            Direction::Request,
+            &reason(),
+            TransactionId::next(),
+        );
         assert_eq!(page, "<p>&lt;b&gt;malware</p>");
         let error = BlockPages::new(403, |_| Some("\n{% for %}".into())).expect_err("no");
         assert_eq!(error.line, Some(2));
-        let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
         assert!(BlockPages::new(403, |_| Some(endless.into())).is_err());
     }
 }

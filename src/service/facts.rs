@@ -38,8 +38,14 @@ pub(super) fn of(request: &Request) -> Facts {
 }
 
 /// What the scan is told.
-pub(super) fn message<'a>(direction: Direction, _heads: &'a Heads, _facts: &'a Facts) -> Message {
-    Message { direction }
+pub(super) fn message<'a>(direction: Direction, heads: &'a Heads, facts: &'a Facts) -> Message<'a> {
+    Message {
+        direction,
+        request: heads.request.as_ref(),
+        response: heads.response.as_ref(),
+        client: facts.client.parse().ok(),
+        user: (!facts.user.is_empty()).then_some(&*facts.user),
+    }
 }
 
 /// Userinfo is a credential.

@@ -92,7 +92,13 @@ impl Heads {
     }
 
     /// 200 with the message of `direction`.
-    pub fn answer(&mut self, mut answer: Response, direction: Direction, body: BodySection, change: Change) -> Response {
+    pub fn answer(
+        &mut self,
+        mut answer: Response,
+        direction: Direction,
+        body: BodySection,
+        change: Change,
+    ) -> Response {
         match direction {
             Direction::Request => {
                 if let Some(head) = &mut self.request {
@@ -118,7 +124,11 @@ impl Heads {
 
     fn audience(&self, direction: Direction) -> Audience<'_> {
         let request = |name| self.request.as_ref().and_then(|head| head.fields.get(name));
-        let response = |name| self.response.as_ref().and_then(|head| head.fields.get(name));
+        let response = |name| {
+            self.response
+                .as_ref()
+                .and_then(|head| head.fields.get(name))
+        };
         Audience {
             accept: request("accept"),
             content_type: match direction {
@@ -167,7 +177,12 @@ pub struct Block<'a> {
 impl Style {
     /// ICAP 200 with an HTTP answer in the place of the message, and its body (`None` in answer to HEAD). Never an ICAP
     /// 403, which clients take for a failure of the service.
-    pub fn block(&self, istag: IsTag, heads: &Heads, block: Block<'_>) -> (Response, Option<Bytes>) {
+    pub fn block(
+        &self,
+        istag: IsTag,
+        heads: &Heads,
+        block: Block<'_>,
+    ) -> (Response, Option<Bytes>) {
         let format = heads.audience(block.direction).format();
         let page = self
             .pages

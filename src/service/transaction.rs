@@ -22,9 +22,9 @@ use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::Direction;
-use crate::policy::profile::{FailMode, Mode, Profile, Release};
+use crate::policy::profile::{Mode, Profile, Release};
 use crate::policy::{Reason, Verdict};
-use crate::scan::{Ended, Job, JobResult, Message, Report, Ruleset, Scan, Step};
+use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
@@ -44,6 +44,8 @@ pub struct House {
     pub istag: IsTag,
     /// Hosts that a request URI may name, in lower case; empty: any.
     pub hosts: Vec<Box<str>>,
+    /// Now, as HTTP writes it; there is no clock here.
+    pub date: fn() -> String,
 }
 
 /// What the driver is to do next.
@@ -271,14 +273,14 @@ impl Transaction {
         if self.state == State::Streaming {
             return self.cut_off(Failure::Spool);
         }
-        self.scan_over();
-        let closed = self
-            .profile
-            .as_ref()
-            .is_some_and(|profile| fail_mode(profile, Anomaly::SpoolFailure) == FailMode::Closed);
-        if closed {
-            return self.block(Reason::Anomaly(Anomaly::SpoolFailure));
+        if let Some(scan) = &mut self.scan {
+            scan.abandon(Anomaly::SpoolFailure);
+            if let Verdict::Block(reason) = &scan.report().verdict {
+                let reason = reason.clone();
+                return self.block(reason);
+            }
         }
+        // Policy lets it pass, but it is not there any more.
         self.fail(Failure::Spool, Status::ServerError)
     }
 
@@ -327,9 +329,13 @@ impl Transaction {
 
     /// What became of it. Timing and bytes sent are the driver's.
     pub fn into_outcome(self, peer: Option<IpAddr>, timing: Timing, bytes_out: u64) -> Outcome {
+        let bytes_in = self.outcome.bytes_in;
         let mut report = self.scan.map(Scan::into_report).unwrap_or_else(|| Report {
-            uninspected_bytes: self.outcome.bytes_in,
-            body_bytes: self.outcome.bytes_in,
+            body_bytes: bytes_in,
+            uninspected: match self.profile {
+                Some(_) if bytes_in > 0 => vec![(Uninspected::ProfileOff, bytes_in)],
+                Some(_) | None => Vec::new(),
+            },
             ..Report::default()
         });
         if let Some(verdict) = self.outcome.verdict {
@@ -371,18 +377,25 @@ impl Transaction {
             Method::Options | Method::Unknown => true,
             // Errata e5: a message without head and body is none.
             Method::Reqmod => self.heads.request.is_some() || self.section == BodySection::Request,
-            Method::Respmod => self.heads.response.is_some() || self.section == BodySection::Response,
+            Method::Respmod => {
+                self.heads.response.is_some() || self.section == BodySection::Response
+            }
         };
         (!composed).then_some((Failure::BadComposition, Status::BadComposition))
     }
 
     fn start_scan(&mut self, budget: &Budget) {
-        let (Some(direction), Some(profile)) = (self.method.direction(), self.profile.clone()) else {
+        let (Some(direction), Some(profile)) = (self.method.direction(), self.profile.clone())
+        else {
             return;
         };
         let keeps_copy = unchanged(self.allow, Stage::Whole) == Unchanged::NoContent;
         if profile.mode == Mode::Off {
-            self.plan = if keeps_copy { Plan::Ignore } else { Plan::Stream };
+            self.plan = if keeps_copy {
+                Plan::Ignore
+            } else {
+                Plan::Stream
+            };
             return;
         }
         let message = super::facts::message(direction, &self.heads, &self.facts);
@@ -402,7 +415,11 @@ impl Transaction {
     fn answer_by_head(&mut self) -> Action {
         match (self.refusal, &self.service) {
             (None, Some(service)) => {
-                let answer = service.options.response(self.house.istag, self.allow, None);
+                let answer = service.options.response(
+                    self.house.istag,
+                    self.allow,
+                    Some(&(self.house.date)()),
+                );
                 self.respond((answer, Source::None))
             }
             (Some((failure, status)), _) => self.fail(failure, status),
@@ -560,7 +577,9 @@ impl Transaction {
         };
         let mut answer = self.message(Change::Edited(None));
         if let Some(scan) = &self.scan {
-            self.house.style.redacted(&mut answer, &scan.report().verdict);
+            self.house
+                .style
+                .redacted(&mut answer, &scan.report().verdict);
         }
         self.respond((answer, source))
     }
@@ -575,10 +594,7 @@ impl Transaction {
             direction: self.method.direction().unwrap_or(Direction::Request),
             transaction: self.id,
         };
-        let (answer, page) = self
-            .house
-            .style
-            .block(self.house.istag, &self.heads, block);
+        let (answer, page) = self.house.style.block(self.house.istag, &self.heads, block);
         self.outcome.verdict = Some(Verdict::Block(reason));
         self.trailers = None;
         self.respond((answer, page.map_or(Source::None, Source::Inline)))
@@ -603,7 +619,11 @@ impl Transaction {
         self.pending = None;
         let stored = matches!(source, Source::Store(_));
         // The store holds all of it: `BodyDone` follows at the next poll.
-        self.state = if stored { State::Streaming } else { State::Answered };
+        self.state = if stored {
+            State::Streaming
+        } else {
+            State::Answered
+        };
         Action::Respond(Box::new(answer), source)
     }
 
@@ -624,8 +644,4 @@ impl Transaction {
     fn scan_over(&mut self) {
         self.work = Work::Over;
     }
-}
-
-fn fail_mode(_profile: &Profile, _anomaly: Anomaly) -> FailMode {
-    FailMode::Closed
 }

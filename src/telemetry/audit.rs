@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::inspect::Severity;
+use crate::policy::judge::Ruling;
 use crate::service::outcome::Outcome;
 
 /// Which transactions leave a record.
@@ -153,10 +154,11 @@ impl Record<'_> {
     fn report(&mut self, outcome: &Outcome) {
         let report = &outcome.report;
         self.number("decoded_bytes", report.decoded_bytes);
-        self.number("uninspected_bytes", report.uninspected_bytes);
+        self.number("uninspected_bytes", report.uninspected_bytes());
         if !report.findings.is_empty() {
             self.key("findings");
-            self.list(&report.findings, |record, finding| {
+            self.list(&report.findings, |record, judged| {
+                let finding = &judged.fact;
                 record.text("rule", &finding.rule);
                 record.text("category", finding.category.code());
                 record.text("severity", severity_code(finding.severity));
@@ -164,17 +166,23 @@ impl Record<'_> {
                 record.number("part", u64::from(finding.part.0));
                 record.number("start", finding.span.start);
                 record.number("end", finding.span.end);
+                record.text("action", action_code(&judged.ruling));
             });
+        }
+        if report.edits > 0 {
+            self.number("edits", report.edits);
         }
         if report.findings_dropped > 0 {
             self.number("findings_dropped", report.findings_dropped);
         }
         if !report.anomalies.is_empty() {
             self.key("anomalies");
-            self.list(&report.anomalies, |record, at| {
+            self.list(&report.anomalies, |record, judged| {
+                let at = &judged.fact;
                 record.text("code", at.anomaly.code());
                 record.number("part", u64::from(at.part.0));
                 record.number("offset", at.offset);
+                record.text("action", action_code(&judged.ruling));
             });
         }
     }
@@ -194,6 +202,16 @@ impl Record<'_> {
             self.line.push(b'}');
         }
         self.line.push(b']');
+    }
+}
+
+/// What a fact led to, in one word.
+pub fn action_code(ruling: &Ruling) -> &'static str {
+    match ruling {
+        Ruling::Enforced(_) => "block",
+        Ruling::Observed => "observe",
+        Ruling::Excepted(_) => "except",
+        Ruling::Ignored => "ignore",
     }
 }
 

@@ -11,7 +11,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::policy::{Reason, Verdict};
 use crate::service::outcome::{Ending, Outcome};
 
 /// All metrics of the process.
@@ -24,6 +23,7 @@ pub struct Metrics {
     unscanned_bytes: Family<ReasonLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
     anomalies: Family<ReasonLabels, Counter>,
+    redactions: Family<EntityLabels, Counter>,
     errors: Family<KindLabels, Counter>,
     shed: Family<ReasonLabels, Counter>,
     reloads: Family<ResultLabels, Counter>,
@@ -59,6 +59,12 @@ struct DirectionLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EntityLabels {
+    entity: String,
+    policy: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,6 +119,7 @@ impl Metrics {
         let body_bytes = counted.family("body_bytes", "Body bytes received and sent");
         let findings = counted.family("findings", "Findings by rule");
         let anomalies = counted.family("anomalies", "Transactions that met this anomaly");
+        let redactions = counted.family("redactions", "Values redacted, by entity");
         let errors = counted.family("errors", "Transactions and connections that failed");
         let shed = counted.family("shed", "Work refused because of load");
         let reloads = counted.family("reload", "Reloads of configuration and rules");
@@ -140,6 +147,7 @@ impl Metrics {
             unscanned_bytes,
             findings,
             anomalies,
+            redactions,
             errors,
             shed,
             reloads,
@@ -192,37 +200,34 @@ impl Metrics {
 
     fn report(&self, outcome: &Outcome) {
         let report = &outcome.report;
-        let action = match &report.verdict {
-            Verdict::Allow => "allow",
-            Verdict::Block(_) => "block",
-            Verdict::Redact { .. } => "redact",
-        };
-        for finding in &report.findings {
+        for judged in &report.findings {
             self.findings
                 .get_or_create(&FindingLabels {
-                    rule: finding.rule.clone().into_owned(),
-                    severity: super::severity_code(finding.severity),
-                    action,
+                    rule: judged.fact.rule.clone().into_owned(),
+                    severity: super::severity_code(judged.fact.severity),
+                    action: super::action_code(&judged.ruling),
                 })
                 .inc();
         }
-        for at in &report.anomalies {
+        for judged in &report.anomalies {
             self.anomalies
                 .get_or_create(&ReasonLabels {
-                    reason: at.anomaly.code(),
+                    reason: judged.fact.anomaly.code(),
                 })
                 .inc();
         }
-        if report.uninspected_bytes > 0 {
-            let reason = match (&report.verdict, report.anomalies.first()) {
-                (Verdict::Block(Reason::Anomaly(anomaly)), _) => anomaly.code(),
-                (_, Some(at)) => at.anomaly.code(),
-                (Verdict::Block(_), None) => "blocked-early",
-                (Verdict::Allow | Verdict::Redact { .. }, None) => "profile-off",
-            };
+        for (entity, edits) in &report.redactions {
+            self.redactions
+                .get_or_create(&EntityLabels {
+                    entity: entity.clone().into_owned(),
+                    policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                })
+                .inc_by(*edits);
+        }
+        for (why, bytes) in &report.uninspected {
             self.unscanned_bytes
-                .get_or_create(&ReasonLabels { reason })
-                .inc_by(report.uninspected_bytes);
+                .get_or_create(&ReasonLabels { reason: why.code() })
+                .inc_by(*bytes);
         }
     }
 

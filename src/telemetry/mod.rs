@@ -16,7 +16,7 @@ use std::time::SystemTime;
 
 use crate::service::outcome::{Ending, Failure, Outcome};
 
-pub(crate) use audit::severity_code;
+pub(crate) use audit::{action_code, severity_code};
 
 /// Renders outcomes. Shared by all connections.
 #[derive(Debug, Default)]
@@ -33,11 +33,7 @@ impl Telemetry {
     /// Counts and records one finished transaction.
     pub fn transaction(&self, outcome: &Outcome) {
         self.metrics.transaction(outcome);
-        if let Some(audit) = self
-            .audit
-            .as_ref()
-            .filter(|_| self.records.wants(outcome))
-        {
+        if let Some(audit) = self.audit.as_ref().filter(|_| self.records.wants(outcome)) {
             let now = SystemTime::now();
             audit.append(|line| audit::render(outcome, now, line));
         }
