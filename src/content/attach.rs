@@ -2,10 +2,13 @@
 
 use crate::anomaly::Anomaly;
 
-use super::charset::{self, Transcoder};
+use super::charset;
+use super::filter::Filter;
+use super::multipart::Multipart;
 use super::node::Node;
 use super::reader::{Child, Reader};
-use super::sniff::{Type, sniff};
+use super::sniff::{self, Type, sniff};
+use super::transfer::Transfer;
 use super::{Limits, PartKind};
 
 /// What the first window of a part says.
@@ -17,7 +20,7 @@ pub(super) struct Found {
 }
 
 /// Looks at the first window of `node`.
-pub(super) fn look(window: &[u8], node: &Node, _limits: &Limits) -> Found {
+pub(super) fn look(window: &[u8], node: &Node, limits: &Limits) -> Found {
     let mut found = Found {
         sniffed: sniff(window),
         utf8: true,
@@ -25,6 +28,8 @@ pub(super) fn look(window: &[u8], node: &Node, _limits: &Limits) -> Found {
         readers: Vec::new(),
     };
     found.charset(window, node);
+    found.transfer(node);
+    found.multipart(window, node, limits);
     found
 }
 
@@ -47,12 +52,79 @@ impl Found {
             self.sniffed = Type::Text;
         }
         for (charset, mark) in reading.charsets.into_iter().flatten() {
-            if let Some(transcoder) = Transcoder::new(charset, mark) {
-                let mut child = Child::new(PartKind::Utf8, "utf-8");
-                child.media_type = node.part.media_type.clone();
-                self.readers
-                    .push((Reader::Charset(transcoder), Some(child)));
+            if let Some(filter) = charset.to_utf8(mark) {
+                self.filter(filter, node, PartKind::Utf8, "utf-8");
             }
         }
     }
+
+    /// The transfer encoding of a MIME part. Its bytes as they came are shown besides: RFC 7578 §4.7 deprecates the
+    /// field, and not every reader of a form obeys it.
+    fn transfer(&mut self, node: &Node) {
+        let label = match node.transfer {
+            Transfer::Identity => return,
+            Transfer::Base64 => "base64",
+            Transfer::QuotedPrintable => "quoted-printable",
+        };
+        if let Some(filter) = node.transfer.undone() {
+            self.filter(filter, node, PartKind::Transfer, label);
+        }
+    }
+
+    /// A child that is the same content in another dress.
+    fn filter(&mut self, filter: Filter, node: &Node, kind: PartKind, label: &str) {
+        let mut child = Child::new(kind, label);
+        child.media_type = node.part.media_type.clone();
+        child.name = node.part.name.clone();
+        child.field = node.part.field.clone();
+        self.readers.push((Reader::Filter(filter), Some(child)));
+    }
+
+    /// Multipart by declaration, or by its first lines.
+    fn multipart(&mut self, window: &[u8], node: &Node, limits: &Limits) {
+        let media = node.part.media_type.as_ref();
+        if node.transfer != Transfer::Identity {
+            return;
+        }
+        if media.is_some_and(|media| &*media.essence == "message/rfc822") {
+            self.read_by(Reader::Multipart(Box::new(Multipart::message())));
+            return;
+        }
+        let declared = media.filter(|media| media.is_multipart());
+        let essence = declared.map_or("", |media| &*media.essence);
+        let boundary = declared.and_then(|media| media.boundary.as_deref());
+        let boundary = boundary.filter(|boundary| is_boundary(boundary));
+        let ambiguous = declared.is_some_and(|media| media.ambiguous);
+        let long = boundary.is_some_and(|boundary| boundary.len() > limits.boundary_bytes);
+        let seen = sniff::boundary(window).filter(|_| self.sniffed == Type::Multipart);
+        // The delimiter that stands first need not be the declared one; a reader that looks takes the former.
+        let other = seen.filter(|seen| boundary.is_none_or(|known| !seen.starts_with(known)));
+        let missing = declared.is_some() && boundary.is_none();
+        if ambiguous || long || missing || declared.is_some() && other.is_some() {
+            self.anomalies.push(Anomaly::BrokenMultipart);
+        }
+        for boundary in boundary.into_iter().chain(other) {
+            let essence = if essence.is_empty() {
+                "multipart/mixed"
+            } else {
+                essence
+            };
+            self.read_by(Reader::Multipart(Box::new(Multipart::new(
+                boundary, essence,
+            ))));
+        }
+    }
+
+    fn read_by(&mut self, reader: Reader) {
+        self.readers.push((reader, None));
+    }
 }
+
+/// A boundary that can stand on a line, at all and within reason.
+fn is_boundary(boundary: &[u8]) -> bool {
+    let fits = (1..=BOUNDARY_BYTES).contains(&boundary.len());
+    fits && !boundary.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
+}
+
+/// Longest boundary that is looked for at all; one over the limit of 70 is an anomaly already.
+const BOUNDARY_BYTES: usize = 1024;

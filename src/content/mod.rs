@@ -15,6 +15,10 @@
 //! | [`window`] | 16 KiB windows at absolute multiples of a part's stream |
 //! | [`declared`] | what the head says: Content-Encoding and Content-Type |
 //! | [`sniff`] | what the first bytes say |
+//! | `coding` | gzip, deflate, br, zstd: undone, and applied again ([`Encoder`]) |
+//! | `charset` | which charset, and its way to UTF-8 |
+//! | `multipart` | RFC 2046 bodies and their part heads |
+//! | [`transfer`] | base64, quoted-printable |
 //!
 //! Chunk invariance is by construction: the stack cuts its input into windows at absolute multiples before any reader
 //! sees a byte, so everything downstream is a function of the stream.
@@ -23,14 +27,17 @@ mod attach;
 mod charset;
 mod coding;
 pub mod declared;
+mod filter;
 pub mod limits;
 mod meter;
+mod multipart;
 mod node;
 mod reader;
 #[cfg(test)]
 mod seen;
 pub mod sniff;
 pub mod stack;
+pub mod transfer;
 pub mod window;
 
 use crate::anomaly::Anomaly;

@@ -3,8 +3,9 @@
 use crate::span::PartId;
 
 use super::declared::Coding;
-use super::reader::{Child, Reader, Transfer};
+use super::reader::{Child, Reader};
 use super::sniff::Type;
+use super::transfer::Transfer;
 use super::window::{Last, Window};
 use super::{Part, PartKind};
 

@@ -2,12 +2,14 @@
 
 use crate::anomaly::Anomaly;
 
-use super::charset::Transcoder;
+use super::PartKind;
 use super::coding::CodingReader;
 use super::declared::{Coding, MediaType};
+use super::filter::Filter;
 use super::meter::Meter;
+use super::multipart::Multipart;
+use super::transfer::Transfer;
 use super::window::{Last, Window};
-use super::{PartKind, Type};
 
 /// The unread rest of the parent's window.
 #[derive(Debug)]
@@ -76,24 +78,15 @@ impl Child {
     }
 }
 
-/// Content-Transfer-Encoding (RFC 2045 §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transfer {
-    /// 7bit, 8bit, binary or none.
-    Identity,
-    /// base64.
-    Base64,
-    /// quoted-printable.
-    QuotedPrintable,
-}
-
 /// A nested decoder.
 #[derive(Debug)]
 pub(super) enum Reader {
     /// Undoes a content-coding or unpacks a compressed file.
     Coding(CodingReader),
-    /// Turns text into UTF-8.
-    Charset(Transcoder),
+    /// Turns a charset or a transfer encoding into plain bytes.
+    Filter(Filter),
+    /// Splits a multipart body.
+    Multipart(Box<Multipart>),
 }
 
 impl Reader {
@@ -107,12 +100,8 @@ impl Reader {
     ) -> Event {
         match self {
             Reader::Coding(reader) => reader.read(input, out, meter),
-            Reader::Charset(transcoder) => transcoder.read(input, out),
+            Reader::Filter(filter) => filter.read(input, out),
+            Reader::Multipart(multipart) => multipart.read(input, out, meter),
         }
-    }
-
-    /// The reader of an archive-like type, found by its magic number.
-    pub(super) fn of_archive(_found: Type) -> Option<Self> {
-        None
     }
 }

@@ -291,15 +291,23 @@ fn markup(body: &[u8]) -> Option<Type> {
 
 /// A delimiter line, then a field line of a part head.
 fn is_multipart(body: &[u8]) -> bool {
-    let Some(rest) = body.strip_prefix(b"--") else {
+    let Some(line) = boundary(body) else {
         return false;
     };
-    let Some(end) = rest.iter().take(72).position(|byte| *byte == b'\n') else {
-        return false;
-    };
-    let head = rest.get(end + 1..).unwrap_or_default();
+    let head = body
+        .get(line.len() + 2..)
+        .unwrap_or_default()
+        .trim_ascii_start();
     head.get(..8)
         .is_some_and(|name| name.eq_ignore_ascii_case(b"content-"))
+}
+
+/// The boundary of the delimiter line that `body` begins with.
+pub(super) fn boundary(body: &[u8]) -> Option<&[u8]> {
+    let rest = body.trim_ascii_start().strip_prefix(b"--")?;
+    let end = rest.iter().take(256).position(|byte| *byte == b'\n')?;
+    let line = rest.get(..end)?.trim_ascii_end();
+    (!line.is_empty()).then_some(line)
 }
 
 /// A name of form characters, then `=`, before any white space.

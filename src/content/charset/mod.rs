@@ -13,12 +13,12 @@ mod utf7;
 
 use encoding_rs::Encoding;
 
-pub(super) use transcode::Transcoder;
-
 use crate::anomaly::Anomaly;
 
+use super::filter::Filter;
 use super::sniff::Type;
 use ebcdic::Page;
+use transcode::Text;
 
 /// A charset that we can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,11 @@ impl Reading {
 }
 
 impl Charset {
+    /// The filter that turns text in it into UTF-8, `mark` bytes of byte order mark left out; `None` for UTF-8.
+    pub(super) fn to_utf8(self, mark: usize) -> Option<Filter> {
+        Text::new(self).map(|text| Filter::new(Box::new(text), mark))
+    }
+
     /// True when ASCII text looks different in it byte for byte.
     fn is_wide(self) -> bool {
         match self {

@@ -6,22 +6,11 @@ use super::Charset;
 use super::ebcdic::Page;
 use super::utf7::{self, Utf7};
 use crate::anomaly::Anomaly;
-use crate::content::reader::{Event, Input};
-use crate::content::window::{Last, Window};
+use crate::content::filter::{PIECE_BYTES, Transform};
+use crate::content::window::Last;
 
-/// Turns a part's text into UTF-8. Bytes that the charset does not have become U+FFFD and are reported once.
-#[derive(Debug)]
-pub(in crate::content) struct Transcoder {
-    text: Text,
-    /// Bytes of a byte order mark still to skip.
-    mark: usize,
-    ready: Vec<u8>,
-    passed: usize,
-    broken: Broken,
-    over: bool,
-}
-
-enum Text {
+/// A text's way to UTF-8. What the charset does not have becomes U+FFFD.
+pub(super) enum Text {
     Library(Box<Decoder>),
     Utf32 {
         order: Order,
@@ -41,16 +30,9 @@ pub(super) enum Order {
     Big,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
-    No,
-    At(u64),
-    Told,
-}
-
-impl Transcoder {
-    /// A transcoder that skips `mark` bytes of byte order mark; `None` for UTF-8, which needs none.
-    pub(in crate::content) fn new(charset: Charset, mark: usize) -> Option<Self> {
+impl Text {
+    /// The way from that charset; `None` for UTF-8, which needs none.
+    pub(super) fn new(charset: Charset) -> Option<Self> {
         let utf32 = |order| Text::Utf32 {
             order,
             unit: [0; 4],
@@ -59,7 +41,7 @@ impl Transcoder {
         let library = |encoding: &'static encoding_rs::Encoding| {
             Text::Library(Box::new(encoding.new_decoder_without_bom_handling()))
         };
-        let text = match charset {
+        Some(match charset {
             Charset::Utf8 => return None,
             Charset::Utf16Le => library(encoding_rs::UTF_16LE),
             Charset::Utf16Be => library(encoding_rs::UTF_16BE),
@@ -68,68 +50,24 @@ impl Transcoder {
             Charset::Utf7 => Text::Utf7(Utf7::default()),
             Charset::Ebcdic(page) => Text::Ebcdic(page),
             Charset::Legacy(encoding) => library(encoding),
-        };
-        Some(Self {
-            text,
-            mark,
-            ready: Vec::new(),
-            passed: 0,
-            broken: Broken::No,
-            over: false,
         })
     }
+}
 
-    pub(in crate::content) fn read(&mut self, input: &mut Input<'_>, out: &mut Window) -> Event {
-        let mut offset = input.offset;
-        loop {
-            if let Broken::At(at) = self.broken {
-                self.broken = Broken::Told;
-                return Event::Fact(Anomaly::BrokenCharset, at);
-            }
-            let mut rest = self.ready.get(self.passed..).unwrap_or_default();
-            self.passed += out.copy(&mut rest);
-            if out.is_full() {
-                return Event::Full;
-            }
-            self.ready.clear();
-            self.passed = 0;
-            if input.bytes.is_empty() && (input.last == Last::Open || self.over) {
-                return Event::NeedInput;
-            }
-            let skip = self.mark.min(input.bytes.len());
-            let piece = (input.bytes.len() - skip).min(PIECE_BYTES);
-            let (now, later) = input.bytes.split_at(skip + piece);
-            input.bytes = later;
-            self.mark -= skip;
-            let last = if later.is_empty() {
-                input.last
-            } else {
-                Last::Open
-            };
-            self.over = last == Last::Known;
-            let fine = self.decode(now.get(skip..).unwrap_or_default(), last);
-            if !fine && self.broken == Broken::No {
-                self.broken = Broken::At(offset);
-            }
-            offset = offset.saturating_add((skip + piece) as u64);
-        }
-    }
-
-    /// Decodes a piece into `ready`. False when a byte of it was out of place.
-    fn decode(&mut self, piece: &[u8], last: Last) -> bool {
-        let ready = &mut self.ready;
-        match &mut self.text {
-            Text::Library(decoder) => by_library(decoder, piece, last, ready),
+impl Transform for Text {
+    fn transform(&mut self, piece: &[u8], last: Last, out: &mut Vec<u8>) -> bool {
+        match self {
+            Text::Library(decoder) => by_library(decoder, piece, last, out),
             Text::Utf7(utf7) => {
                 let mut fine = true;
                 for byte in piece {
-                    fine &= utf7.step(*byte, ready);
+                    fine &= utf7.step(*byte, out);
                 }
                 fine && (last == Last::Open || utf7.is_complete())
             }
             Text::Ebcdic(page) => {
                 for byte in piece {
-                    utf7::push(page.char(*byte), ready);
+                    utf7::push(page.char(*byte), out);
                 }
                 true
             }
@@ -142,12 +80,16 @@ impl Transcoder {
                     *held += 1;
                     if *held == unit.len() {
                         *held = 0;
-                        fine &= utf32(*order, *unit, ready);
+                        fine &= utf32(*order, *unit, out);
                     }
                 }
                 fine && (last == Last::Open || *held == 0)
             }
         }
+    }
+
+    fn anomaly(&self) -> Anomaly {
+        Anomaly::BrokenCharset
     }
 }
 
@@ -192,9 +134,6 @@ impl std::fmt::Debug for Text {
         })
     }
 }
-
-/// Bytes decoded at a time: small enough that the decoded piece stays in the first cache level.
-const PIECE_BYTES: usize = 4096;
 
 /// Three bytes of UTF-8 for one of a single-byte charset is the worst ratio that encoding_rs has.
 const READY_BYTES: usize = 3 * PIECE_BYTES + 16;
