@@ -5,6 +5,7 @@
 //! literal     literal/*.toml    fixed strings, with conditions that need no code
 //! yara        yara/*.yar        rule files, split into rules
 //! hash        hash/*.txt        SHA-256 and MD5 lists
+//! entity      entity/*.toml    sensitive values by content and by field name
 //! example     examples/*.toml   what must match and what must not
 //! folder      reading files that nobody else may write
 //! bundle      all of a folder: manifest, order, digest, duplicate ids
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub mod bundle;
 pub mod class;
 mod embedded;
+pub mod entity;
 pub mod example;
 pub mod folder;
 pub mod hash;

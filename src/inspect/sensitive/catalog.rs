@@ -1,0 +1,483 @@
+//! The entity rules, compiled.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex_automata::dfa::dense;
+use regex_automata::dfa::{Automaton, StartKind};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+
+use super::check::{self, Check};
+use super::name::{Names, Words};
+use crate::rules::entity::{Boundary, DetectorRule, EntityError, EntityRules, FieldRule, Link};
+
+/// Index of an entity type in its [`Catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Entity(pub u16);
+
+/// Index of a rule in its [`Catalog`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rule(pub u16);
+
+/// Why rules could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The files could not be read.
+    #[error(transparent)]
+    Rules(#[from] EntityError),
+    /// A pattern is no regular expression, or too large a one.
+    #[error("expected a regular expression of moderate size in an entity rule")]
+    Pattern(#[from] Box<dense::BuildError>),
+    /// The keywords could not be compiled.
+    #[error("expected fewer keywords in the entity rules")]
+    Keywords(#[from] aho_corasick::BuildError),
+    /// A rule names a validator that does not exist.
+    #[error("an entity rule names a validator that does not exist")]
+    UnknownCheck,
+    /// More rules or shapes than there is room for.
+    #[error("expected at most {MAX_RULES} entity rules and {MAX_SHAPES} shapes")]
+    TooMany,
+}
+
+/// All entity rules, ready to run. Immutable; shared by all scanners.
+#[derive(Debug)]
+pub struct Catalog {
+    labels: Vec<Arc<str>>,
+    ids: Vec<Arc<str>>,
+    pub(super) detectors: Vec<Detector>,
+    pub(super) fields: Vec<Field>,
+    pub(super) names: Names,
+    pub(super) keywords: AhoCorasick,
+    pub(super) targets: Vec<Vec<Target>>,
+    pub(super) shapes: Shapes,
+}
+
+/// What a keyword leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Index of a detector.
+    Detector(u16),
+    /// The last word of a field's name.
+    Label,
+}
+
+/// A compiled [`DetectorRule`].
+#[derive(Debug)]
+pub(super) struct Detector {
+    pub(super) entity: Entity,
+    pub(super) rule: Rule,
+    pub(super) priority: u8,
+    pub(super) prefix: Option<Pattern>,
+    pub(super) pattern: Pattern,
+    pub(super) suffix: Option<Pattern>,
+    pub(super) back: Option<Box<[bool; 256]>>,
+    pub(super) boundary: Boundary,
+    pub(super) check: Option<Check>,
+    pub(super) context: Vec<Box<str>>,
+    pub(super) unless: Vec<Box<str>>,
+}
+
+/// A compiled [`FieldRule`].
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) entity: Entity,
+    pub(super) rule: Rule,
+    pub(super) priority: u8,
+    pub(super) unless: Vec<Box<str>>,
+    pub(super) prefix: Option<Pattern>,
+    pub(super) whole: Option<Pattern>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) check: Option<Check>,
+    pub(super) link: Link,
+}
+
+impl Catalog {
+    /// Compiles `rules`.
+    ///
+    /// # Errors
+    /// [`CatalogError`] for a pattern or a validator that cannot be used.
+    pub fn compile(rules: &EntityRules) -> Result<Self, CatalogError> {
+        let mut builder = Builder::default();
+        for rule in &rules.detector {
+            builder.detector(rule)?;
+        }
+        for rule in &rules.field {
+            builder.field(rule)?;
+        }
+        builder.finish()
+    }
+
+    /// The rules that ship with the program, compiled once a process.
+    ///
+    /// # Panics
+    /// Never: a test compiles them.
+    pub fn builtin() -> Arc<Self> {
+        static BUILTIN: OnceLock<Arc<Catalog>> = OnceLock::new();
+        BUILTIN
+            .get_or_init(|| {
+                let rules = EntityRules::builtin().expect("a test reads the files of the tree");
+                Arc::new(Self::compile(&rules).expect("a test compiles the files of the tree"))
+            })
+            .clone()
+    }
+
+    /// The label of an entity: `PAN`.
+    pub fn label(&self, entity: Entity) -> &Arc<str> {
+        &self.labels[usize::from(entity.0)]
+    }
+
+    /// The id of a rule: `entity/pan`.
+    pub fn rule_id(&self, rule: Rule) -> &Arc<str> {
+        &self.ids[usize::from(rule.0)]
+    }
+
+    /// The entity with that label.
+    pub fn entity(&self, label: &str) -> Option<Entity> {
+        let index = self.labels.iter().position(|known| **known == *label)?;
+        u16::try_from(index).ok().map(Entity)
+    }
+
+    /// All entities, in order of their first rule.
+    pub fn entities(&self) -> impl Iterator<Item = Entity> {
+        (0..self.labels.len()).filter_map(|index| u16::try_from(index).ok().map(Entity))
+    }
+
+    /// The indexes of the field rules that apply to a field whose path spells `words`.
+    pub(super) fn fields_named(&self, words: &Words) -> Vec<u16> {
+        let mut list: Vec<u16> = Vec::new();
+        for (index, first) in self.names.matching(words) {
+            let barred = self.fields.get(usize::from(index)).is_none_or(|field| {
+                first
+                    .checked_sub(1)
+                    .and_then(|before| words.get(before))
+                    .is_some_and(|word| field.unless.iter().any(|known| **known == *word))
+            });
+            if barred {
+                // The longest sequence is another thing (`next page token`): its tails are as well.
+                break;
+            }
+            if !list.contains(&index) {
+                list.push(index);
+            }
+        }
+        list
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    labels: Vec<Arc<str>>,
+    ids: Vec<Arc<str>>,
+    detectors: Vec<Detector>,
+    fields: Vec<Field>,
+    names: Names,
+    keywords: Vec<Vec<u8>>,
+    targets: Vec<Vec<Target>>,
+    by_keyword: HashMap<Vec<u8>, usize>,
+    shapes: Shapes,
+}
+
+impl Builder {
+    fn detector(&mut self, rule: &DetectorRule) -> Result<(), CatalogError> {
+        let index = index_of(&self.detectors)?;
+        let detector = Detector {
+            entity: self.entity(&rule.entity)?,
+            rule: self.rule(&rule.id)?,
+            priority: rule.priority,
+            prefix: Pattern::optional(&rule.prefix)?,
+            pattern: Pattern::compile(&rule.pattern)?,
+            suffix: Pattern::optional(&rule.suffix)?,
+            back: byte_set(&rule.back)?,
+            boundary: rule.boundary,
+            check: named_check(rule.check.as_deref())?,
+            context: boxed(&rule.context),
+            unless: boxed(&rule.unless),
+        };
+        self.detectors.push(detector);
+        for keyword in &rule.keywords {
+            self.keyword(keyword, Target::Detector(index));
+        }
+        for shape in &rule.start {
+            self.shapes.insert(shape, index)?;
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, rule: &FieldRule) -> Result<(), CatalogError> {
+        let index = index_of(&self.fields)?;
+        let field = Field {
+            entity: self.entity(&rule.entity)?,
+            rule: self.rule(&rule.id)?,
+            priority: rule.priority,
+            unless: boxed(&rule.unless),
+            prefix: Pattern::optional(&rule.prefix)?,
+            whole: Pattern::optional(&rule.whole)?,
+            pattern: Pattern::optional(&rule.pattern)?,
+            check: named_check(rule.check.as_deref())?,
+            link: rule.link,
+        };
+        for name in &rule.names {
+            self.names.insert(name, index);
+            if rule.link != Link::None {
+                self.label(name);
+            }
+        }
+        self.fields.push(field);
+        Ok(())
+    }
+
+    /// Makes the last word of `name` (as it is written, and split and joined as [`Names`] does) a keyword.
+    fn label(&mut self, name: &str) {
+        let last = name.rsplit(' ').next().unwrap_or(name);
+        self.keyword(last, Target::Label);
+        let joined: String = name.split(' ').collect();
+        if joined != last {
+            self.keyword(&joined, Target::Label);
+        }
+        // Keywords ignore ASCII case only.
+        let mut chars = last.chars();
+        if let Some(first) = chars.next().filter(|first| !first.is_ascii()) {
+            let capital: String = first.to_uppercase().chain(chars).collect();
+            self.keyword(&capital, Target::Label);
+            self.keyword(&last.to_uppercase(), Target::Label);
+        }
+        for (plain, accented) in ACCENTED {
+            if last == *plain {
+                self.keyword(accented, Target::Label);
+            }
+        }
+    }
+
+    fn keyword(&mut self, keyword: &str, target: Target) {
+        let key = keyword.to_ascii_lowercase().into_bytes();
+        let index = *self.by_keyword.entry(key).or_insert_with_key(|key| {
+            self.keywords.push(key.clone());
+            self.targets.push(Vec::new());
+            self.keywords.len() - 1
+        });
+        if let Some(targets) = self.targets.get_mut(index)
+            && !targets.contains(&target)
+        {
+            targets.push(target);
+        }
+    }
+
+    fn entity(&mut self, label: &str) -> Result<Entity, CatalogError> {
+        let index = match self.labels.iter().position(|known| **known == *label) {
+            Some(index) => index,
+            None => {
+                self.labels.push(label.into());
+                self.labels.len() - 1
+            }
+        };
+        u16::try_from(index)
+            .map(Entity)
+            .map_err(|_| CatalogError::TooMany)
+    }
+
+    fn rule(&mut self, id: &str) -> Result<Rule, CatalogError> {
+        let index = index_of(&self.ids)?;
+        self.ids.push(id.into());
+        Ok(Rule(index))
+    }
+
+    fn finish(self) -> Result<Catalog, CatalogError> {
+        Ok(Catalog {
+            labels: self.labels,
+            ids: self.ids,
+            detectors: self.detectors,
+            fields: self.fields,
+            names: self.names,
+            keywords: AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(&self.keywords)?,
+            targets: self.targets,
+            shapes: self.shapes,
+        })
+    }
+}
+
+fn index_of<T>(list: &[T]) -> Result<u16, CatalogError> {
+    u16::try_from(list.len())
+        .ok()
+        .filter(|index| *index < MAX_RULES)
+        .ok_or(CatalogError::TooMany)
+}
+
+fn named_check(name: Option<&str>) -> Result<Option<Check>, CatalogError> {
+    name.map(|name| check::named(name).ok_or(CatalogError::UnknownCheck))
+        .transpose()
+}
+
+fn boxed(list: &[String]) -> Vec<Box<str>> {
+    list.iter().map(|text| text.as_str().into()).collect()
+}
+
+fn byte_set(pattern: &str) -> Result<Option<Box<[bool; 256]>>, CatalogError> {
+    let Some(pattern) = Pattern::optional(pattern)? else {
+        return Ok(None);
+    };
+    let mut set = Box::new([false; 256]);
+    for (byte, slot) in (0..=u8::MAX).zip(set.iter_mut()) {
+        *slot = pattern.end(&[byte], 0, 1) == Some(1);
+    }
+    Ok(Some(set))
+}
+
+/// A regular expression over bytes, anchored: it says how far a match that begins at a given place reaches.
+pub(super) struct Pattern {
+    dfa: dense::DFA<Vec<u32>>,
+}
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pattern").finish_non_exhaustive()
+    }
+}
+
+impl Pattern {
+    fn compile(pattern: &str) -> Result<Self, CatalogError> {
+        let dfa = dense::Builder::new()
+            .configure(
+                dense::Config::new()
+                    .start_kind(StartKind::Anchored)
+                    .dfa_size_limit(Some(PATTERN_BYTES))
+                    .determinize_size_limit(Some(PATTERN_BYTES * 2)),
+            )
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .build(pattern)
+            .map_err(Box::new)?;
+        Ok(Self { dfa })
+    }
+
+    fn optional(pattern: &str) -> Result<Option<Self>, CatalogError> {
+        (!pattern.is_empty())
+            .then(|| Self::compile(pattern))
+            .transpose()
+    }
+
+    /// Where the preferred match that begins at `start` ends; bytes from `limit` on are not looked at.
+    pub(super) fn end(&self, text: &[u8], start: usize, limit: usize) -> Option<usize> {
+        if start > limit || limit > text.len() {
+            return None;
+        }
+        let input = Input::new(text)
+            .span(start..limit)
+            .anchored(Anchored::Yes);
+        // An error means that the search gave up; these automata have no bytes to give up at.
+        self.dfa
+            .try_search_fwd(&input)
+            .ok()
+            .flatten()
+            .map(|found| found.offset())
+    }
+}
+
+/// Shapes of the first bytes of words, matched all at once: one bit a shape, one table a place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shapes {
+    /// `tables[place][byte]`: the shapes that accept `byte` there.
+    tables: Vec<Vec<u64>>,
+    detectors: Vec<u16>,
+}
+
+impl Shapes {
+    fn insert(&mut self, shape: &str, detector: u16) -> Result<(), CatalogError> {
+        if self.detectors.len() >= MAX_SHAPES || shape.len() > SHAPE_BYTES {
+            return Err(CatalogError::TooMany);
+        }
+        let bit = 1_u64 << self.detectors.len();
+        self.detectors.push(detector);
+        self.tables.resize(SHAPE_BYTES, vec![0; 256]);
+        let mut symbols = shape.bytes();
+        for table in &mut self.tables {
+            let symbol = symbols.next();
+            for (byte, slot) in (0..=u8::MAX).zip(table.iter_mut()) {
+                let accepts = match symbol {
+                    None => true,
+                    Some(b'9') => byte.is_ascii_digit(),
+                    Some(b'A') => byte.is_ascii_alphabetic(),
+                    Some(b'x') => byte.is_ascii_hexdigit(),
+                    Some(literal) => byte == literal,
+                };
+                if accepts {
+                    *slot |= bit;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Which shapes the bytes at `at` have, as bits.
+    #[inline]
+    pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
+        let mut bits = u64::MAX;
+        for (place, table) in self.tables.iter().enumerate() {
+            // Past the end of the text a space stands in: it ends every word.
+            let byte = text.get(at + place).copied().unwrap_or(b' ');
+            bits &= table[usize::from(byte)];
+            if bits == 0 {
+                break;
+            }
+        }
+        bits
+    }
+
+    /// The detector of a shape.
+    pub(super) fn detector(&self, bit: u32) -> Option<u16> {
+        self.detectors.get(bit as usize).copied()
+    }
+}
+
+/// Spellings with marks of label words whose names are kept without.
+const ACCENTED: &[(&str, &str)] = &[
+    ("contrasena", "contraseña"),
+    ("haslo", "hasło"),
+    ("losenord", "lösenord"),
+    ("sifre", "şifre"),
+    ("schluessel", "schlüssel"),
+    ("cle api", "clé"),
+    ("ne le", "né le"),
+    ("nee le", "née le"),
+    ("telefono", "teléfono"),
+    ("telephone", "téléphone"),
+    ("movil", "móvil"),
+    ("dogum tarihi", "tarihi"),
+    ("fodselsdato", "fødselsdato"),
+    ("fodelsedatum", "födelsedatum"),
+    ("prufziffer", "prüfziffer"),
+    ("kartenprufnummer", "kartenprüfnummer"),
+    ("seguranca", "segurança"),
+    ("securite", "sécurité"),
+];
+
+/// Rules that a catalog may hold.
+pub const MAX_RULES: u16 = 4096;
+
+/// Shapes that fit the bits of one word.
+pub const MAX_SHAPES: usize = 64;
+
+/// Bytes of the longest shape: `999-99-9`.
+const SHAPE_BYTES: usize = 8;
+
+/// Memory of one compiled pattern; a bounded repeat of some hundred bytes needs a few ten KiB.
+const PATTERN_BYTES: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_rules_compile() {
+        let rules = EntityRules::builtin().expect("the files are TOML");
+        let catalog = Catalog::compile(&rules).expect("the rules compile");
+        for label in ["PAN", "IBAN", "PASSWORD", "DOB", "PRIVATE_KEY"] {
+            let entity = catalog.entity(label).expect("a shipped entity");
+            assert_eq!(&**catalog.label(entity), label);
+        }
+    }
+}

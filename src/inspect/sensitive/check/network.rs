@@ -1,0 +1,422 @@
+//! Mailboxes, IP addresses and telephone numbers.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::digits;
+
+/// A mailbox `local@domain` whose domain ends in a top-level domain that exists (or is reserved for examples).
+pub fn mailbox(text: &[u8]) -> bool {
+    let Some(at) = memchr::memrchr(b'@', text) else {
+        return false;
+    };
+    let (local, domain) = (
+        text.get(..at).unwrap_or_default(),
+        text.get(at + 1..).unwrap_or_default(),
+    );
+    let Some(dot) = memchr::memrchr(b'.', domain) else {
+        return false;
+    };
+    let labels = domain.get(..dot).unwrap_or_default();
+    let top = domain.get(dot + 1..).unwrap_or_default();
+    let dots = |text: &[u8]| {
+        text.first() == Some(&b'.')
+            || text.last() == Some(&b'.')
+            || text.windows(2).any(|pair| pair == b"..")
+    };
+    !local.is_empty()
+        && local.len() <= 64
+        && domain.len() <= 253
+        && !dots(local)
+        && !labels.is_empty()
+        && !dots(labels)
+        && labels
+            .split(|byte| *byte == b'.')
+            .all(|label| label.first() != Some(&b'-') && label.last() != Some(&b'-'))
+        && top_level(top)
+}
+
+fn top_level(top: &[u8]) -> bool {
+    let mut lower = [0_u8; 24];
+    let Some(lower) = lower.get_mut(..top.len()) else {
+        // Longer than any but a few punycode domains.
+        return false;
+    };
+    lower.copy_from_slice(top);
+    lower.make_ascii_lowercase();
+    let lower: &[u8] = lower;
+    match lower {
+        [a, b] => COUNTRY_DOMAINS
+            .chunks_exact(2)
+            .any(|known| known == [*a, *b]),
+        _ => lower.starts_with(b"xn--") || GENERIC_DOMAINS.iter().any(|known| known.as_bytes() == lower),
+    }
+}
+
+/// A dotted-quad IPv4 address that says something about somebody: not unspecified, loopback or broadcast.
+pub fn ipv4(text: &[u8]) -> bool {
+    let Some(address) = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse::<Ipv4Addr>().ok())
+    else {
+        return false;
+    };
+    !address.is_unspecified() && !address.is_loopback() && !address.is_broadcast()
+}
+
+/// An IPv6 address of at least two written groups, one of them with a digit; `dead::beef` could be C++.
+pub fn ipv6(text: &[u8]) -> bool {
+    let Some(address) = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse::<Ipv6Addr>().ok())
+    else {
+        return false;
+    };
+    let groups = text
+        .split(|byte| *byte == b':')
+        .filter(|group| !group.is_empty())
+        .count();
+    groups >= 2
+        && text.iter().any(u8::is_ascii_digit)
+        && !address.is_unspecified()
+        && !address.is_loopback()
+        && (groups > 2 || text.len() >= 7)
+}
+
+/// A number in international form (ITU-T E.164): `+`, a country code, and as many digits as that country has.
+pub fn phone_international(text: &[u8]) -> bool {
+    let Some(digits) = digits(text) else {
+        return false;
+    };
+    if digits.all_same() {
+        return false;
+    }
+    // `+44 (0) 20 …`: the zero is for callers inside the country.
+    let trunk = usize::from(text.windows(3).any(|window| window == b"(0)"));
+    (1..=3).any(|code_digits| {
+        let code = digits.number(0, code_digits);
+        let rest = digits.len.saturating_sub(code_digits + trunk);
+        CALLING_CODES
+            .binary_search_by_key(&code, |known| u32::from(known.0))
+            .ok()
+            .and_then(|index| CALLING_CODES.get(index))
+            .is_some_and(|(_, shortest, longest)| {
+                (usize::from(*shortest)..=usize::from(*longest)).contains(&rest)
+            })
+    })
+}
+
+/// A number in national form, with separators: North American exchanges do not begin with 0 or 1, other numbers begin
+/// with the trunk zero or have a shape of their own (the pattern sees to that).
+pub fn phone_national(text: &[u8]) -> bool {
+    let Some(digits) = digits(text) else {
+        return false;
+    };
+    if digits.all_same() || !(8..=12).contains(&digits.len) {
+        return false;
+    }
+    let trunk = digits.number(0, 1) == 0 && digits.number(1, 2) != 0;
+    let american = digits.len == 10
+        && digits.number(0, 1) > 1
+        && digits.number(3, 4) > 1
+        && digits.number(1, 3) != 11;
+    let other = text.first() == Some(&b'(') || digits.number(0, 1) >= 6;
+    trunk || american || other
+}
+
+/// Digits (and telephone punctuation) where a name or words say that it is a telephone number.
+pub fn phone_digits(text: &[u8]) -> bool {
+    digits(text).is_some_and(|digits| (7..=15).contains(&digits.len) && !digits.all_same())
+}
+
+/// Calling codes (ITU-T E.164 annex) in order, with the shortest and longest national number.
+const CALLING_CODES: &[(u16, u8, u8)] = &[
+    (1, 10, 10),
+    (7, 10, 10),
+    (20, 8, 10),
+    (27, 9, 9),
+    (30, 10, 10),
+    (31, 9, 9),
+    (32, 8, 9),
+    (33, 9, 9),
+    (34, 9, 9),
+    (36, 8, 9),
+    (39, 6, 11),
+    (40, 9, 9),
+    (41, 9, 9),
+    (43, 7, 13),
+    (44, 9, 10),
+    (45, 8, 8),
+    (46, 7, 10),
+    (47, 8, 8),
+    (48, 9, 9),
+    (49, 7, 12),
+    (51, 8, 9),
+    (52, 10, 11),
+    (53, 8, 8),
+    (54, 10, 11),
+    (55, 10, 11),
+    (56, 9, 9),
+    (57, 8, 10),
+    (58, 10, 10),
+    (60, 8, 10),
+    (61, 9, 9),
+    (62, 8, 12),
+    (63, 8, 10),
+    (64, 8, 10),
+    (65, 8, 8),
+    (66, 8, 9),
+    (81, 9, 10),
+    (82, 8, 11),
+    (84, 9, 10),
+    (86, 10, 11),
+    (90, 10, 10),
+    (91, 10, 10),
+    (92, 9, 10),
+    (93, 9, 9),
+    (94, 9, 9),
+    (95, 8, 10),
+    (98, 10, 10),
+    (211, 9, 9),
+    (212, 9, 9),
+    (213, 8, 9),
+    (216, 8, 8),
+    (218, 8, 9),
+    (220, 7, 7),
+    (221, 9, 9),
+    (222, 8, 8),
+    (223, 8, 8),
+    (224, 9, 9),
+    (225, 8, 10),
+    (226, 8, 8),
+    (227, 8, 8),
+    (228, 8, 8),
+    (229, 8, 10),
+    (230, 7, 8),
+    (231, 7, 9),
+    (232, 8, 8),
+    (233, 9, 9),
+    (234, 8, 10),
+    (235, 8, 8),
+    (236, 8, 8),
+    (237, 8, 9),
+    (238, 7, 7),
+    (239, 7, 7),
+    (240, 9, 9),
+    (241, 7, 8),
+    (242, 9, 9),
+    (243, 9, 9),
+    (244, 9, 9),
+    (245, 7, 9),
+    (248, 7, 7),
+    (249, 9, 9),
+    (250, 9, 9),
+    (251, 9, 9),
+    (252, 7, 9),
+    (253, 8, 8),
+    (254, 9, 10),
+    (255, 9, 9),
+    (256, 9, 9),
+    (257, 8, 8),
+    (258, 8, 9),
+    (260, 9, 9),
+    (261, 9, 9),
+    (262, 9, 9),
+    (263, 9, 9),
+    (264, 8, 9),
+    (265, 7, 9),
+    (266, 8, 8),
+    (267, 7, 8),
+    (268, 8, 8),
+    (269, 7, 7),
+    (290, 4, 5),
+    (291, 7, 7),
+    (297, 7, 7),
+    (298, 6, 6),
+    (299, 6, 6),
+    (350, 8, 8),
+    (351, 9, 9),
+    (352, 6, 11),
+    (353, 7, 9),
+    (354, 7, 9),
+    (355, 8, 9),
+    (356, 8, 8),
+    (357, 8, 8),
+    (358, 6, 11),
+    (359, 8, 9),
+    (370, 8, 8),
+    (371, 8, 8),
+    (372, 7, 8),
+    (373, 8, 8),
+    (374, 8, 8),
+    (375, 9, 9),
+    (376, 6, 9),
+    (377, 8, 9),
+    (378, 6, 10),
+    (380, 9, 9),
+    (381, 8, 9),
+    (382, 8, 8),
+    (383, 8, 8),
+    (385, 8, 9),
+    (386, 8, 8),
+    (387, 8, 8),
+    (389, 8, 8),
+    (420, 9, 9),
+    (421, 9, 9),
+    (423, 7, 9),
+    (500, 5, 5),
+    (501, 7, 7),
+    (502, 8, 8),
+    (503, 8, 8),
+    (504, 8, 8),
+    (505, 8, 8),
+    (506, 8, 8),
+    (507, 7, 8),
+    (509, 8, 8),
+    (590, 9, 9),
+    (591, 8, 8),
+    (592, 7, 7),
+    (593, 8, 9),
+    (594, 9, 9),
+    (595, 9, 9),
+    (596, 9, 9),
+    (597, 6, 7),
+    (598, 8, 8),
+    (599, 7, 8),
+    (670, 7, 8),
+    (673, 7, 7),
+    (675, 8, 8),
+    (676, 5, 7),
+    (677, 5, 7),
+    (679, 7, 7),
+    (685, 5, 7),
+    (687, 6, 6),
+    (689, 6, 8),
+    (852, 8, 8),
+    (853, 8, 8),
+    (855, 8, 9),
+    (856, 8, 10),
+    (880, 8, 10),
+    (886, 8, 9),
+    (960, 7, 7),
+    (961, 7, 8),
+    (962, 8, 9),
+    (963, 8, 9),
+    (964, 8, 10),
+    (965, 8, 8),
+    (966, 8, 9),
+    (967, 7, 9),
+    (968, 8, 8),
+    (970, 8, 9),
+    (971, 8, 9),
+    (972, 8, 9),
+    (973, 8, 8),
+    (974, 8, 8),
+    (975, 8, 8),
+    (976, 8, 8),
+    (977, 8, 10),
+    (992, 9, 9),
+    (993, 8, 8),
+    (994, 9, 9),
+    (995, 9, 9),
+    (996, 9, 9),
+    (998, 9, 9),
+];
+
+/// Country-code domains of the IANA root zone, two letters each.
+const COUNTRY_DOMAINS: &[u8] = b"acadaeafagaialamaoaqarasatauawaxazbabbbdbebfbgbhbibjbmbnbobrbsbtbwbybzcacccdcfcgchcickclcmcncocrcucvcwcxcyczdedjdkdmdodzeceeegereseteufifjfkfmfofrgagbgdgegfggghgiglgmgngpgqgrgsgtgugwgyhkhmhnhrhthuidieiliminioiqirisitjejmjojpkekgkhkikmknkpkrkwkykzlalblclilklrlsltlulvlymamcmdmemgmhmkmlmmmnmompmqmrmsmtmumvmwmxmymznancnenfngninlnonpnrnunzompapepfpgphpkplpmpnprpsptpwpyqarerorsrurwsasbscsdsesgshsisjskslsmsnsosrssstsusvsxsysztctdtftgthtjtktltmtntotrtttvtwtzuaugukusuyuzvavcvevgvivnvuwfwsyeytzazmzw";
+
+/// Generic domains in wide use, and those reserved for examples and local networks (RFC 2606, RFC 6762, RFC 8375).
+const GENERIC_DOMAINS: &[&str] = &[
+    "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "aero", "asia",
+    "cat", "coop", "jobs", "mobi", "museum", "post", "tel", "travel", "xxx", "arpa", "academy",
+    "accountant", "accountants", "actor", "adult", "agency", "air", "apartments", "app", "army",
+    "art", "associates", "attorney", "auction", "audio", "auto", "baby", "band", "bank", "bar",
+    "barcelona", "bayern", "beauty", "beer", "berlin", "best", "bet", "bid", "bike", "bingo", "bio",
+    "black", "blog", "blue", "boutique", "broker", "brussels", "build", "builders", "business",
+    "buzz", "bzh", "cab", "cafe", "cam", "camera", "camp", "capital", "car", "cards", "care",
+    "career", "careers", "cars", "casa", "cash", "casino", "catering", "center", "ceo", "charity",
+    "chat", "cheap", "church", "city", "claims", "cleaning", "click", "clinic", "clothing", "cloud",
+    "club", "coach", "codes", "coffee", "college", "cologne", "community", "company", "computer",
+    "consulting", "contact", "contractors", "cool", "corsica", "country", "coupons", "courses",
+    "credit", "creditcard", "cruises", "cymru", "cyou", "dance", "data", "date", "dating", "day",
+    "deals", "degree", "delivery", "democrat", "dental", "dentist", "design", "dev", "diet",
+    "digital", "direct", "directory", "discount", "doctor", "dog", "domains", "download", "earth",
+    "eco", "education", "email", "energy", "engineer", "engineering", "enterprises", "equipment",
+    "estate", "eus", "events", "exchange", "expert", "exposed", "express", "fail", "family", "fan",
+    "farm", "fashion", "finance", "financial", "fish", "fit", "fitness", "flights", "florist",
+    "fm", "football", "forsale", "foundation", "frl", "fun", "fund", "furniture", "fyi", "gal",
+    "gallery", "game", "games", "garden", "gay", "gent", "gift", "gifts", "gives", "glass",
+    "global", "gmbh", "gold", "golf", "google", "graphics", "gratis", "green", "group", "guide",
+    "guru", "hamburg", "haus", "health", "healthcare", "help", "hockey", "holdings", "holiday",
+    "homes", "horse", "hospital", "host", "hosting", "house", "how", "icu", "immo", "immobilien",
+    "inc", "industries", "ink", "institute", "insurance", "insure", "international",
+    "investments", "irish", "istanbul", "jetzt", "jewelry", "kaufen", "kim", "kitchen", "kiwi",
+    "koeln", "land", "law", "lawyer", "lease", "legal", "lgbt", "life", "limited", "link", "live",
+    "loan", "loans", "lol", "london", "love", "ltd", "ltda", "luxe", "madrid", "maison",
+    "management", "market", "marketing", "mba", "media", "melbourne", "memorial", "men", "menu",
+    "miami", "mom", "money", "monster", "mortgage", "moscow", "movie", "nagoya", "network", "news",
+    "ngo", "ninja", "nrw", "nyc", "one", "ong", "online", "ooo", "organic", "osaka", "ovh", "page",
+    "paris", "partners", "parts", "party", "pet", "pharmacy", "photo", "photography", "photos",
+    "pics", "pictures", "pink", "pizza", "place", "plus", "poker", "press", "productions",
+    "properties", "property", "pub", "quebec", "racing", "radio", "recipes", "red", "rehab",
+    "reise", "reisen", "rent", "rentals", "repair", "report", "republican", "rest", "restaurant",
+    "review", "reviews", "rip", "rocks", "ruhr", "run", "saarland", "sale", "salon", "sarl",
+    "school", "schule", "science", "scot", "security", "services", "sex", "shoes", "shop",
+    "shopping", "show", "site", "ski", "soccer", "social", "software", "solar", "solutions",
+    "space", "sport", "store", "stream", "studio", "study", "style", "supply", "support",
+    "surgery", "swiss", "sydney", "systems", "tattoo", "tax", "taxi", "team", "tech",
+    "technology", "tennis", "theater", "tickets", "tips", "tires", "tirol", "today", "tokyo",
+    "tools", "top", "tours", "town", "toys", "trade", "trading", "training", "tube", "university",
+    "uno", "vacations", "vegas", "ventures", "vet", "video", "villas", "vin", "vip", "vision",
+    "vlaanderen", "vodka", "vote", "voyage", "wales", "wang", "watch", "webcam", "website",
+    "wedding", "wien", "wiki", "win", "wine", "work", "works", "world", "wtf", "xyz", "yoga",
+    "yokohama", "zone", "zuerich", "test", "example", "invalid", "local", "localdomain",
+    "internal", "intranet", "corp", "lan", "home",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mailboxes_end_in_a_domain_that_exists() {
+        for good in ["a@b.com", "john.dean+x1@jennings-campbell.org", "x@y.co.uk", "a@b.museum"] {
+            assert!(mailbox(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "root@localhost",
+            "logo@2x.png",
+            "lodash@4.17.21",
+            "a@-b.com",
+            "a..b@c.com",
+            "@b.com",
+            "a@b..com",
+        ] {
+            assert!(!mailbox(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_parsed() {
+        assert!(ipv4(b"192.168.1.7"));
+        assert!(!ipv4(b"130.0.6254.421"));
+        assert!(!ipv4(b"127.0.0.1"));
+        assert!(ipv6(b"2001:db8::e729:ee37"));
+        assert!(ipv6(b"fe80::1"));
+        assert!(!ipv6(b"12:14:17"));
+        assert!(!ipv6(b"ad:9a:62:cb:de:6d"));
+        assert!(!ipv6(b"dead::beef"));
+        assert!(!ipv6(b"::1"));
+    }
+
+    #[test]
+    fn calling_codes_are_in_order_and_decide_on_lengths() {
+        assert!(CALLING_CODES.is_sorted_by_key(|code| code.0));
+        for good in ["+33 1 49 13 71 58", "+1 (503) 735-8080", "+34636321015", "+44 (0)20 7946 0759"] {
+            assert!(phone_international(good.as_bytes()), "{good}");
+        }
+        for bad in ["+1 234", "+999 123 456 789", "+0123456789"] {
+            assert!(!phone_international(bad.as_bytes()), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Keys and tokens that services hand out.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// A JSON Web Token (RFC 7519) in compact form: three parts (five when encrypted), and a header that is base64url of
+/// a JSON object with `alg`.
+pub fn jwt(text: &[u8]) -> bool {
+    let mut parts = text.split(|byte| *byte == b'.');
+    let header = parts.next().unwrap_or_default();
+    let rest = parts.count();
+    let Ok(header) = URL_SAFE.decode(header.get(..header.len().min(JWT_HEADER_BYTES)).unwrap_or_default())
+    else {
+        return false;
+    };
+    matches!(rest, 2 | 4)
+        && header.first() == Some(&b'{')
+        && memchr::memmem::find(&header, b"\"alg\"").is_some()
+}
+
+/// A GitHub token of the form `ghp_` + 30 + 6: the last six characters are the CRC-32 of the thirty before in base 62
+/// (GitHub, "Behind GitHub's new authentication token formats"). Fine-grained tokens carry no checksum that is
+/// published.
+pub fn github(text: &[u8]) -> bool {
+    if text.starts_with(b"github_pat_") {
+        return random(text.get(11..).unwrap_or_default());
+    }
+    let Some(body) = text.get(4..) else {
+        return false;
+    };
+    if body.len() != 36 {
+        return random(body);
+    }
+    let (secret, check) = body.split_at(30);
+    let mut crc = crc32(secret);
+    check.iter().rev().all(|byte| {
+        let expected = BASE62.get((crc % 62) as usize);
+        crc /= 62;
+        expected == Some(byte)
+    })
+}
+
+/// An AWS access key id: a known prefix and sixteen letters and digits that look drawn at random.
+pub fn aws_key_id(text: &[u8]) -> bool {
+    let body = text.get(4..).unwrap_or_default();
+    distinct(body) >= 5 && !placeholder(text) && !text.ends_with(b"EXAMPLE")
+}
+
+/// Credentials of basic authentication (RFC 7617 §2): base64 of printable `user:password`.
+pub fn basic_auth(text: &[u8]) -> bool {
+    let Ok(decoded) = STANDARD.decode(text) else {
+        return false;
+    };
+    let printable = std::str::from_utf8(&decoded)
+        .is_ok_and(|text| !text.chars().any(char::is_control));
+    printable && memchr::memchr(b':', &decoded).is_some_and(|at| at + 1 < decoded.len() || at > 0)
+}
+
+/// Looks drawn at random: several different characters and not a placeholder or a sentence.
+pub fn random(text: &[u8]) -> bool {
+    distinct(text) >= 6 && !placeholder(text) && !lower_words(text)
+}
+
+/// As [`random`], with a digit.
+pub fn random_digits(text: &[u8]) -> bool {
+    random(text) && text.iter().any(u8::is_ascii_digit)
+}
+
+/// Stands where a secret would: one repeated character, `your-token-here`, `<token>`, `${TOKEN}`, `{{ token }}`.
+pub fn placeholder(text: &[u8]) -> bool {
+    let longest_run = text
+        .chunk_by(|left, right| left.eq_ignore_ascii_case(right))
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0);
+    let templated = matches!(
+        (text.first(), text.last()),
+        (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'%'), Some(b'%'))
+    ) || text.starts_with(b"${")
+        || text.starts_with(b"$(")
+        || text.starts_with(b"{{");
+    let masked = text
+        .iter()
+        .all(|byte| b"*xX#.-_ \xe2\x80\xa2\xa6".contains(byte));
+    templated
+        || masked
+        || longest_run >= 6
+        || longest_run * 2 > text.len() && text.len() > 4
+        || contains_any(text, STAND_INS)
+}
+
+fn contains_any(text: &[u8], needles: &[&[u8]]) -> bool {
+    needles.iter().any(|needle| {
+        text.windows(needle.len())
+            .any(|window| window.eq_ignore_ascii_case(needle))
+    })
+}
+
+/// Lower-case words joined by `-` or `_`, without a digit: a name, not a secret.
+pub fn lower_words(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// How many different bytes there are.
+fn distinct(text: &[u8]) -> usize {
+    let mut seen = [0_u64; 4];
+    for byte in text {
+        if let Some(word) = seen.get_mut(usize::from(byte >> 6)) {
+            *word |= 1 << (byte & 63);
+        }
+    }
+    seen.iter().map(|word| word.count_ones() as usize).sum()
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            let mask = 0_u32.wrapping_sub(crc & 1);
+            crc >> 1 ^ 0xedb8_8320 & mask
+        })
+    })
+}
+
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What documentation writes instead of a secret.
+const STAND_INS: &[&[u8]] = &[
+    b"your-", b"your_", b"yourtoken", b"yourkey", b"-here", b"_here", b"placeholder", b"redacted", b"xxxxx",
+    b"insert_", b"replace_", b"replace-", b"dummy", b"1234567890abcdef",
+];
+
+/// JWT headers are some dozens of bytes; more is not looked at.
+const JWT_HEADER_BYTES: usize = 2048;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jwt_has_a_header_with_an_algorithm() {
+        assert!(jwt(b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"));
+        assert!(!jwt(b"eyJpZCI6IDU1NTQ0MiwgIm8iOiA2NX0=.x.y"));
+        assert!(!jwt(b"eyJhbGciOiJIUzI1NiJ9"));
+    }
+
+    #[test]
+    fn github_tokens_carry_their_checksum() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let secret = b"abcdefghijklmnopqrstuvwxyz0123";
+        let mut crc = crc32(secret);
+        let mut tail = [b'0'; 6];
+        for slot in tail.iter_mut().rev() {
+            *slot = BASE62[(crc % 62) as usize];
+            crc /= 62;
+        }
+        let token = [b"ghp_".as_slice(), secret, &tail].concat();
+        assert!(github(&token));
+        assert!(!github(b"ghp_abcdefghijklmnopqrstuvwxyz0123456789"));
+        assert!(!github(b"ghp_feature_branch"));
+    }
+
+    #[test]
+    fn placeholders_are_not_random() {
+        for text in ["xxxxxxxxxxxxxxxx", "your-token-here", "${API_KEY}", "<token>", "AKIAXXXXXXXXXXXXXXXX", "********"] {
+            assert!(placeholder(text.as_bytes()), "{text}");
+        }
+        assert!(!placeholder(b"u629Aey_W6tS-FVgb2JIf1VKL00Peh8S5"));
+    }
+
+    #[test]
+    fn basic_credentials_decode_to_user_and_password() {
+        assert!(basic_auth(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+        assert!(!basic_auth(b"authentication"));
+    }
+}

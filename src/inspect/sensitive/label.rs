@@ -1,0 +1,303 @@
+//! Names inside running text and the values that follow them: `password: …`, `DB_PASSWORD=…`, `born on …`.
+
+use super::name::Words;
+use super::scanner::{Hit, Scanner};
+use crate::rules::entity::Link;
+
+/// How a name is followed by its value.
+struct Tie {
+    link: Link,
+    /// Where the value begins.
+    value: usize,
+    /// One past the last byte that can belong to it.
+    limit: usize,
+    /// The value stands in quotes: all of `value..limit` is it.
+    quoted: bool,
+}
+
+impl Scanner {
+    /// Looks at the name in `text` of which a label word stands at `start..end`.
+    pub(super) fn label(&mut self, text: &[u8], start: usize, end: usize, hits: &mut Vec<Hit>) {
+        if joined(text, start, end) {
+            return;
+        }
+        let Some(stop) = name_end(text, end) else {
+            return;
+        };
+        if stop == self.label_end {
+            return;
+        }
+        self.label_end = stop;
+        let Some(begin) = name_start(text, start) else {
+            return;
+        };
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        words.push_name(text.get(begin..stop).unwrap_or_default());
+        if let Some(hit) = self.labelled(text, begin..stop, &words) {
+            hits.push(hit);
+        }
+        self.words = words;
+    }
+
+    fn labelled(&self, text: &[u8], name: std::ops::Range<usize>, words: &Words) -> Option<Hit> {
+        let fields = self.catalog.fields_named(words);
+        if fields.is_empty() {
+            return None;
+        }
+        let tie = tie(text, name.start, name.end)?;
+        fields
+            .iter()
+            .filter_map(|index| self.catalog.fields.get(usize::from(*index)))
+            .filter(|field| self.wants(field.entity) && tie.link <= field.link)
+            .find_map(|field| {
+                if tie.quoted {
+                    field.whole_value(text, tie.value, tie.limit)
+                } else {
+                    field.value(text, tie.value, tie.limit)
+                }
+            })
+    }
+}
+
+/// Where the value at `start..end` of running text really ends: before the next `&name=`, before the punctuation of
+/// the sentence, before a bracket that was opened outside.
+pub(super) fn value_end(text: &[u8], start: usize, end: usize) -> usize {
+    let mut end = end.min(start + RUN_BYTES);
+    let value = text.get(start..end).unwrap_or_default();
+    let next = value
+        .iter()
+        .enumerate()
+        .find(|(at, byte)| match byte {
+            b'&' | b';' | b',' => next_pair(value.get(at + 1..).unwrap_or_default()),
+            b'"' | b'\'' | b'<' | b'`' => true,
+            b'\\' => value.get(at + 1) == Some(&b'"'),
+            _ => false,
+        })
+        .map(|(at, _)| start + at);
+    if let Some(next) = next {
+        end = next;
+    }
+    while let Some(last) = end.checked_sub(1).filter(|last| *last > start).and_then(|last| text.get(last)) {
+        let opened = |open: u8| {
+            let line = text.get(start.saturating_sub(OPEN_BYTES)..start).unwrap_or_default();
+            let inside = text.get(start..end).unwrap_or_default();
+            memchr::memchr(open, line).is_some() && memchr::memchr(open, inside).is_none()
+        };
+        let drop = match last {
+            b'.' | b',' | b';' | b':' => true,
+            b')' => opened(b'('),
+            b']' => opened(b'['),
+            b'}' => opened(b'{'),
+            b'>' => opened(b'<'),
+            _ => false,
+        };
+        if !drop {
+            break;
+        }
+        end -= 1;
+    }
+    end
+}
+
+/// True when `rest` begins with a name and `=`.
+fn next_pair(rest: &[u8]) -> bool {
+    let rest = rest.trim_ascii_start();
+    let name = rest
+        .iter()
+        .take(NAME_BYTES)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"_-.[] ".contains(byte))
+        .count();
+    name > 0 && rest.get(name) == Some(&b'=')
+}
+
+/// True when the word at `start..end` is a piece of a longer word: `secretary`, `compass`.
+fn joined(text: &[u8], start: usize, end: usize) -> bool {
+    let at = |place: Option<usize>| place.and_then(|place| text.get(place)).copied();
+    let (first, last) = (at(Some(start)), at(end.checked_sub(1)));
+    let (before, after) = (at(start.checked_sub(1)), at(Some(end)));
+    let (Some(first), Some(last)) = (first, last) else {
+        return true;
+    };
+    let glued_before = before.is_some_and(|before| match before {
+        b'a'..=b'z' => first.is_ascii_lowercase(),
+        b'A'..=b'Z' | b'0'..=b'9' => first.is_ascii_alphanumeric(),
+        _ => false,
+    });
+    let glued_after = after.is_some_and(|after| match after {
+        b'a'..=b'z' => last.is_ascii_alphanumeric(),
+        b'A'..=b'Z' => last.is_ascii_uppercase(),
+        // `ñ`, `é`: the word goes on. In scripts without spaces it does not matter.
+        0xc3..=0xc9 => last.is_ascii_alphabetic(),
+        _ => false,
+    });
+    glued_before || glued_after
+}
+
+/// The end of the identifier that goes on at `from`; `None` when it is too long for a name.
+fn name_end(text: &[u8], from: usize) -> Option<usize> {
+    let rest = text.get(from..)?;
+    let more = rest
+        .iter()
+        .take(NAME_BYTES + 1)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']'))
+        .count();
+    if more > NAME_BYTES {
+        return None;
+    }
+    // A mark at the end is no part of the name: `token.`, `password-`.
+    let name = rest.get(..more)?;
+    let kept = name
+        .iter()
+        .rposition(|byte| byte.is_ascii_alphanumeric())
+        .map_or(0, |last| last + 1);
+    Some(from + kept)
+}
+
+/// The beginning of the identifier that `from` lies in, and of up to three words before it.
+fn name_start(text: &[u8], from: usize) -> Option<usize> {
+    let mut start = from;
+    let mut blanks = 0;
+    while let Some(byte) = start.checked_sub(1).and_then(|at| text.get(at)) {
+        match byte {
+            b' ' if blanks < WORDS_BEFORE => blanks += 1,
+            b'_' | b'-' | b'.' | b'[' | b']' => {}
+            byte if byte.is_ascii_alphanumeric() || *byte >= 0x80 => {}
+            _ => break,
+        }
+        start -= 1;
+        if from - start > NAME_BYTES {
+            // Running text may go on; an identifier of that length is none.
+            return (blanks > 0).then_some(start);
+        }
+    }
+    Some(start)
+}
+
+/// Reads what stands between a name at `name..at` and its value.
+fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
+    let mut reader = Cursor { text, at };
+    reader.skip(b"\"'`*_\\]} \t");
+    if let Some(next) = QUALIFIERS.iter().find_map(|word| reader.word(word)) {
+        reader.at = next;
+        reader.skip(b".\"'`*_ \t");
+    }
+    if reader.peek() == Some(b'(') {
+        reader.remark();
+    }
+    let mut link = Link::Bare;
+    if let Some(next) = COPULAS.iter().find_map(|word| reader.word(word)) {
+        reader.at = next;
+        reader.skip(b" \t");
+        link = Link::Copula;
+    }
+    let marks = reader.at;
+    reader.skip(b":=>|\xef\xbc\x9a");
+    if reader.at > marks {
+        link = Link::Colon;
+    }
+    let option = text.get(..name).is_some_and(|before| before.ends_with(b"--"))
+        || text.get(name..).is_some_and(|name| name.starts_with(b"--"));
+    if option && reader.at < text.len() {
+        link = Link::Colon;
+    }
+    reader.skip(b"*_ \t");
+    let escaped = reader.peek() == Some(b'\\');
+    if escaped {
+        reader.at += 1;
+    }
+    let quote = reader.peek().filter(|byte| b"\"'`".contains(byte));
+    let line = memchr::memchr(b'\n', text.get(reader.at..)?)
+        .map_or(text.len(), |length| reader.at + length);
+    let Some(quote) = quote else {
+        return Some(Tie {
+            link,
+            value: reader.at,
+            limit: line.min(reader.at + RUN_BYTES),
+            quoted: false,
+        });
+    };
+    let value = reader.at + 1;
+    let close = memchr::memchr(quote, text.get(value..line)?)
+        .map(|length| value + length)
+        .map(|close| close - usize::from(escaped && text.get(close - 1) == Some(&b'\\')));
+    Some(Tie {
+        link,
+        value,
+        limit: close.unwrap_or(line),
+        quoted: close.is_some(),
+    })
+}
+
+struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// Steps over up to [`MARKS`] of `bytes`.
+    fn skip(&mut self, bytes: &[u8]) {
+        let more = self
+            .text
+            .get(self.at..)
+            .unwrap_or_default()
+            .iter()
+            .take(MARKS)
+            .take_while(|byte| bytes.contains(byte))
+            .count();
+        self.at += more;
+    }
+
+    /// Where `word` ends, when it stands here as a word.
+    fn word(&self, word: &str) -> Option<usize> {
+        let end = self.at + word.len();
+        let here = self.text.get(self.at..end)?;
+        let next = self.text.get(end).copied().unwrap_or(b' ');
+        (here.eq_ignore_ascii_case(word.as_bytes()) && !next.is_ascii_alphanumeric())
+            .then_some(end)
+    }
+
+    /// Steps over a short remark in parentheses: `date of birth (dd/mm/yyyy): …`.
+    fn remark(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let near = rest.get(..REMARK_BYTES).unwrap_or(rest);
+        if let Some(close) = memchr::memchr(b')', near)
+            && !near.get(..close).unwrap_or_default().iter().any(u8::is_ascii_digit)
+        {
+            self.at += close + 1;
+            self.skip(b" \t");
+        }
+    }
+}
+
+/// Words that may stand between a name and its value.
+const QUALIFIERS: &[&str] = &[
+    "number", "no", "nr", "num", "nummer", "numero", "número", "numéro", "n°", "nº", "#", "code", "id", "value",
+];
+
+/// Words that tie a value to a name.
+const COPULAS: &[&str] = &[
+    "is", "was", "are", "to", "on", "ist", "lautet", "am", "es", "est", "era", "è", "é", "are now", "is now", "will be", "at",
+];
+
+/// Bytes of an identifier that can be a name.
+const NAME_BYTES: usize = 64;
+
+/// Words before an identifier that may belong to the name: `date of birth`.
+const WORDS_BEFORE: usize = 4;
+
+/// Marks between a name and its value.
+const MARKS: usize = 6;
+
+/// Bytes of a remark in parentheses after a name.
+const REMARK_BYTES: usize = 40;
+
+/// How far before a value a bracket may have been opened.
+const OPEN_BYTES: usize = 80;
+
+/// Bytes of a value without quotes in running text; keys and passwords are shorter.
+const RUN_BYTES: usize = 512;

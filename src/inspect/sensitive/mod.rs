@@ -1,0 +1,20 @@
+//! Sensitive values: card numbers, passwords, keys, addresses and the like.
+//!
+//! ```text
+//! catalog   the rules of signatures/entity, compiled: patterns, keywords, shapes, names
+//! check     validators, the last word on a candidate
+//! name      field names as words, matched from their end
+//! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
+//! label     names inside running text: `password: …`, `born on …`
+//! ```
+//!
+//! Everything works on decoded values; where they lie in the raw bytes is the caller's business.
+
+pub mod catalog;
+pub mod check;
+mod label;
+pub mod name;
+pub mod scanner;
+
+pub use catalog::{Catalog, CatalogError, Entity};
+pub use scanner::{Hit, Scanner};

@@ -1,0 +1,275 @@
+//! Names of fields: split into words, and matched from their end.
+//!
+//! `new_password`, `userPassword` and `x-api-key` end in `password` and `api key`; `password_policy`, `token_type` and
+//! `secretary` do not. A name's path counts as one sequence of words, so `card.number` is `card number`.
+
+use std::collections::HashMap;
+
+/// Words of a name, in lower case. Digits at the end of a word are dropped (`password2`), so are indexes.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Words {
+    /// Forgets all words; keeps its memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// Splits `name` at everything that is no letter or digit, and at changes of case, and adds its words.
+    pub fn push_name(&mut self, name: &[u8]) {
+        for chunk in name.utf8_chunks() {
+            self.push_text(chunk.valid());
+        }
+    }
+
+    fn push_text(&mut self, name: &str) {
+        let mut previous = Kind::Other;
+        let mut chars = name.chars().peekable();
+        while let Some(char) = chars.next() {
+            let kind = Kind::of(char);
+            let next_lower = chars.peek().is_some_and(|next| next.is_lowercase());
+            let cut = match (previous, kind) {
+                (_, Kind::Other) => true,
+                // `apiKey` → api key; `APIKey` → api key.
+                (Kind::Lower, Kind::Upper) => true,
+                (Kind::Upper, Kind::Upper) => next_lower,
+                // `card2number` → card number; `oauth2` and `ip6` keep no digits.
+                (Kind::Digit, Kind::Lower | Kind::Upper) => true,
+                _ => false,
+            };
+            if cut {
+                self.end_word();
+            }
+            if kind != Kind::Other {
+                for lower in char.to_lowercase() {
+                    self.text.push(unaccented(lower));
+                }
+            }
+            previous = kind;
+        }
+        self.end_word();
+    }
+
+    /// Ends the word at hand, unless there is none.
+    fn end_word(&mut self) {
+        let start = self.ends.last().copied().unwrap_or(0);
+        let kept = start
+            + self
+                .text
+                .get(start..)
+                .unwrap_or_default()
+                .trim_end_matches(|char: char| char.is_ascii_digit())
+                .len();
+        self.text.truncate(kept);
+        if kept > start {
+            self.ends.push(kept);
+        }
+    }
+
+    /// Number of words.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True when there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The word at `index`, from the first.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        let end = *self.ends.get(index)?;
+        let start = match index.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.text.get(start..end)
+    }
+
+    /// The words, from the last.
+    pub fn backwards(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).rev().filter_map(|index| self.get(index))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Lower,
+    Upper,
+    Digit,
+    Other,
+}
+
+impl Kind {
+    fn of(char: char) -> Self {
+        match char {
+            'a'..='z' => Kind::Lower,
+            'A'..='Z' => Kind::Upper,
+            '0'..='9' => Kind::Digit,
+            _ if char.is_uppercase() => Kind::Upper,
+            _ if char.is_alphabetic() || char == '\u{308}' || char == '\u{301}' => Kind::Lower,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// Latin letters with marks stand for the letter: `contraseña` is written `contrasena` as often.
+fn unaccented(char: char) -> char {
+    match char {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'è'..='ë' | 'ē' | 'ę' | 'ě' => 'e',
+        'ì'..='ï' | 'ī' | 'ı' => 'i',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ò'..='ö' | 'ø' | 'ő' | 'ō' => 'o',
+        'ù'..='ü' | 'ű' | 'ů' | 'ū' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'ś' | 'š' | 'ş' => 's',
+        'ź' | 'ż' | 'ž' => 'z',
+        'ł' => 'l',
+        'ğ' => 'g',
+        'ď' | 'đ' => 'd',
+        'ř' => 'r',
+        'ť' => 't',
+        other => other,
+    }
+}
+
+/// Word sequences, found at the end of a name.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    by_last: HashMap<Box<str>, Vec<Sequence>>,
+}
+
+#[derive(Clone, Debug)]
+struct Sequence {
+    /// The words before the last one, from the last.
+    before: Vec<Box<str>>,
+    rule: u16,
+}
+
+impl Names {
+    /// Adds the words of `name`, and the same words written as one: `api key` and `apikey`.
+    pub fn insert(&mut self, name: &str, rule: u16) {
+        let mut words = Words::default();
+        words.push_name(name.as_bytes());
+        let mut backwards = words.backwards().map(Box::from);
+        let Some(last) = backwards.next() else { return };
+        let before: Vec<Box<str>> = backwards.collect();
+        if !before.is_empty() {
+            let joined = words.text.clone().into_boxed_str();
+            self.add(joined, Vec::new(), rule);
+        }
+        self.add(last, before, rule);
+    }
+
+    fn add(&mut self, last: Box<str>, before: Vec<Box<str>>, rule: u16) {
+        let sequences = self.by_last.entry(last).or_default();
+        let at = sequences.partition_point(|known| known.before.len() >= before.len());
+        sequences.insert(at, Sequence { before, rule });
+    }
+
+    /// The rules whose sequence stands at the end of `words`, longest sequence first, each with the number of words it
+    /// covers. Words that only qualify (`value`, `confirmation`) may stand after it.
+    pub fn matching<'a>(&'a self, words: &'a Words) -> impl Iterator<Item = (u16, usize)> + 'a {
+        let mut end = words.len();
+        let mut trimmed = Vec::with_capacity(2);
+        trimmed.push(end);
+        while end > 1
+            && trimmed.len() <= MAX_QUALIFIERS
+            && words
+                .get(end - 1)
+                .is_some_and(|word| QUALIFIERS.contains(&word))
+        {
+            end -= 1;
+            trimmed.push(end);
+        }
+        trimmed.into_iter().flat_map(move |end| {
+            words
+                .get(end.wrapping_sub(1))
+                .and_then(|last| self.by_last.get(last))
+                .into_iter()
+                .flatten()
+                .filter(move |sequence| sequence.stands_before(words, end - 1))
+                .map(move |sequence| (sequence.rule, end - 1 - sequence.before.len()))
+        })
+    }
+
+    /// The last words of all sequences: what to look for in running text.
+    pub fn last_words(&self) -> impl Iterator<Item = &str> {
+        self.by_last.keys().map(AsRef::as_ref)
+    }
+}
+
+impl Sequence {
+    fn stands_before(&self, words: &Words, last: usize) -> bool {
+        self.before.iter().enumerate().all(|(step, word)| {
+            last.checked_sub(step + 1)
+                .and_then(|index| words.get(index))
+                == Some(word)
+        })
+    }
+}
+
+/// Words after a name that do not change what it names.
+const QUALIFIERS: &[&str] = &[
+    "value", "val", "text", "str", "string", "plain", "plaintext", "cleartext", "raw", "confirm", "confirmation",
+    "confirmed", "again", "repeat", "repeated", "retype", "verify", "new", "old", "current", "field", "input", "entry",
+    "data", "primary", "secondary", "home", "work", "temp", "temporary", "number", "num", "nr", "no", "nummer",
+    "numero", "code",
+];
+
+const MAX_QUALIFIERS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(name: &str) -> Vec<String> {
+        let mut words = Words::default();
+        words.push_name(name.as_bytes());
+        let mut list: Vec<String> = words.backwards().map(str::to_owned).collect();
+        list.reverse();
+        list
+    }
+
+    #[test]
+    fn names_split_at_marks_and_changes_of_case() {
+        for (name, expected) in [
+            ("new_password", "new password"),
+            ("x-api-key", "x api key"),
+            ("userPassword2", "user password"),
+            ("APIKey", "api key"),
+            ("card.cvv", "card cvv"),
+            ("items[3].dateOfBirth", "items date of birth"),
+            ("Contraseña", "contrasena"),
+            ("AWS_SECRET_ACCESS_KEY", "aws secret access key"),
+        ] {
+            assert_eq!(words(name).join(" "), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_the_end_of_a_name_counts() {
+        let mut names = Names::default();
+        names.insert("password", 1);
+        names.insert("api key", 2);
+        names.insert("token", 3);
+        let matched = |name: &str| {
+            let mut words = Words::default();
+            words.push_name(name.as_bytes());
+            names.matching(&words).next().map(|found| found.0)
+        };
+        assert_eq!(matched("new_password"), Some(1));
+        assert_eq!(matched("password_confirmation"), Some(1));
+        assert_eq!(matched("xApiKey"), Some(2));
+        assert_eq!(matched("apikey"), Some(2));
+        for name in ["password_policy", "password_reset_required", "token_type", "max_tokens", "secretary", ""] {
+            assert_eq!(matched(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,547 @@
+//! Layers 1 and 2 over one decoded value: fields by name, then content.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aho_corasick::automaton::OverlappingState;
+use aho_corasick::{Input, MatchError};
+
+use super::catalog::{Catalog, Detector, Entity, Field, Pattern, Rule, Target};
+use super::name::Words;
+use crate::rules::entity::Boundary;
+
+/// A sensitive value inside a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Offset of its first byte in the text.
+    pub start: usize,
+    /// Offset one past its last byte.
+    pub end: usize,
+    /// What it is.
+    pub entity: Entity,
+    /// Who says so.
+    pub rule: Rule,
+    pub(super) priority: u8,
+}
+
+/// What is known of a field by its name.
+#[derive(Debug, Default)]
+pub struct Named {
+    pub(super) fields: Vec<u16>,
+    pub(super) words: Words,
+}
+
+impl Named {
+    /// True when a field rule applies to fields of that name.
+    pub fn is_sensitive(&self) -> bool {
+        !self.fields.is_empty()
+    }
+}
+
+/// Finds sensitive values. Keeps its memory from one value to the next; one per stream.
+#[derive(Debug)]
+pub struct Scanner {
+    pub(super) catalog: Arc<Catalog>,
+    /// Entities to look for, by index.
+    pub(super) wanted: Box<[bool]>,
+    named: HashMap<Box<[u8]>, Arc<Named>>,
+    unnamed: Arc<Named>,
+    pub(super) words: Words,
+    /// End of the name that was last looked at in running text.
+    pub(super) label_end: usize,
+}
+
+impl Scanner {
+    /// A scanner for the entities that `wanted` says.
+    pub fn new(catalog: Arc<Catalog>, wanted: impl Fn(Entity) -> bool) -> Self {
+        let wanted = catalog.entities().map(wanted).collect();
+        Self {
+            catalog,
+            wanted,
+            named: HashMap::new(),
+            unnamed: Arc::default(),
+            words: Words::default(),
+            label_end: 0,
+        }
+    }
+
+    /// What is known of a field whose path is spelled by `key`: names from the outermost, each ended by a zero byte.
+    /// Kept for the next field of that name.
+    pub fn named(&mut self, key: &[u8]) -> Arc<Named> {
+        if key.is_empty() {
+            return self.unnamed.clone();
+        }
+        if let Some(known) = self.named.get(key) {
+            return known.clone();
+        }
+        let mut words = Words::default();
+        for name in key.split(|byte| *byte == 0) {
+            words.push_name(name);
+        }
+        let named = Arc::new(Named {
+            fields: self.catalog.fields_named(&words),
+            words,
+        });
+        if self.named.len() >= NAMES_KEPT {
+            self.named.clear();
+        }
+        self.named.insert(key.into(), named.clone());
+        named
+    }
+
+    /// The sensitive part of a whole field value, when the field's name says that there is one.
+    pub fn field(&self, named: &Named, text: &[u8]) -> Option<Hit> {
+        let start = text.len() - text.trim_ascii_start().len();
+        let end = start + text.trim_ascii().len();
+        named
+            .fields
+            .iter()
+            .filter_map(|index| self.catalog.fields.get(usize::from(*index)))
+            .filter(|field| self.wants(field.entity))
+            .find_map(|field| field.whole_value(text, start, end))
+    }
+
+    /// Adds the sensitive values inside `text` to `hits`, sorted and disjoint. `named` is the field that holds it.
+    pub fn content(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
+        let first = hits.len();
+        self.label_end = 0;
+        if text.len() >= SHORTEST {
+            self.shapes(text, named, hits);
+            self.keywords(text, named, hits);
+        }
+        settle(hits, first);
+    }
+
+    pub(super) fn wants(&self, entity: Entity) -> bool {
+        self.wanted
+            .get(usize::from(entity.0))
+            .copied()
+            .unwrap_or(false)
+    }
+
+    fn shapes(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
+        let catalog = self.catalog.clone();
+        let mut in_word = false;
+        for (at, byte) in text.iter().enumerate() {
+            let class = CLASS[usize::from(*byte)];
+            let begins = class & STARTS != 0 && !in_word;
+            in_word = class & WORD != 0;
+            if !begins {
+                continue;
+            }
+            let mut bits = catalog.shapes.at(text, at);
+            while bits != 0 {
+                let bit = bits.trailing_zeros();
+                bits &= bits - 1;
+                if let Some(index) = catalog.shapes.detector(bit) {
+                    self.detect(index, text, at, (named, &mut *hits));
+                }
+            }
+        }
+    }
+
+    fn keywords(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
+        let catalog = self.catalog.clone();
+        let mut state = OverlappingState::start();
+        let input = Input::new(text);
+        loop {
+            let searched: Result<(), MatchError> = catalog
+                .keywords
+                .try_find_overlapping(input.clone(), &mut state);
+            let (Ok(()), Some(found)) = (searched, state.get_match()) else {
+                return;
+            };
+            let targets = catalog.targets.get(found.pattern().as_usize());
+            for target in targets.into_iter().flatten() {
+                match *target {
+                    Target::Detector(index) => {
+                        self.keyword(index, text, found.start(), (named, &mut *hits));
+                    }
+                    Target::Label => self.label(text, found.start(), found.end(), hits),
+                }
+            }
+        }
+    }
+
+    fn keyword(&mut self, index: u16, text: &[u8], at: usize, out: (&Named, &mut Vec<Hit>)) {
+        let (named, hits) = out;
+        let catalog = self.catalog.clone();
+        let Some(detector) = catalog.detectors.get(usize::from(index)) else {
+            return;
+        };
+        let Some(back) = &detector.back else {
+            self.detect(index, text, at, (named, hits));
+            return;
+        };
+        let mut start = at;
+        while start > 0
+            && at - start < BACK_BYTES
+            && text
+                .get(start - 1)
+                .is_some_and(|byte| back[usize::from(*byte)])
+        {
+            start -= 1;
+        }
+        for _ in 0..BACK_TRIES {
+            if self.detect(index, text, start, (named, &mut *hits)) {
+                return;
+            }
+            // `see:https://…`: the walk went too far; try at the next word.
+            let Some(next) = (start + 1..=at).find(|place| {
+                is_word(text, *place) && !is_word(text, place - 1) || *place == at
+            }) else {
+                return;
+            };
+            start = next;
+        }
+    }
+
+    /// Runs one detector where a keyword or a shape says that its value may begin.
+    fn detect(&mut self, index: u16, text: &[u8], at: usize, out: (&Named, &mut Vec<Hit>)) -> bool {
+        let (named, hits) = out;
+        let catalog = self.catalog.clone();
+        let Some(detector) = catalog.detectors.get(usize::from(index)) else {
+            return false;
+        };
+        if !self.wants(detector.entity) || !begins(detector.boundary, text, at) {
+            return false;
+        }
+        let Some((start, end)) = detector.value(text, at) else {
+            return false;
+        };
+        if !detector.fits(text, start, named) {
+            return false;
+        }
+        hits.push(Hit {
+            start,
+            end,
+            entity: detector.entity,
+            rule: detector.rule,
+            priority: detector.priority,
+        });
+        true
+    }
+}
+
+impl Detector {
+    /// The value that begins at `at`, or behind the prefix that does.
+    fn value(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
+        let mut limit = text.len().min(at + VALUE_BYTES);
+        let start = match &self.prefix {
+            Some(prefix) => prefix.end(text, at, limit)?,
+            None => at,
+        };
+        for _ in 0..CUTS {
+            let end = self.pattern.end(text, start, limit)?;
+            let end = trimmed(text, start, end);
+            if self.accepts(text, start, end) {
+                return Some((start, end));
+            }
+            // A separator may tie on what is no part of the value: `… 7654 32 paid`. Give up the last group.
+            let value = text.get(start..end)?;
+            let cut = value
+                .iter()
+                .rposition(|byte| b" .-/@".contains(byte))
+                .filter(|cut| *cut > 0)?;
+            limit = start + cut;
+        }
+        None
+    }
+
+    fn accepts(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let followed = match &self.suffix {
+            Some(suffix) => suffix
+                .end(text, end, text.len().min(end + VALUE_BYTES))
+                .is_some(),
+            None => ends(self.boundary, text, end),
+        };
+        let value = text.get(start..end).unwrap_or_default();
+        followed && !value.is_empty() && self.check.is_none_or(|check| check(value))
+    }
+
+    /// True when the words around allow it.
+    fn fits(&self, text: &[u8], start: usize, named: &Named) -> bool {
+        let listed = |list: &[Box<str>], word: &[u8]| {
+            list.iter()
+                .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+        };
+        if !self.unless.is_empty() {
+            let before = words_before(text, start).take(2);
+            let name = named.words.backwards().take(3).map(str::as_bytes);
+            if before.chain(name).any(|word| listed(&self.unless, word)) {
+                return false;
+            }
+        }
+        if !self.context.is_empty() {
+            let before = words_before(text, start).take(5);
+            let name = named.words.backwards().take(3).map(str::as_bytes);
+            return before.chain(name).any(|word| listed(&self.context, word));
+        }
+        true
+    }
+}
+
+impl Field {
+    /// The value in a field that holds nothing else, at `start..end` of `text`.
+    pub(super) fn whole_value(&self, text: &[u8], start: usize, end: usize) -> Option<Hit> {
+        let start = match &self.prefix {
+            Some(prefix) => prefix.end(text, start, end)?,
+            None => start,
+        };
+        let fits = match &self.whole {
+            Some(whole) => whole.end(text, start, end) == Some(end),
+            None => start < end,
+        };
+        let value = text.get(start..end)?;
+        (fits && self.check.is_none_or(|check| check(value))).then_some(self.hit(start, end))
+    }
+
+    /// The value in running text that begins at `start` and ends before `limit`.
+    pub(super) fn value(&self, text: &[u8], start: usize, limit: usize) -> Option<Hit> {
+        let start = match &self.prefix {
+            Some(prefix) => prefix.end(text, start, limit)?,
+            None => start,
+        };
+        let pattern: &Pattern = self.pattern.as_ref()?;
+        let end = super::label::value_end(text, start, pattern.end(text, start, limit)?);
+        let value = text.get(start..end)?;
+        let joined = value.last().is_some_and(u8::is_ascii_alphanumeric) && is_word(text, end);
+        (!joined && !value.is_empty() && self.check.is_none_or(|check| check(value)))
+            .then_some(self.hit(start, end))
+    }
+
+    fn hit(&self, start: usize, end: usize) -> Hit {
+        Hit {
+            start,
+            end,
+            entity: self.entity,
+            rule: self.rule,
+            priority: self.priority,
+        }
+    }
+}
+
+/// Sorts the hits from index `first` on and keeps of overlapping ones that with the highest priority.
+fn settle(hits: &mut Vec<Hit>, first: usize) {
+    if hits.len() < first + 2 {
+        return;
+    }
+    let Some(tail) = hits.get_mut(first..) else {
+        return;
+    };
+    tail.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.priority), std::cmp::Reverse(hit.end)));
+    let mut kept = first;
+    for index in first + 1..hits.len() {
+        let (last, hit) = (hits[kept], hits[index]);
+        if hit.start >= last.end {
+            kept += 1;
+            hits[kept] = hit;
+        } else if hit.priority > last.priority {
+            hits[kept] = hit;
+        }
+    }
+    hits.truncate(kept + 1);
+}
+
+/// `end` without the white space (or its escapes) that the value at `start..end` ends with.
+fn trimmed(text: &[u8], start: usize, mut end: usize) -> usize {
+    while let Some(value) = text.get(start..end) {
+        let less = match value {
+            [.., b'\\', b'n' | b'r' | b't'] if value.len() > 16 => 2,
+            [.., last] if last.is_ascii_whitespace() || *last == b'\\' => 1,
+            _ => break,
+        };
+        end -= less;
+    }
+    end
+}
+
+/// The words before `at` on its line, from the nearest.
+pub(super) fn words_before(text: &[u8], at: usize) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text.get(at.saturating_sub(CONTEXT_BYTES)..at).unwrap_or_default();
+    if let Some(line) = memchr::memrchr(b'\n', rest) {
+        rest = rest.get(line + 1..).unwrap_or_default();
+    }
+    rest.rsplit(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80)
+        .filter(|word| !word.is_empty())
+}
+
+fn begins(boundary: Boundary, text: &[u8], at: usize) -> bool {
+    let before = |step: usize| at.checked_sub(step).and_then(|place| text.get(place)).copied();
+    let code = |step: usize| before(step).is_some_and(|byte| byte.is_ascii_alphanumeric());
+    match boundary {
+        Boundary::None => return true,
+        Boundary::Mailbox => return !(before(1) == Some(b'/') && before(2) == Some(b'/')),
+        _ => {}
+    }
+    if at > 0 && is_word(text, at - 1) {
+        return false;
+    }
+    match (boundary, before(1)) {
+        (Boundary::Number, Some(b'.' | b'-')) => !code(2),
+        (Boundary::Number, Some(b'+')) => false,
+        (Boundary::Phone, Some(b'.' | b'-' | b'/')) => !code(2),
+        (Boundary::Phone, Some(b'+')) => false,
+        (Boundary::Token, Some(b'-')) => false,
+        (Boundary::Address, Some(b':')) => !code(2),
+        (Boundary::Address, Some(b'.')) => !code(2),
+        _ => true,
+    }
+}
+
+fn ends(boundary: Boundary, text: &[u8], end: usize) -> bool {
+    let code = |place: usize| text.get(place).is_some_and(u8::is_ascii_alphanumeric);
+    let digit = |place: usize| text.get(place).is_some_and(u8::is_ascii_digit);
+    match boundary {
+        Boundary::None => return true,
+        Boundary::Mailbox => return !scp_path(text.get(end..).unwrap_or_default()),
+        _ => {}
+    }
+    if is_word(text, end) {
+        return false;
+    }
+    match (boundary, text.get(end)) {
+        (Boundary::Number, Some(b'.' | b'-')) => !code(end + 1),
+        (Boundary::Phone, Some(b'.' | b'-' | b'/')) => !digit(end + 1),
+        (Boundary::Token, Some(b'-')) => false,
+        (Boundary::Address, Some(b':')) => false,
+        (Boundary::Address, Some(b'.')) => !code(end + 1),
+        _ => true,
+    }
+}
+
+/// True when `rest` goes on as an scp location does: `:org/repo.git`.
+fn scp_path(rest: &[u8]) -> bool {
+    let [b':', path @ ..] = rest else {
+        return false;
+    };
+    path.iter()
+        .take(CONTEXT_BYTES)
+        .take_while(|byte| !byte.is_ascii_whitespace())
+        .any(|byte| *byte == b'/')
+}
+
+/// True when the byte at `at` is a letter, a digit or `_`.
+pub(super) fn is_word(text: &[u8], at: usize) -> bool {
+    text.get(at)
+        .is_some_and(|byte| CLASS[usize::from(*byte)] & WORD != 0)
+}
+
+const WORD: u8 = 1;
+const STARTS: u8 = 2;
+
+/// What each byte can be: part of a word, the first byte of a shape.
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let value = byte as u8;
+        if value.is_ascii_alphanumeric() {
+            table[byte] = WORD | STARTS;
+        } else if value == b'_' {
+            table[byte] = WORD;
+        } else if matches!(value, b'+' | b'(' | b':') {
+            table[byte] = STARTS;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Names of fields whose rules are kept; documents have some dozens, attackers any number.
+const NAMES_KEPT: usize = 4096;
+
+/// The shortest text that can hold a value by content (`::1a`).
+const SHORTEST: usize = 4;
+
+/// How far a detector looks from where its keyword or shape stands. RSA keys of 16,384 bits are 12 KiB of PEM; tokens
+/// stay under 8 KiB.
+const VALUE_BYTES: usize = 16 * 1024;
+
+/// How far to walk back from a keyword: the local part of a mailbox has 64 bytes at most (RFC 5321 §4.5.3.1.1).
+const BACK_BYTES: usize = 64;
+
+/// Places to try between the end of the walk back and the keyword.
+const BACK_TRIES: usize = 4;
+
+/// Trailing groups that may be given up before a candidate is.
+const CUTS: usize = 5;
+
+/// How far before a value words are looked for.
+const CONTEXT_BYTES: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::entity::EntityRules;
+
+    /// Splits `text` at `«` and `»`: the plain text and the ranges between.
+    fn marked(text: &str) -> (String, Vec<(usize, usize)>) {
+        let mut plain = String::new();
+        let (mut ranges, mut open) = (Vec::new(), 0);
+        for char in text.chars() {
+            match char {
+                '«' => open = plain.len(),
+                '»' => ranges.push((open, plain.len())),
+                _ => plain.push(char),
+            }
+        }
+        (plain, ranges)
+    }
+
+    fn found(scanner: &mut Scanner, text: &str) -> Vec<(usize, usize, String)> {
+        let mut hits = Vec::new();
+        scanner.content(text.as_bytes(), &Named::default(), &mut hits);
+        let catalog = scanner.catalog.clone();
+        hits.iter()
+            .map(|hit| (hit.start, hit.end, catalog.label(hit.entity).to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn the_examples_of_every_rule_hold() {
+        let rules = EntityRules::builtin().expect("the files are TOML");
+        let detectors = rules
+            .detector
+            .iter()
+            .map(|rule| (&rule.id, &rule.entity, &rule.matches, &rule.refuses));
+        let fields = rules
+            .field
+            .iter()
+            .map(|rule| (&rule.id, &rule.entity, &rule.matches, &rule.refuses));
+        let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
+        let mut wrong = Vec::new();
+        for (id, entity, matches, refuses) in detectors.chain(fields) {
+            for text in matches {
+                let (plain, ranges) = marked(text);
+                let got = found(&mut scanner, &plain);
+                for (start, end) in ranges {
+                    if !got.contains(&(start, end, entity.clone())) {
+                        wrong.push(format!("{id} must match {text:?}, found {got:?}"));
+                    }
+                }
+            }
+            for text in refuses {
+                let got = found(&mut scanner, text);
+                if got.iter().any(|(_, _, label)| label == entity) {
+                    wrong.push(format!("{id} must refuse {text:?}, found {got:?}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn of_overlapping_hits_the_higher_priority_stays() {
+        let hit = |start, end, priority| Hit {
+            start,
+            end,
+            entity: Entity(0),
+            rule: Rule(0),
+            priority,
+        };
+        let mut hits = vec![hit(5, 9, 1), hit(0, 6, 2), hit(10, 12, 1)];
+        settle(&mut hits, 0);
+        assert_eq!(hits, [hit(0, 6, 2), hit(10, 12, 1)]);
+    }
+}
