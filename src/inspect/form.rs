@@ -103,6 +103,11 @@ impl Reader {
         }
     }
 
+    /// Offset of the first raw byte of the name or value that is being read; `None` between fields.
+    pub fn pending(&self) -> Option<u64> {
+        (self.side != Side::Between).then(|| self.value.start())
+    }
+
     /// Ends the form.
     pub fn finish<S: LeafSink + ?Sized>(&mut self, sink: &mut S, findings: &mut Findings) {
         self.end_side(sink, findings);

@@ -6,12 +6,20 @@
 //! - [`operator`] — the mask styles and how a mask is written in each host syntax
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
+//! - `editor` — from leaves to edits; `nested` — JSON inside strings
+//! - `text` — lines of plain text
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 
+mod editor;
 pub mod head;
+mod nested;
+pub mod operator;
+pub mod plan;
 pub mod profile;
 pub mod redactor;
+pub mod rewriter;
+mod text;
 
 pub use head::{HeadEdit, redact_head};
 pub use profile::{Mode, Profile};

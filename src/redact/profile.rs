@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::operator::Mask;
+use crate::inspect::sensitive::{Catalog, Entity};
+
 /// Whether edits are made or only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,6 +21,9 @@ pub enum Mode {
 pub struct Profile {
     name: Arc<str>,
     mode: Mode,
+    catalog: Arc<Catalog>,
+    /// The mask of each entity, by index; `None`: left alone.
+    masks: Vec<Option<Mask>>,
 }
 
 impl Profile {
@@ -27,9 +33,13 @@ impl Profile {
 
     /// Every entity type, fixed masks.
     pub fn all() -> Self {
+        let catalog = Catalog::builtin();
+        let masks = catalog.entities().map(|_| Some(Mask::Fixed)).collect();
         Self {
             name: "all".into(),
             mode: Mode::Enforce,
+            catalog,
+            masks,
         }
     }
 
@@ -37,7 +47,7 @@ impl Profile {
     pub fn builtin(name: &str) -> Option<Self> {
         Self::BUILTIN.contains(&name).then(|| Self {
             name: name.into(),
-            mode: Mode::Enforce,
+            ..Self::all()
         })
     }
 
@@ -56,5 +66,15 @@ impl Profile {
     /// Whether edits are made.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// The rules it draws on.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// How values of `entity` are masked; `None` when they are left alone.
+    pub fn mask(&self, entity: Entity) -> Option<&Mask> {
+        self.masks.get(usize::from(entity.0))?.as_ref()
     }
 }

@@ -82,6 +82,7 @@ struct State {
     decoder: Decoder,
     value: Assembler,
     verbatim: OffsetMap,
+    pending: Option<u64>,
 }
 
 /// One open object or array.
@@ -121,6 +122,7 @@ impl Reader {
                 decoder: Decoder::default(),
                 value: Assembler::default(),
                 verbatim: OffsetMap::default(),
+                pending: None,
             },
         }
     }
@@ -146,6 +148,7 @@ impl Reader {
         state.frames.clear();
         state.beyond = 0;
         state.keys.clear();
+        state.pending = None;
     }
 
     /// Reads one window, of any size.
@@ -161,6 +164,12 @@ impl Reader {
             findings,
         };
         self.tokens.push(window, &mut pass);
+    }
+
+    /// Offset of the first raw byte of the value that is being read; `None` between values. What lies before it will be
+    /// in no further leaf, but for windows of a long value.
+    pub fn pending(&self) -> Option<u64> {
+        self.state.pending
     }
 
     /// Ends the document.
@@ -299,6 +308,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             }
             self.state.decoder.begin();
             self.state.value.begin(fragment.at);
+            self.state.pending = Some(fragment.at);
         }
         let state = &mut *self.state;
         let mut out = Outlet {
@@ -311,6 +321,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         if !fragment.last {
             return;
         }
+        state.pending = None;
         let flaws = state.decoder.finish(&mut state.value, &mut out);
         let mut value = std::mem::take(&mut state.value);
         if role == Role::Key {
@@ -343,6 +354,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
                 self.enter(role, b"", fragment.at);
             }
             self.state.value.begin(fragment.at);
+            self.state.pending = Some(fragment.at);
         }
         let state = &mut *self.state;
         let mut out = Outlet {
@@ -354,6 +366,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         if !fragment.last {
             return;
         }
+        state.pending = None;
         let mut value = std::mem::take(&mut state.value);
         if role == Role::Key {
             self.enter(role, value.bytes(), value.start());

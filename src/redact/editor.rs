@@ -1,0 +1,224 @@
+//! From leaves to edits: the sink that every format's reader hands its values to.
+
+use std::sync::Arc;
+
+use super::nested::Nested;
+use super::operator::{self, Mask};
+use super::plan::Plan;
+use super::profile::{Mode, Profile};
+use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
+use crate::inspect::leaf::{
+    HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step,
+};
+use crate::inspect::sensitive::scanner::Named;
+use crate::inspect::sensitive::{Hit, Scanner};
+use crate::span::Span;
+
+/// Plans the edits of one body.
+#[derive(Debug)]
+pub(super) struct Editor {
+    pub(super) profile: Arc<Profile>,
+    scanner: Scanner,
+    hits: Vec<Hit>,
+    key: Vec<u8>,
+    plain: Vec<u8>,
+    written: Vec<u8>,
+    nested: Option<Box<Nested>>,
+    /// Edits to be made.
+    pub(super) plan: Plan,
+    pub(super) summary: Summary,
+    /// Raw offset up to which a long value that is still being read was dealt with.
+    pub(super) windowed: u64,
+}
+
+impl Editor {
+    pub(super) fn new(profile: Arc<Profile>) -> Self {
+        let scanner = Scanner::new(profile.catalog().clone(), |entity| {
+            profile.mask(entity).is_some()
+        });
+        Self {
+            profile,
+            scanner,
+            hits: Vec::new(),
+            key: Vec::new(),
+            plain: Vec::new(),
+            written: Vec::new(),
+            nested: Some(Box::default()),
+            plan: Plan::default(),
+            summary: Summary::default(),
+            windowed: 0,
+        }
+    }
+
+    /// What the names on `path` say: the last three of them, the host's own aside.
+    fn named(&mut self, path: &Path) -> Arc<Named> {
+        self.key.clear();
+        let names = || {
+            path.steps().filter_map(|step| match step {
+                Step::Name(name) | Step::Attribute(name) => Some(name),
+                Step::Index(_) => None,
+            })
+        };
+        let skip = names().count().saturating_sub(NAMES);
+        for name in names().skip(skip) {
+            // `urn:x` and `p:name`: the prefix of an XML name says nothing.
+            let local = name.iter().rposition(|byte| *byte == b':');
+            self.key
+                .extend_from_slice(name.get(local.map_or(0, |at| at + 1)..).unwrap_or(name));
+            self.key.push(0);
+        }
+        self.scanner.named(&self.key)
+    }
+
+    /// Finds what is sensitive in `leaf` and leaves it in `hits`.
+    fn find(&mut self, leaf: &Leaf<'_>) {
+        self.hits.clear();
+        let named = self.named(leaf.path);
+        let whole = leaf.piece == Piece::Whole;
+        if whole
+            && named.is_sensitive()
+            && let Some(hit) = self.scanner.field(&named, leaf.bytes)
+        {
+            self.hits.push(hit);
+            return;
+        }
+        let mut hits = std::mem::take(&mut self.hits);
+        self.scanner.content(leaf.bytes, &named, &mut hits);
+        match leaf.piece {
+            Piece::Whole => {}
+            Piece::Window { overlap, last } => {
+                let (from, to) = window(leaf.bytes.len(), overlap, last);
+                hits.retain(|hit| hit.start >= from && hit.start < to);
+                if !last {
+                    self.windowed = leaf.map.raw(to, to).start;
+                }
+            }
+        }
+        if leaf.host == HostSyntax::JsonNumber {
+            // A number is replaced whole or not at all.
+            hits.retain(|hit| hit.start == 0 && hit.end == leaf.bytes.len());
+        }
+        self.hits = hits;
+    }
+
+    /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
+    fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
+        let profile = self.profile.clone();
+        let Some(mask) = profile.mask(hit.entity) else {
+            return;
+        };
+        let catalog = profile.catalog();
+        let label = catalog.label(hit.entity);
+        let value = leaf.bytes.get(hit.start..hit.end).unwrap_or_default();
+        self.plain.clear();
+        self.written.clear();
+        mask.render(label, value, &mut self.plain);
+        if leaf.host == HostSyntax::JsonNumber && matches!(mask, Mask::Null | Mask::Remove) {
+            self.written.extend_from_slice(b"null");
+        } else {
+            operator::write(leaf.host, &self.plain, &mut self.written);
+        }
+        let mut span = leaf.map.raw(hit.start, hit.end);
+        if let Some(outer) = outer {
+            std::mem::swap(&mut self.plain, &mut self.written);
+            self.written.clear();
+            operator::write(outer.host, &self.plain, &mut self.written);
+            let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+            span = outer.map.raw(offset(span.start), offset(span.end));
+        }
+        let action = match (profile.mode(), mask) {
+            (Mode::Observe, _) => Action::Observed,
+            (Mode::Enforce, Mask::Block) => Action::Blocked,
+            (Mode::Enforce, _) => Action::Masked,
+        };
+        if action != Action::Observed && !self.plan.add(span, &self.written) {
+            return;
+        }
+        self.note(hit, span, action, outer.unwrap_or(leaf).path);
+    }
+
+    fn note(&mut self, hit: Hit, span: Span, action: Action, path: &Path) {
+        let catalog = self.profile.catalog().clone();
+        let label = catalog.label(hit.entity);
+        let summary = &mut self.summary;
+        summary.edits += 1;
+        summary.changed |= action != Action::Observed;
+        summary.block |= action == Action::Blocked;
+        match summary.counts.get_mut(&**label) {
+            Some(count) => *count += 1,
+            None => {
+                summary.counts.insert(label.to_string().into(), 1);
+            }
+        }
+        if summary.notes.len() < MAX_NOTES {
+            summary.notes.push(EditNote {
+                entity: label.to_string().into(),
+                rule: catalog.rule_id(hit.rule).to_string().into(),
+                path: path.shown(),
+                span,
+                action,
+            });
+        }
+    }
+
+    /// Looks for a JSON document inside the string `leaf`; true when there was one.
+    fn nested(&mut self, leaf: &Leaf<'_>) -> bool {
+        let begins = leaf.bytes.trim_ascii_start().first();
+        if leaf.piece != Piece::Whole || !matches!(begins, Some(b'{' | b'[')) {
+            return false;
+        }
+        let Some(mut nested) = self.nested.take() else {
+            return false;
+        };
+        let read = nested.read(leaf, &mut |inner| {
+            self.find(inner);
+            let hits = std::mem::take(&mut self.hits);
+            for hit in &hits {
+                self.edit(inner, *hit, Some(leaf));
+            }
+            self.hits = hits;
+        });
+        self.nested = Some(nested);
+        read
+    }
+}
+
+impl LeafSink for Editor {
+    fn leaf(&mut self, leaf: &Leaf<'_>) {
+        match leaf.host {
+            HostSyntax::JsonKey | HostSyntax::JsonLiteral | HostSyntax::FormName | HostSyntax::XmlJoined => return,
+            _ => {}
+        }
+        if leaf.bytes.is_empty() || self.nested(leaf) {
+            return;
+        }
+        self.find(leaf);
+        let hits = std::mem::take(&mut self.hits);
+        for hit in &hits {
+            self.edit(leaf, *hit, None);
+        }
+        self.hits = hits;
+    }
+}
+
+/// Where in a window of a long value hits may begin: not where the window before saw them with more to their left, nor
+/// where the next one will see them with more to their right.
+fn window(len: usize, overlap: usize, last: bool) -> (usize, usize) {
+    let from = match overlap {
+        0 => 0,
+        overlap => overlap.saturating_sub(LEAF_OVERLAP_BYTES) + LEFT_BYTES,
+    };
+    let to = if last {
+        len
+    } else {
+        len.saturating_sub(LEAF_OVERLAP_BYTES) + LEFT_BYTES
+    };
+    (from, to)
+}
+
+/// What a value in a window has on its left at least, so that its name is seen.
+const LEFT_BYTES: usize = 1024;
+
+/// Names of a path that rules look at: `user.card.cvv`.
+const NAMES: usize = 3;
+
