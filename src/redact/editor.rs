@@ -7,9 +7,7 @@ use super::operator::{self, Mask};
 use super::plan::Plan;
 use super::profile::{Mode, Profile};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
-use crate::inspect::leaf::{
-    HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step,
-};
+use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step};
 use crate::inspect::sensitive::scanner::Named;
 use crate::inspect::sensitive::{Hit, Scanner};
 use crate::span::Span;
@@ -186,7 +184,10 @@ impl Editor {
 impl LeafSink for Editor {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
         match leaf.host {
-            HostSyntax::JsonKey | HostSyntax::JsonLiteral | HostSyntax::FormName | HostSyntax::XmlJoined => return,
+            HostSyntax::JsonKey
+            | HostSyntax::JsonLiteral
+            | HostSyntax::FormName
+            | HostSyntax::XmlJoined => return,
             _ => {}
         }
         if leaf.bytes.is_empty() || self.nested(leaf) {
@@ -221,4 +222,3 @@ const LEFT_BYTES: usize = 1024;
 
 /// Names of a path that rules look at: `user.card.cvv`.
 const NAMES: usize = 3;
-

@@ -1,7 +1,9 @@
 //! JSON inside a string of another document.
 
 use crate::inspect::Findings;
-use crate::inspect::json::{Document, Fault, Fragment, Limits, Mark, Reader, Role, Scalar, Sink, Tokenizer};
+use crate::inspect::json::{
+    Document, Fault, Fragment, Limits, Mark, Reader, Role, Scalar, Sink, Tokenizer,
+};
 use crate::inspect::leaf::{Leaf, LeafSink};
 
 /// Reads one inner document after another.
@@ -34,8 +36,7 @@ impl Nested {
             return false;
         }
         let mut sink = Inner(inner);
-        self.reader
-            .begin_below(Document::default(), outer.path);
+        self.reader.begin_below(Document::default(), outer.path);
         self.reader.push(outer.bytes, &mut sink, &mut self.findings);
         self.reader.finish(&mut sink, &mut self.findings);
         self.findings.list.clear();

@@ -51,8 +51,15 @@ impl TokenKey {
         // RFC 2104 §2: keys longer than a block are hashed first.
         let mut block = [0; BLOCK];
         let digest = Sha256::digest(secret);
-        let key: &[u8] = if secret.len() > BLOCK { &digest } else { secret };
-        block.iter_mut().zip(key).for_each(|(slot, byte)| *slot = *byte);
+        let key: &[u8] = if secret.len() > BLOCK {
+            &digest
+        } else {
+            secret
+        };
+        block
+            .iter_mut()
+            .zip(key)
+            .for_each(|(slot, byte)| *slot = *byte);
         Some(Self {
             inner: block.map(|byte| byte ^ 0x36),
             outer: block.map(|byte| byte ^ 0x5c),
@@ -99,7 +106,10 @@ fn fixed(entity: &str, out: &mut Vec<u8>) {
 
 /// Keeps the first `head` and the last four letters and digits, and the separators.
 fn partly(entity: &str, value: &[u8], head: usize, out: &mut Vec<u8>) {
-    let total = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    let total = value
+        .iter()
+        .filter(|byte| byte.is_ascii_alphanumeric())
+        .count();
     if total < KEEP_FROM || !value.is_ascii() {
         fixed(entity, out);
         return;
@@ -214,7 +224,10 @@ mod tests {
     fn masks_keep_what_they_say_and_no_more() {
         assert_eq!(rendered(&Mask::Fixed, "PAN", "4111"), "[REDACTED:PAN]");
         let pan = "4111-1111-1111-1234";
-        assert_eq!(rendered(&Mask::KeepLast4, "PAN", pan), "****-****-****-1234");
+        assert_eq!(
+            rendered(&Mask::KeepLast4, "PAN", pan),
+            "****-****-****-1234"
+        );
         assert_eq!(rendered(&Mask::BinLast4, "PAN", pan), "4111-11**-****-1234");
         assert_eq!(rendered(&Mask::BinLast4, "IBAN", pan), "[REDACTED:IBAN]");
         assert_eq!(rendered(&Mask::KeepLast4, "CVV", "123"), "[REDACTED:CVV]");
@@ -223,7 +236,11 @@ mod tests {
 
     #[test]
     fn tokens_join_equal_values_of_one_tenant_and_type_only() {
-        let key = |tenant| Mask::Token(Arc::new(TokenKey::new(&[7; 32], tenant).expect("long enough")));
+        let key = |tenant| {
+            Mask::Token(Arc::new(
+                TokenKey::new(&[7; 32], tenant).expect("long enough"),
+            ))
+        };
         let one = rendered(&key("a"), "PAN", "4111");
         assert_eq!(one.len(), 26);
         assert_eq!(one, rendered(&key("a"), "PAN", "4111"));

@@ -139,7 +139,8 @@ impl Redactor {
 impl Format {
     fn of(content_type: &str) -> Self {
         let essence = essence(content_type);
-        if essence.ends_with("json") || essence.ends_with("jsonl") || essence.ends_with("json-seq") {
+        if essence.ends_with("json") || essence.ends_with("jsonl") || essence.ends_with("json-seq")
+        {
             let mut reader = json::Reader::default();
             reader.begin(json::Document {
                 framing: json::Framing::Lines,

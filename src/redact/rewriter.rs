@@ -32,7 +32,10 @@ impl Rewriter {
             input,
             input_at,
         };
-        while let Some(edit) = plan.next().filter(|edit| edit.start < settled && edit.end <= end) {
+        while let Some(edit) = plan
+            .next()
+            .filter(|edit| edit.start < settled && edit.end <= end)
+        {
             pieces.copy(Span::new(self.at, edit.start), out);
             plan.take(|bytes| out.extend_from_slice(bytes));
             self.at = edit.end.max(self.at);
@@ -46,10 +49,13 @@ impl Rewriter {
         let rest = Span::new(self.at, end);
         self.held = held;
         let gone = rest.start.saturating_sub(input_at - self.held.len() as u64);
-        let gone = usize::try_from(gone).unwrap_or(usize::MAX).min(self.held.len());
+        let gone = usize::try_from(gone)
+            .unwrap_or(usize::MAX)
+            .min(self.held.len());
         self.held.drain(..gone);
         let skip = usize::try_from(rest.start.saturating_sub(input_at)).unwrap_or(usize::MAX);
-        self.held.extend_from_slice(input.get(skip..).unwrap_or_default());
+        self.held
+            .extend_from_slice(input.get(skip..).unwrap_or_default());
     }
 }
 
@@ -107,7 +113,9 @@ mod tests {
                         assert!(plan.add(Span::new(*start, *stop), by));
                     }
                     // An edit that is not planned yet must not lie in what has settled.
-                    let settled = end.saturating_sub(lag).min(next.peek().map_or(end, |edit| edit.0));
+                    let settled = end
+                        .saturating_sub(lag)
+                        .min(next.peek().map_or(end, |edit| edit.0));
                     rewriter.push(piece, settled, &mut plan, &mut out);
                 }
                 rewriter.push(b"", u64::MAX, &mut plan, &mut out);

@@ -365,9 +365,7 @@ impl Pattern {
         if start > limit || limit > text.len() {
             return None;
         }
-        let input = Input::new(text)
-            .span(start..limit)
-            .anchored(Anchored::Yes);
+        let input = Input::new(text).span(start..limit).anchored(Anchored::Yes);
         // An error means that the search gave up; these automata have no bytes to give up at.
         self.dfa
             .try_search_fwd(&input)

@@ -78,9 +78,15 @@ pub(super) fn value_end(text: &[u8], start: usize, end: usize) -> usize {
     if let Some(next) = next {
         end = next;
     }
-    while let Some(last) = end.checked_sub(1).filter(|last| *last > start).and_then(|last| text.get(last)) {
+    while let Some(last) = end
+        .checked_sub(1)
+        .filter(|last| *last > start)
+        .and_then(|last| text.get(last))
+    {
         let opened = |open: u8| {
-            let line = text.get(start.saturating_sub(OPEN_BYTES)..start).unwrap_or_default();
+            let line = text
+                .get(start.saturating_sub(OPEN_BYTES)..start)
+                .unwrap_or_default();
             let inside = text.get(start..end).unwrap_or_default();
             memchr::memchr(open, line).is_some() && memchr::memchr(open, inside).is_none()
         };
@@ -140,7 +146,9 @@ fn name_end(text: &[u8], from: usize) -> Option<usize> {
     let more = rest
         .iter()
         .take(NAME_BYTES + 1)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']'))
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']')
+        })
         .count();
     if more > NAME_BYTES {
         return None;
@@ -196,7 +204,9 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
     if reader.at > marks {
         link = Link::Colon;
     }
-    let option = text.get(..name).is_some_and(|before| before.ends_with(b"--"))
+    let option = text
+        .get(..name)
+        .is_some_and(|before| before.ends_with(b"--"))
         || text.get(name..).is_some_and(|name| name.starts_with(b"--"));
     if option && reader.at < text.len() {
         link = Link::Colon;
@@ -257,8 +267,7 @@ impl Cursor<'_> {
         let end = self.at + word.len();
         let here = self.text.get(self.at..end)?;
         let next = self.text.get(end).copied().unwrap_or(b' ');
-        (here.eq_ignore_ascii_case(word.as_bytes()) && !next.is_ascii_alphanumeric())
-            .then_some(end)
+        (here.eq_ignore_ascii_case(word.as_bytes()) && !next.is_ascii_alphanumeric()).then_some(end)
     }
 
     /// Steps over a short remark in parentheses: `date of birth (dd/mm/yyyy): …`.
@@ -266,7 +275,11 @@ impl Cursor<'_> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let near = rest.get(..REMARK_BYTES).unwrap_or(rest);
         if let Some(close) = memchr::memchr(b')', near)
-            && !near.get(..close).unwrap_or_default().iter().any(u8::is_ascii_digit)
+            && !near
+                .get(..close)
+                .unwrap_or_default()
+                .iter()
+                .any(u8::is_ascii_digit)
         {
             self.at += close + 1;
             self.skip(b" \t");
@@ -276,12 +289,14 @@ impl Cursor<'_> {
 
 /// Words that may stand between a name and its value.
 const QUALIFIERS: &[&str] = &[
-    "number", "no", "nr", "num", "nummer", "numero", "número", "numéro", "n°", "nº", "#", "code", "id", "value",
+    "number", "no", "nr", "num", "nummer", "numero", "número", "numéro", "n°", "nº", "#", "code",
+    "id", "value",
 ];
 
 /// Words that tie a value to a name.
 const COPULAS: &[&str] = &[
-    "is", "was", "are", "to", "on", "ist", "lautet", "am", "es", "est", "era", "è", "é", "are now", "is now", "will be", "at",
+    "is", "was", "are", "to", "on", "ist", "lautet", "am", "es", "est", "era", "è", "é", "are now",
+    "is now", "will be", "at",
 ];
 
 /// Bytes of an identifier that can be a name.

@@ -217,10 +217,43 @@ impl Sequence {
 
 /// Words after a name that do not change what it names.
 const QUALIFIERS: &[&str] = &[
-    "value", "val", "text", "str", "string", "plain", "plaintext", "cleartext", "raw", "confirm", "confirmation",
-    "confirmed", "again", "repeat", "repeated", "retype", "verify", "new", "old", "current", "field", "input", "entry",
-    "data", "primary", "secondary", "home", "work", "temp", "temporary", "number", "num", "nr", "no", "nummer",
-    "numero", "code",
+    "value",
+    "val",
+    "text",
+    "str",
+    "string",
+    "plain",
+    "plaintext",
+    "cleartext",
+    "raw",
+    "confirm",
+    "confirmation",
+    "confirmed",
+    "again",
+    "repeat",
+    "repeated",
+    "retype",
+    "verify",
+    "new",
+    "old",
+    "current",
+    "field",
+    "input",
+    "entry",
+    "data",
+    "primary",
+    "secondary",
+    "home",
+    "work",
+    "temp",
+    "temporary",
+    "number",
+    "num",
+    "nr",
+    "no",
+    "nummer",
+    "numero",
+    "code",
 ];
 
 const MAX_QUALIFIERS: usize = 2;
@@ -268,7 +301,14 @@ mod tests {
         assert_eq!(matched("password_confirmation"), Some(1));
         assert_eq!(matched("xApiKey"), Some(2));
         assert_eq!(matched("apikey"), Some(2));
-        for name in ["password_policy", "password_reset_required", "token_type", "max_tokens", "secretary", ""] {
+        for name in [
+            "password_policy",
+            "password_reset_required",
+            "token_type",
+            "max_tokens",
+            "secretary",
+            "",
+        ] {
             assert_eq!(matched(name), None, "{name}");
         }
     }

@@ -187,9 +187,9 @@ impl Scanner {
                 return;
             }
             // `see:https://…`: the walk went too far; try at the next word.
-            let Some(next) = (start + 1..=at).find(|place| {
-                is_word(text, *place) && !is_word(text, place - 1) || *place == at
-            }) else {
+            let Some(next) = (start + 1..=at)
+                .find(|place| is_word(text, *place) && !is_word(text, place - 1) || *place == at)
+            else {
                 return;
             };
             start = next;
@@ -329,7 +329,13 @@ fn settle(hits: &mut Vec<Hit>, first: usize) {
     let Some(tail) = hits.get_mut(first..) else {
         return;
     };
-    tail.sort_by_key(|hit| (hit.start, std::cmp::Reverse(hit.priority), std::cmp::Reverse(hit.end)));
+    tail.sort_by_key(|hit| {
+        (
+            hit.start,
+            std::cmp::Reverse(hit.priority),
+            std::cmp::Reverse(hit.end),
+        )
+    });
     let mut kept = first;
     for index in first + 1..hits.len() {
         let (last, hit) = (hits[kept], hits[index]);
@@ -358,7 +364,9 @@ fn trimmed(text: &[u8], start: usize, mut end: usize) -> usize {
 
 /// The words before `at` on its line, from the nearest.
 pub(super) fn words_before(text: &[u8], at: usize) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text.get(at.saturating_sub(CONTEXT_BYTES)..at).unwrap_or_default();
+    let mut rest = text
+        .get(at.saturating_sub(CONTEXT_BYTES)..at)
+        .unwrap_or_default();
     if let Some(line) = memchr::memrchr(b'\n', rest) {
         rest = rest.get(line + 1..).unwrap_or_default();
     }
@@ -367,7 +375,11 @@ pub(super) fn words_before(text: &[u8], at: usize) -> impl Iterator<Item = &[u8]
 }
 
 fn begins(boundary: Boundary, text: &[u8], at: usize) -> bool {
-    let before = |step: usize| at.checked_sub(step).and_then(|place| text.get(place)).copied();
+    let before = |step: usize| {
+        at.checked_sub(step)
+            .and_then(|place| text.get(place))
+            .copied()
+    };
     let code = |step: usize| before(step).is_some_and(|byte| byte.is_ascii_alphanumeric());
     match boundary {
         Boundary::None => return true,

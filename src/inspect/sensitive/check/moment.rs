@@ -7,9 +7,7 @@ pub fn birth_date(text: &[u8]) -> bool {
     let mut lengths = [0_usize; 3];
     let mut fields = 0_usize;
     let mut month = false;
-    for run in text
-        .chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit())
-    {
+    for run in text.chunk_by(|left, right| left.is_ascii_digit() == right.is_ascii_digit()) {
         let Some(first) = run.first() else { continue };
         if first.is_ascii_digit() {
             if fields == 3 {
@@ -18,11 +16,9 @@ pub fn birth_date(text: &[u8]) -> bool {
             let value = run.iter().try_fold(0_u32, |sum, byte| {
                 sum.checked_mul(10)?.checked_add(u32::from(byte - b'0'))
             });
-            let (Some(value), Some(slot), Some(length)) = (
-                value,
-                numbers.get_mut(fields),
-                lengths.get_mut(fields),
-            ) else {
+            let (Some(value), Some(slot), Some(length)) =
+                (value, numbers.get_mut(fields), lengths.get_mut(fields))
+            else {
                 return false;
             };
             (*slot, *length) = (value, run.len());
@@ -88,7 +84,15 @@ mod tests {
         ] {
             assert!(birth_date(good.as_bytes()), "{good}");
         }
-        for bad in ["2090-12-31", "99.99.1990", "soon", "", "12", "1990-13-32", "20261301"] {
+        for bad in [
+            "2090-12-31",
+            "99.99.1990",
+            "soon",
+            "",
+            "12",
+            "1990-13-32",
+            "20261301",
+        ] {
             assert!(!birth_date(bad.as_bytes()), "{bad}");
         }
     }

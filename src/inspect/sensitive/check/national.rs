@@ -52,12 +52,7 @@ pub fn nino(text: &[u8]) -> bool {
         &[first, second],
         b"BG" | b"GB" | b"NK" | b"KN" | b"TN" | b"NT" | b"ZZ"
     );
-    digits == 6
-        && suffix.is_some()
-        && letter(first)
-        && letter(second)
-        && second != b'O'
-        && !barred
+    digits == 6 && suffix.is_some() && letter(first) && letter(second) && second != b'O' && !barred
 }
 
 /// An NHS number: ten digits, mod 11.
@@ -174,9 +169,7 @@ pub fn passport(text: &[u8]) -> bool {
         .count();
     let spaced = text.len() - digits - letters;
     // Without any digit it must be of the alphabet that leaves vowels out, or it is a word.
-    let vowel = text
-        .iter()
-        .any(|byte| b"AEIOUaeiou".contains(byte));
+    let vowel = text.iter().any(|byte| b"AEIOUaeiou".contains(byte));
     (6..=12).contains(&(digits + letters))
         && spaced <= 2
         && (digits >= 2 || !vowel && letters >= 8)
@@ -229,7 +222,13 @@ mod tests {
     #[test]
     fn insurance_numbers_have_an_issued_prefix() {
         assert!(nino(b"AB 12 34 56 C"));
-        for bad in ["DA123456C", "AO123456C", "ZZ123456C", "AB123456E", "AB12345C"] {
+        for bad in [
+            "DA123456C",
+            "AO123456C",
+            "ZZ123456C",
+            "AB123456E",
+            "AB12345C",
+        ] {
             assert!(!nino(bad.as_bytes()), "{bad}");
         }
     }

@@ -13,12 +13,9 @@ pub fn card_number(text: &[u8]) -> bool {
         return false;
     }
     let (prefix, length) = (digits.number(0, 6), digits.len);
-    ISSUERS
-        .iter()
-        .any(|issuer| {
-            (issuer.first..=issuer.last).contains(&prefix) && issuer.lengths & (1 << length) != 0
-        })
-        && luhn(digits.as_slice())
+    ISSUERS.iter().any(|issuer| {
+        (issuer.first..=issuer.last).contains(&prefix) && issuer.lengths & (1 << length) != 0
+    }) && luhn(digits.as_slice())
 }
 
 /// The Luhn sum (ISO/IEC 7812-1, annex B) is a multiple of ten.
@@ -135,9 +132,9 @@ const ISSUERS: &[Issuer] = &[
     issuer(600_000, 600_999, 1 << 16),                               // Maestro, Hipercard
     issuer(601_200, 606_899, 1 << 16),                               // Maestro, Naranja, Hipercard
     issuer(630_400, 630_499, span(12, 19)),                          // Maestro, Laser
-    issuer(636_000, 639_999, 1 << 16),                               // Elo, InstaPayment, InterPayment
-    issuer(670_000, 679_999, span(12, 19)),                          // Maestro
-    issuer(979_200, 979_289, 1 << 16),                               // Troy
+    issuer(636_000, 639_999, 1 << 16), // Elo, InstaPayment, InterPayment
+    issuer(670_000, 679_999, span(12, 19)), // Maestro
+    issuer(979_200, 979_289, 1 << 16), // Troy
 ];
 
 /// Lengths by country, from the SWIFT IBAN registry.

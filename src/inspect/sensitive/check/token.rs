@@ -10,8 +10,11 @@ pub fn jwt(text: &[u8]) -> bool {
     let mut parts = text.split(|byte| *byte == b'.');
     let header = parts.next().unwrap_or_default();
     let rest = parts.count();
-    let Ok(header) = URL_SAFE.decode(header.get(..header.len().min(JWT_HEADER_BYTES)).unwrap_or_default())
-    else {
+    let Ok(header) = URL_SAFE.decode(
+        header
+            .get(..header.len().min(JWT_HEADER_BYTES))
+            .unwrap_or_default(),
+    ) else {
         return false;
     };
     matches!(rest, 2 | 4)
@@ -52,8 +55,8 @@ pub fn basic_auth(text: &[u8]) -> bool {
     let Ok(decoded) = STANDARD.decode(text) else {
         return false;
     };
-    let printable = std::str::from_utf8(&decoded)
-        .is_ok_and(|text| !text.chars().any(char::is_control));
+    let printable =
+        std::str::from_utf8(&decoded).is_ok_and(|text| !text.chars().any(char::is_control));
     printable && memchr::memchr(b':', &decoded).is_some_and(|at| at + 1 < decoded.len() || at > 0)
 }
 
@@ -76,7 +79,10 @@ pub fn placeholder(text: &[u8]) -> bool {
         .unwrap_or(0);
     let templated = matches!(
         (text.first(), text.last()),
-        (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'%'), Some(b'%'))
+        (Some(b'<'), Some(b'>'))
+            | (Some(b'['), Some(b']'))
+            | (Some(b'{'), Some(b'}'))
+            | (Some(b'%'), Some(b'%'))
     ) || text.starts_with(b"${")
         || text.starts_with(b"$(")
         || text.starts_with(b"{{");
@@ -127,8 +133,20 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// What documentation writes instead of a secret.
 const STAND_INS: &[&[u8]] = &[
-    b"your-", b"your_", b"yourtoken", b"yourkey", b"-here", b"_here", b"placeholder", b"redacted", b"xxxxx",
-    b"insert_", b"replace_", b"replace-", b"dummy", b"1234567890abcdef",
+    b"your-",
+    b"your_",
+    b"yourtoken",
+    b"yourkey",
+    b"-here",
+    b"_here",
+    b"placeholder",
+    b"redacted",
+    b"xxxxx",
+    b"insert_",
+    b"replace_",
+    b"replace-",
+    b"dummy",
+    b"1234567890abcdef",
 ];
 
 /// JWT headers are some dozens of bytes; more is not looked at.
@@ -169,7 +187,14 @@ mod tests {
 
     #[test]
     fn placeholders_are_not_random() {
-        for text in ["xxxxxxxxxxxxxxxx", "your-token-here", "${API_KEY}", "<token>", "AKIAXXXXXXXXXXXXXXXX", "********"] {
+        for text in [
+            "xxxxxxxxxxxxxxxx",
+            "your-token-here",
+            "${API_KEY}",
+            "<token>",
+            "AKIAXXXXXXXXXXXXXXXX",
+            "********",
+        ] {
             assert!(placeholder(text.as_bytes()), "{text}");
         }
         assert!(!placeholder(b"u629Aey_W6tS-FVgb2JIf1VKL00Peh8S5"));

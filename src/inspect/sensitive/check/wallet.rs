@@ -80,7 +80,13 @@ fn polymod(check: u32, value: u32) -> u32 {
         .fold(next, |sum, (_, generator)| sum ^ generator)
 }
 
-const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+const GENERATOR: [u32; 5] = [
+    0x3b6a_57b2,
+    0x2650_8e6d,
+    0x1ea1_19fa,
+    0x3d42_33dd,
+    0x2a14_62b3,
+];
 
 /// BIP 350.
 const BECH32M: u32 = 0x2bc8_30a3;

@@ -39,7 +39,8 @@ fn title_word(text: &[u8]) -> bool {
 fn address_like(text: &[u8]) -> bool {
     memchr::memmem::find(text, b"://").is_some()
         || text.starts_with(b"arn:")
-        || text.starts_with(b"/") && text.iter().filter(|byte| **byte == b'/').count() > 1
+        || text.starts_with(b"/")
+            && text.iter().filter(|byte| **byte == b'/').count() > 1
             && !text.iter().any(|byte| matches!(byte, b'+' | b'='))
 }
 
@@ -66,13 +67,81 @@ pub fn state_word(text: &[u8]) -> bool {
 }
 
 const STATE_WORDS: &[&str] = &[
-    "", "true", "false", "null", "none", "nil", "undefined", "yes", "no", "n/a", "na", "on", "off", "ok", "set",
-    "unset", "empty", "missing", "present", "required", "optional", "invalid", "valid", "incorrect", "correct",
-    "wrong", "expired", "revoked", "changed", "reset", "pending", "failed", "fail", "pass", "passed", "success",
-    "error", "unknown", "default", "hidden", "string", "text", "number", "boolean", "object", "bearer", "basic",
-    "digest", "mac", "jwt", "oauth", "oauth2", "mobile", "visa", "enabled", "disabled", "strong", "weak", "must",
-    "should", "is", "was", "has", "will", "for", "and", "the", "not", "your", "access", "refresh", "enter",
-    "updated", "rotated", "unchanged",
+    "",
+    "true",
+    "false",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "yes",
+    "no",
+    "n/a",
+    "na",
+    "on",
+    "off",
+    "ok",
+    "set",
+    "unset",
+    "empty",
+    "missing",
+    "present",
+    "required",
+    "optional",
+    "invalid",
+    "valid",
+    "incorrect",
+    "correct",
+    "wrong",
+    "expired",
+    "revoked",
+    "changed",
+    "reset",
+    "pending",
+    "failed",
+    "fail",
+    "pass",
+    "passed",
+    "success",
+    "error",
+    "unknown",
+    "default",
+    "hidden",
+    "string",
+    "text",
+    "number",
+    "boolean",
+    "object",
+    "bearer",
+    "basic",
+    "digest",
+    "mac",
+    "jwt",
+    "oauth",
+    "oauth2",
+    "mobile",
+    "visa",
+    "enabled",
+    "disabled",
+    "strong",
+    "weak",
+    "must",
+    "should",
+    "is",
+    "was",
+    "has",
+    "will",
+    "for",
+    "and",
+    "the",
+    "not",
+    "your",
+    "access",
+    "refresh",
+    "enter",
+    "updated",
+    "rotated",
+    "unchanged",
 ];
 
 #[cfg(test)]
@@ -81,7 +150,14 @@ mod tests {
 
     #[test]
     fn words_of_state_are_no_secrets() {
-        for bad in ["true", "Bearer", "required", "${PASSWORD}", "********", "[REDACTED:PASSWORD]"] {
+        for bad in [
+            "true",
+            "Bearer",
+            "required",
+            "${PASSWORD}",
+            "********",
+            "[REDACTED:PASSWORD]",
+        ] {
             assert!(!password(bad.as_bytes()), "{bad}");
             assert!(!secret(bad.as_bytes()), "{bad}");
         }
@@ -92,10 +168,19 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_a_word_or_an_address() {
-        for bad in ["identifier", "Identifier", "https://vault.example/secret", "next page please", "ACCESS_TOKEN"] {
+        for bad in [
+            "identifier",
+            "Identifier",
+            "https://vault.example/secret",
+            "next page please",
+            "ACCESS_TOKEN",
+        ] {
             assert!(!secret(bad.as_bytes()), "{bad}");
         }
-        for good in ["u629Aey_W6tS-FVgb2JIf1VKL00Peh8S5", "c5fa8bdd18e525d21c8983acf49ee62d"] {
+        for good in [
+            "u629Aey_W6tS-FVgb2JIf1VKL00Peh8S5",
+            "c5fa8bdd18e525d21c8983acf49ee62d",
+        ] {
             assert!(secret(good.as_bytes()), "{good}");
         }
     }
