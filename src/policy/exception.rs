@@ -3,12 +3,10 @@
 //! An exception names what it silences (a rule or a class) and narrows it by where the value lies and by what the
 //! message is. Every field that is set must fit; an exception that names neither rule nor class cannot be built.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use ipnet::IpNet;
 
 use crate::inspect::{Category, Finding};
+use crate::policy::facts::Facts;
 
 /// One known false positive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,23 +39,6 @@ pub struct Scope {
     pub content_type: Option<Box<str>>,
     /// ICAP client or `X-Client-IP`.
     pub clients: Vec<IpNet>,
-}
-
-/// What exceptions look at in a message.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// HTTP method.
-    pub method: Box<str>,
-    /// Host, lower case, without port.
-    pub host: Box<str>,
-    /// Path of the request target, without query.
-    pub route: Box<str>,
-    /// Media type, `type/subtype`, lower case.
-    pub content_type: Box<str>,
-    /// The HTTP client's address where known, else the ICAP client's.
-    pub client: Option<IpAddr>,
-    /// Authenticated user, as sent.
-    pub user: Option<Arc<str>>,
 }
 
 impl Exception {

@@ -3,7 +3,7 @@
 use crate::anomaly::Anomaly;
 use crate::inspect::Finding;
 use crate::policy::Reason;
-use crate::policy::exception::Facts;
+use crate::policy::facts::Facts;
 use crate::policy::profile::{Action, FailMode, Mode, Profile};
 
 /// What one fact leads to.

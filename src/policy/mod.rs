@@ -4,8 +4,10 @@
 //! room decides anything.
 
 pub mod exception;
+pub mod facts;
 pub mod judge;
 pub mod profile;
+pub mod route;
 
 use std::borrow::Cow;
 

@@ -9,7 +9,7 @@ use crate::content::Declared;
 use crate::http1::{RequestHead, ResponseHead, Target};
 use crate::inspect::Direction;
 use crate::inspect::yara::Externals;
-use crate::policy::exception::Facts;
+use crate::policy::facts::Facts;
 
 /// One message as its front end sees it.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +100,7 @@ impl Origin {
                 .unwrap_or_default(),
             client: self.client,
             user: self.user.clone(),
+            ..Facts::default()
         }
     }
 
