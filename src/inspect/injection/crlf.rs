@@ -1,9 +1,343 @@
-//! CRLF and header injection.
+//! CRLF and header injection: a line break that ends a header field, and what is written after it.
+//!
+//! Text of several lines is ordinary, and so are mails and logs of HTTP. What tells: the break is encoded once more
+//! than its place explains, the line after it is a field that a head or a mail really has, with a value such as that
+//! field takes, and the line before it is a fragment and no sentence.
 
-use super::{Evidence, Value};
+use std::ops::Range;
+
+use super::lexis::{find, has, is_one_of, run};
+use super::{Evidence, Kind, Setting, Value};
+use crate::inspect::leaf::Root;
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[];
+pub const ANCHORS: &[&str] = &[
+    "%0d", "%0a", "%250d", "%250a", "%u000d", "%u000a", "%e5%98%8", "\u{560a}", "\u{560d}", "\\r\\n", "%e2%80%a8", "%c4%8", "\u{10a}", "\u{10d}", "0d0a", "%23%0",
+    "&#13", "&#10", "&#xd", "&#xa", "\nset-cookie", "\nlocation", "\ncontent-", "\nx-", "\nrefresh", "\nbcc", "\ncc:", "\nto:", "\nfrom:", "\nsubject", "\nreply-to",
+    "\nhttp/", "\nhost:", "\ntransfer-", "\naccess-", "\nget ", "\npost ", "\nstatus:", "\nlink:", "\netag", "\ncookie:", "\nauthorization", "\nmime-", "\nconnection:", "\nserver:", "\nlast-modified", "\ncache-", "\nexpires",
+    "\rset-cookie", "\rlocation", "\rcontent-", "\rx-", "\rrefresh", "\rbcc", "\rhttp/",
+    "\n set-cookie", "\n\thttp", "\nheader", "\n\n<", "\n\r\n<", "\nhelo", "\nmail from", "\nrcpt to", "\ndata\r", "\nflushall", "\nconfig set", "\nslaveof", "\neval ", "\nset ", "\nauth ", "\na001", "\nquit",
+];
 
 /// Notes evidence of the class in `value`.
-pub fn look(_value: &Value<'_>, _evidence: &mut Evidence) {}
+pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
+    let root = value.path.root();
+    // A head's own fields are read as such; folded lines are an anomaly of the head.
+    if root == Root::Header && value.layers == 0 && !has(value.lower, b"%0") {
+        return;
+    }
+    if only_breaks(value.lower) {
+        evidence.note_at(Kind::BreakOut, 40, "encoded-break", 0..value.lower.len());
+        evidence.note(Kind::Position, 25, "whole-value");
+        return;
+    }
+    let mut lines = Lines::new(value.lower);
+    let Some(first) = lines.next() else { return };
+    let mut seen = Seen::default();
+    let fragment = is_fragment(&first, value);
+    for line in lines {
+        seen.line(&line, evidence);
+    }
+    seen.note(fragment, evidence);
+    match value.setting {
+        Setting::Short => {}
+        Setting::Prose => evidence.temper(50),
+        Setting::Document => evidence.temper(if seen.encoded { 55 } else { 30 }),
+    }
+}
+
+/// One line of a value, and how the break before it was written.
+struct Line<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// Length of the break before it; 0 for the first line.
+    encoded: bool,
+}
+
+/// Splits at line breaks in all their spellings.
+struct Lines<'a> {
+    lower: &'a [u8],
+    at: usize,
+    done: bool,
+    encoded: bool,
+}
+
+impl<'a> Lines<'a> {
+    fn new(lower: &'a [u8]) -> Self {
+        Self {
+            lower,
+            at: 0,
+            done: false,
+            encoded: false,
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        if self.done {
+            return None;
+        }
+        let start = self.at;
+        let encoded = self.encoded;
+        let mut at = start;
+        while at < self.lower.len() {
+            // Few bytes can begin a break; the rest is skipped at speed.
+            let here = run(self.lower, at, |byte| {
+                !matches!(byte, b'\n' | b'\r' | b'%' | b'\\' | 0xe5 | 0xc4 | 0xe2 | b'&')
+            });
+            at += here.len();
+            let length = line_break(self.lower, at);
+            if length > 0 {
+                self.at = at + length;
+                self.encoded = length > 2 || !matches!(self.lower.get(at), Some(b'\n' | b'\r'));
+                return Some(Line {
+                    text: self.lower.get(start..at).unwrap_or_default(),
+                    at: start,
+                    encoded,
+                });
+            }
+            at += 1;
+        }
+        self.done = true;
+        Some(Line {
+            text: self.lower.get(start..).unwrap_or_default(),
+            at: start,
+            encoded,
+        })
+    }
+}
+
+/// Length of the line break at `at`, in any spelling, CR LF as one; 0 when there is none.
+fn line_break(lower: &[u8], at: usize) -> usize {
+    let first = break_unit(lower.get(at..).unwrap_or_default());
+    if first == 0 {
+        return 0;
+    }
+    let carriage = is_carriage(lower.get(at..at + first).unwrap_or_default());
+    let second = if carriage {
+        let rest = lower.get(at + first..).unwrap_or_default();
+        let length = break_unit(rest);
+        if length > 0 && !is_carriage(rest.get(..length).unwrap_or_default()) {
+            length
+        } else {
+            0
+        }
+    } else {
+        0
+    };
+    first + second
+}
+
+fn is_carriage(unit: &[u8]) -> bool {
+    matches!(unit.last(), Some(b'\r' | b'd' | 0x8d)) || unit == b"\\r"
+}
+
+/// Length of one CR or LF at the beginning of `rest`.
+fn break_unit(rest: &[u8]) -> usize {
+    const SPELLINGS: &[&[u8]] = &[
+        b"%0a", b"%0d", b"%250a", b"%250d", b"%25250a", b"%25250d", b"%u000a", b"%u000d", b"%e5%98%8a", b"%e5%98%8d", b"%e2%80%a8", b"%e2%80%a9", b"%c4%8a", b"%c4%8d",
+        b"%%0a0a", b"%%0d0a", b"%3f%0a", b"\\r", b"\\n", b"\\u000a", b"\\u000d", b"\\x0a", b"\\x0d", b"&#10;", b"&#13;", b"&#xa;", b"&#xd;", "\u{560a}".as_bytes(), "\u{560d}".as_bytes(), "\u{10a}".as_bytes(), "\u{10d}".as_bytes(),
+    ];
+    match rest.first() {
+        Some(b'\n' | b'\r') => 1,
+        Some(b'%' | b'\\' | b'&' | 0xe5 | 0xc4) => SPELLINGS
+            .iter()
+            .find(|spelling| rest.starts_with(spelling))
+            .map_or(0, |spelling| spelling.len()),
+        _ => 0,
+    }
+}
+
+/// Nothing but encoded breaks: a probe.
+fn only_breaks(lower: &[u8]) -> bool {
+    if lower.len() > 64 || lower.len() < 4 {
+        return false;
+    }
+    let mut at = 0;
+    let mut encoded = 0;
+    while at < lower.len() {
+        let rest = lower.get(at..).unwrap_or_default();
+        let length = break_unit(rest);
+        if length == 0 {
+            match rest.first() {
+                Some(b' ' | b'%' | b'0') => at += 1,
+                _ => return false,
+            }
+            continue;
+        }
+        encoded += usize::from(length > 1);
+        at += length;
+    }
+    encoded >= 1
+}
+
+/// What the lines after the first hold.
+#[derive(Default)]
+struct Seen {
+    field: Option<(Range<usize>, &'static str, u8)>,
+    status: Option<usize>,
+    markup: Option<usize>,
+    command: Option<usize>,
+    encoded: bool,
+    blank: bool,
+    fields: u32,
+    lines: u32,
+    /// Lines that are neither.
+    others: u32,
+}
+
+impl Seen {
+    fn line(&mut self, line: &Line<'_>, evidence: &mut Evidence) {
+        self.lines += 1;
+        self.encoded |= line.encoded;
+        let text = line.text.trim_ascii_start();
+        let text = text.strip_prefix(b"%20").unwrap_or(text);
+        if text.is_empty() {
+            self.blank = true;
+            return;
+        }
+        if let Some((name, weight)) = field(text) {
+            self.fields += 1;
+            if self.field.as_ref().is_none_or(|(_, _, known)| *known < weight) {
+                self.field = Some((line.at..line.at + line.text.len(), name, weight));
+            }
+        } else if text.starts_with(b"http/1.") || text.starts_with(b"http/2") {
+            self.status = self.status.or(Some(line.at));
+        } else if self.blank && is_markup(text) {
+            self.markup = self.markup.or(Some(line.at));
+        } else if is_command(text) {
+            self.command = self.command.or(Some(line.at));
+        } else {
+            self.others += 1;
+        }
+        let _ = evidence;
+    }
+
+    fn note(&self, fragment: bool, evidence: &mut Evidence) {
+        if let Some((range, name, weight)) = &self.field {
+            evidence.note_at(Kind::Semantics, *weight, name, range.clone());
+        }
+        if let Some(at) = self.command {
+            evidence.note_at(Kind::Semantics, 40, "protocol-command", at..at + 1);
+        }
+        if let Some(at) = self.status {
+            evidence.note_at(Kind::Structure, 35, "status-line", at..at + 1);
+        } else if let Some(at) = self.markup {
+            evidence.note_at(Kind::Structure, 30, "body-after-head", at..at + 1);
+        } else if self.fields >= 2 {
+            evidence.note(Kind::Structure, 15, "several-fields");
+        }
+        if !evidence.has(Kind::Semantics) && !evidence.has(Kind::Structure) {
+            return;
+        }
+        if self.encoded {
+            evidence.note(Kind::Evasion, 40, "encoded-break");
+        } else {
+            evidence.note(Kind::BreakOut, 10, "line-break");
+        }
+        if fragment && self.others <= 1 {
+            evidence.note(Kind::Position, 20, "after-fragment");
+        }
+    }
+}
+
+/// The field that `line` is, when its value is such as it takes: a name for the finding and its weight.
+fn field(line: &[u8]) -> Option<(&'static str, u8)> {
+    let name = run(line, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let mut rest = line.get(name.len()..)?;
+    rest = rest
+        .strip_prefix(b":")
+        .or_else(|| rest.strip_prefix(b"%3a"))
+        .or_else(|| rest.strip_prefix(b" :"))?;
+    let text = trim_encoded(rest);
+    if name.len() < 2 || name.len() > 40 {
+        return None;
+    }
+    let mail = |text: &[u8]| text.contains(&b'@') || has(text, b"%40");
+    let takes = match name {
+        b"set-cookie" | b"cookie" | b"set-cookie2" => text.contains(&b'=') || has(text, b"%3d"),
+        b"location" | b"content-location" | b"refresh" => {
+            has(text, b"://") || text.first() == Some(&b'/') || has(text, b"url=") || has(text, b"%3a%2f") || has(text, b"javascript:") || text.contains(&b'.')
+        }
+        b"content-length" | b"age" | b"max-forwards" | b"status" => text.first().is_some_and(u8::is_ascii_digit),
+        b"content-type" | b"contenttype" => has(text, b"/") || has(text, b"html") || has(text, b"%2f"),
+        b"transfer-encoding" | b"content-encoding" | b"connection" | b"cache-control" | b"content-disposition" | b"content-transfer-encoding" | b"x-xss-protection" => !text.is_empty(),
+        b"bcc" | b"cc" | b"to" | b"from" | b"reply-to" | b"return-path" | b"sender" => mail(text),
+        b"host" | b"x-forwarded-host" | b"x-host" => text.contains(&b'.') && !text.contains(&b' '),
+        b"subject" => !text.is_empty(),
+        b"mime-version" => text.starts_with(b"1."),
+        _ if is_one_of(name, OTHER_FIELDS) => !text.is_empty(),
+        _ if name.starts_with(b"x-") || name.starts_with(b"access-control-") || name.starts_with(b"sec-") => !text.is_empty(),
+        _ if has(name, b"inject") || has(name, b"header") => !text.is_empty(),
+        _ => return None,
+    };
+    if !takes {
+        return None;
+    }
+    Some(match name {
+        b"subject" | b"from" | b"to" | b"host" => ("mail-field", 30),
+        b"bcc" | b"cc" | b"reply-to" => ("mail-field", 40),
+        b"set-cookie" | b"location" | b"refresh" | b"content-length" | b"content-type" | b"transfer-encoding" => ("response-field", 40),
+        _ => ("header-field", 35),
+    })
+}
+
+/// `text` without blanks in front, encoded ones as well.
+fn trim_encoded(text: &[u8]) -> &[u8] {
+    let mut text = text.trim_ascii_start();
+    while let Some(rest) = text.strip_prefix(b"%20").or_else(|| text.strip_prefix(b"+")) {
+        text = rest.trim_ascii_start();
+    }
+    text
+}
+
+fn is_markup(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"%3c").map_or(text, |_| b"<");
+    text.first() == Some(&b'<')
+}
+
+/// A line of SMTP, Redis or an HTTP request, sent through somebody else's connection.
+fn is_command(text: &[u8]) -> bool {
+    const COMMANDS: &[&[u8]] = &[
+        b"mail from:", b"rcpt to:", b"helo ", b"ehlo ", b"flushall", b"config set dir", b"config set dbfilename", b"slaveof ", b"mail%20from", b"rcpt%20to",
+    ];
+    let request = (text.starts_with(b"get /") || text.starts_with(b"post /") || text.starts_with(b"get%20/") || text.starts_with(b"get http"))
+        && has(text.get(..text.len().min(512)).unwrap_or_default(), b"http/");
+    request || COMMANDS.iter().any(|command| text.starts_with(command))
+}
+
+/// A first line that is a piece of a field's value: a word, a path, a number; no sentence, no head of a message.
+fn is_fragment(first: &Line<'_>, value: &Value<'_>) -> bool {
+    let text = first.text.trim_ascii();
+    let blanks = text.iter().filter(|byte| **byte == b' ').count();
+    let greeting = text.ends_with(b",") || text.ends_with(b":");
+    let head = field(text).is_some()
+        || text.starts_with(b"http/")
+        || find(text, b" http/1", 0).is_some()
+        || text.starts_with(b"from ");
+    text.len() <= 80 && blanks <= 2 && !greeting && !head && !matches!(value.setting, Setting::Document)
+}
+
+/// Other fields of heads and mails.
+const OTHER_FIELDS: &[&str] = &[
+    "accept", "authorization", "clear-site-data", "content-security-policy", "etag", "expires", "last-modified", "link", "origin", "pragma",
+    "proxy-authorization", "referer", "server", "strict-transport-security", "user-agent", "vary", "via", "www-authenticate",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::injection::lexis::is_sorted;
+
+    #[test]
+    fn fields_are_told_by_name_and_value() {
+        assert!(is_sorted(OTHER_FIELDS));
+        assert!(field(b"set-cookie: a=b").is_some());
+        assert!(field(b"location: /next").is_some());
+        assert!(field(b"location: Cork").is_none());
+        assert!(field(b"note: call Anna").is_none());
+    }
+}

@@ -33,6 +33,7 @@ pub mod xss;
 
 mod detectors;
 mod evidence;
+mod lexis;
 mod nested;
 mod value;
 mod walk;

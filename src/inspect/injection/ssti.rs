@@ -1,9 +1,376 @@
-//! Server-side template injection.
+//! Server-side template injection: expressions that only an attacker would write into a value.
+//!
+//! Templates stand in ordinary values, too (`Hello {{name}}`, `${AWS::Region}`), so that a delimiter says nothing. The
+//! content is what tells: arithmetic on literals (the probe), a walk from an object to its class, a call that reads
+//! files or starts processes, a directive that sets or imports.
 
-use super::{Evidence, Value};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::lexis::{WordSets, any_of, find, has, is_ident, run, skip_blanks};
+use super::{Evidence, Kind, Setting, Value};
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[];
+pub const ANCHORS: &[&str] = &[
+    "{{", "${", "#{", "*{", "{%", "<%", "@(", "@{", "[[", "{$", "{php", "{if", "{system", "{self", "{math", "{fetch", "{literal", "<#", "[#", "#set", "#foreach", "#include",
+    "#evaluate", "@java", "@ognl", "%{", "~{", "{{=", "{#", "__${", "{7", "{8", "{9", "{6", "{5", "{4", "{3", "{2", "{1", "{'", "{\"", "t(java",
+    "freemarker", "?new(", "__class__", "__globals__", "__subclasses__", "getruntime", "$class.", "{=", "<c:out", "@system.",
+    "{ ",
+];
 
 /// Notes evidence of the class in `value`.
-pub fn look(_value: &Value<'_>, _evidence: &mut Evidence) {}
+pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
+    let lower = value.lower;
+    let mut at = 0;
+    // The end of the last expression whose words were judged: what nests in it is only tried as a probe.
+    let mut judged = 0;
+    while let Some(open) = next_open(lower, at) {
+        let Some(delimiter) = delimiter(lower, open) else {
+            at = open + 1;
+            continue;
+        };
+        let start = open + delimiter.open.len();
+        let inner = delimiter.sort == Sort::Weak || open < judged;
+        let limit = if inner { INNER_BYTES } else { CONTENT_BYTES };
+        let near = lower
+            .get(start..lower.len().min(start + limit))
+            .unwrap_or_default();
+        let end = content_end(near, delimiter.close);
+        let content = Content {
+            text: near.get(..end.unwrap_or(near.len())).unwrap_or_default(),
+            range: open..start + end.map_or(near.len(), |end| end + delimiter.close.len()),
+            closed: end.is_some(),
+        };
+        if !inner {
+            judged = start + content.text.len();
+        }
+        judge(value, delimiter, &content, evidence);
+        at = start;
+    }
+    bare_object_walk(value, evidence);
+    match value.setting {
+        Setting::Short => {}
+        Setting::Prose => evidence.temper(70),
+        Setting::Document => evidence.temper(50),
+    }
+}
+
+/// How an expression or directive is set off.
+#[derive(Clone, Copy, Debug)]
+struct Delimiter {
+    open: &'static [u8],
+    close: &'static [u8],
+    sort: Sort,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    /// Yields a value.
+    Expression,
+    /// Sets, loops, imports.
+    Directive,
+    /// A single brace or an at sign: too common to say anything.
+    Weak,
+}
+
+const fn delimited(open: &'static [u8], close: &'static [u8], sort: Sort) -> Delimiter {
+    Delimiter { open, close, sort }
+}
+
+/// Longer ones before those that they begin with.
+const DELIMITERS: &[Delimiter] = &[
+    delimited(b"{{{", b"}}", Sort::Expression),
+    delimited(b"{{", b"}}", Sort::Expression),
+    delimited(b"${{", b"}}", Sort::Expression),
+    delimited(b"__${", b"}", Sort::Expression),
+    delimited(b"${", b"}", Sort::Expression),
+    delimited(b"#{", b"}", Sort::Expression),
+    delimited(b"*{", b"}", Sort::Expression),
+    delimited(b"~{", b"}", Sort::Expression),
+    delimited(b"%{", b"}", Sort::Expression),
+    delimited(b"@{", b"}", Sort::Expression),
+    delimited(b"[[", b"]]", Sort::Expression),
+    delimited(b"<%=", b"%>", Sort::Expression),
+    delimited(b"<%", b"%>", Sort::Directive),
+    delimited(b"{%", b"%}", Sort::Directive),
+    delimited(b"<#", b">", Sort::Directive),
+    delimited(b"[#", b"]", Sort::Directive),
+    delimited(b"[=", b"]", Sort::Expression),
+    delimited(b"@(", b")", Sort::Weak),
+    delimited(b"#set", b")", Sort::Directive),
+    delimited(b"#foreach", b")", Sort::Directive),
+    delimited(b"#include", b")", Sort::Directive),
+    delimited(b"#evaluate", b")", Sort::Directive),
+    delimited(b"#parse", b")", Sort::Directive),
+    delimited(b"{", b"}", Sort::Weak),
+];
+
+fn next_open(lower: &[u8], from: usize) -> Option<usize> {
+    lower
+        .get(from..)?
+        .iter()
+        .position(|byte| matches!(byte, b'{' | b'$' | b'#' | b'*' | b'~' | b'%' | b'@' | b'[' | b'<' | b'_'))
+        .map(|at| at + from)
+}
+
+fn delimiter(lower: &[u8], at: usize) -> Option<&'static Delimiter> {
+    let rest = lower.get(at..)?;
+    DELIMITERS.iter().find(|delimiter| rest.starts_with(delimiter.open))
+}
+
+/// Offset of the closing delimiter in `near`.
+fn content_end(near: &[u8], close: &[u8]) -> Option<usize> {
+    if close != b"}" {
+        return memchr::memmem::find(near, close);
+    }
+    let mut depth = 0_usize;
+    for (offset, byte) in near.iter().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => return Some(offset),
+            b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What stands between delimiters.
+struct Content<'a> {
+    text: &'a [u8],
+    range: Range<usize>,
+    closed: bool,
+}
+
+fn judge(value: &Value<'_>, delimiter: &Delimiter, content: &Content<'_>, evidence: &mut Evidence) {
+    let text = content.text;
+    let weak = delimiter.sort == Sort::Weak;
+    let whole = is_whole(value, &content.range);
+    let words = WORDS.sets_in(text);
+    let mut found = false;
+    let mut note = |kind, weight, name| {
+        evidence.note_at(kind, weight, name, content.range.clone());
+        found = true;
+    };
+    if words & OBJECT_WALK != 0 {
+        note(Kind::Semantics, 50, "object-walk");
+    } else if words & CALL != 0 && (!weak || text.contains(&b'(')) {
+        note(Kind::Semantics, if weak { 30 } else { 45 }, "dangerous-call");
+    } else if content.closed && is_probe(text) && (!weak || whole) {
+        note(Kind::Semantics, 45, "arithmetic-probe");
+    } else if !weak && words & FRAMEWORK != 0 {
+        note(Kind::Semantics, 40, "framework-object");
+    } else if whole && content.closed && is_bare_global(text) && delimiter.open == b"{{" {
+        note(Kind::Semantics, 40, "global-object");
+    } else if delimiter.sort == Sort::Directive && is_odd_directive(text) {
+        note(Kind::Semantics, 40, "directive");
+    } else if weak && starts_with_any(text, SMARTY) {
+        note(Kind::Semantics, 40, "smarty-tag");
+    }
+    if !found {
+        return;
+    }
+    let structure = match (delimiter.sort, content.closed) {
+        (Sort::Weak, _) => 15,
+        (_, true) => 25,
+        (_, false) => 15,
+    };
+    evidence.note(Kind::Structure, structure, "template-delimiter");
+    if words & TARGET != 0 {
+        evidence.note(Kind::Target, 30, "system-access");
+    }
+    if words & TRICK != 0 {
+        evidence.note(Kind::Evasion, 25, "built-name");
+    }
+    if whole {
+        evidence.note(Kind::Position, 10, "whole-value");
+    }
+}
+
+/// True when the expression is all there is, but for a few bytes that break out of quotes or tags.
+fn is_whole(value: &Value<'_>, range: &Range<usize>) -> bool {
+    let before = value.lower.get(..range.start).unwrap_or_default();
+    let after = value.lower.get(range.end..).unwrap_or_default();
+    let odd = |text: &[u8]| !text.iter().any(|byte| byte.is_ascii_alphabetic());
+    before.len() + after.len() <= 12 && odd(before) && odd(after)
+}
+
+/// `7*7`, `3 * '3'`, `1337-1`, `"a"*3`, `=8*8`: nobody computes with literals in a template.
+fn is_probe(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix(b"=").unwrap_or(text).trim_ascii_start();
+    // `#set($x = 7*7)`: what stands behind the sign is the expression.
+    let text = match text.iter().rposition(|byte| *byte == b'=') {
+        Some(at) if text.starts_with(b"(") => text.get(at + 1..).unwrap_or_default(),
+        _ => text,
+    };
+    let mut at = 0;
+    let mut operands = 0;
+    let mut operator = false;
+    let mut multiplied = false;
+    while let Some(&byte) = text.get(at) {
+        let length = match byte {
+            b' ' | b'(' | b')' | b'{' | b'}' | b'$' | b'%' if operands == 0 || !is_operator(byte) => 1,
+            b'0'..=b'9' => {
+                operands += 1;
+                run(text, at, |b| b.is_ascii_digit() || b == b'.').len()
+            }
+            b'\'' | b'"' => {
+                let inner = run(text, at + 1, |b| b != byte);
+                if inner.len() > 8 {
+                    return false;
+                }
+                operands += 1;
+                inner.len() + 2
+            }
+            _ if is_operator(byte) && operands > 0 => {
+                operator = true;
+                multiplied |= byte != b'-' && byte != b'/';
+                1
+            }
+            _ => return false,
+        };
+        at += length;
+    }
+    // `2024-01-31` and `1/2` are no probes.
+    operator && (multiplied && operands >= 2 || operands == 2 && !has(text, b"/"))
+}
+
+fn is_operator(byte: u8) -> bool {
+    matches!(byte, b'*' | b'+' | b'-' | b'/' | b'%' | b'^' | b'~' | b'|')
+}
+
+/// `{{config}}`, `{{self}}`: the application's own objects, printed whole.
+fn is_bare_global(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    matches!(
+        text,
+        b"config" | b"self" | b"request" | b"settings" | b"_self" | b"_context" | b"app" | b"dump(app)" | b"dump()"
+            | b"debug" | b"this" | b"g" | b"session" | b"handler.settings" | b"settings.secret_key" | b"dump(_context)"
+            | b"_self.env" | b"range.constructor" | b"lipsum" | b"cycler" | b"joiner" | b"url_for" | b"namespace"
+    )
+}
+
+/// A condition on a constant, an import, an assignment of a name that builds others.
+fn is_odd_directive(text: &[u8]) -> bool {
+    let at = skip_blanks(text, 0);
+    let text = text.get(at..).unwrap_or_default();
+    let text = text.strip_prefix(b"-").unwrap_or(text).trim_ascii_start();
+    let keyword = run(text, 0, |byte| is_ident(byte) || byte == b'@');
+    let rest = text.get(keyword.len()..).unwrap_or_default().trim_ascii();
+    let rest = rest.strip_suffix(b"-").unwrap_or(rest).trim_ascii();
+    match keyword {
+        b"if" | b"elif" | b"unless" => {
+            matches!(rest, b"true" | b"1" | b"false" | b"0" | b"not false" | b"true then" | b"1==1" | b"1 == 1" | b"(true)")
+                || is_probe(rest)
+        }
+        b"import" | b"from" | b"debug" | b"do" | b"include" | b"extends" => {
+            keyword == b"debug" && rest.is_empty() || has(rest, b"os") && keyword == b"import" || has(rest, b"/etc/")
+                || has(rest, b"../") || has(rest, b"(")
+        }
+        b"assign" => has(rest, b"?new") || has(rest, b"class") || has(rest, b"freemarker"),
+        b"set" => any_of(rest, &["_context", "|first", "_charset", "dump(", "block(", "|slice", "type", "|join"]).is_some(),
+        b"block" => rest.len() <= 2,
+        _ => false,
+    }
+}
+
+fn starts_with_any(text: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|word| text.starts_with(word.as_bytes()))
+}
+
+/// OGNL and SpEL without delimiters, and class walks in attribute values.
+fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
+    if evidence.has(Kind::Semantics) {
+        return;
+    }
+    let lower = value.lower;
+    if let Some(name) = any_of(lower, &["@java.lang.", "t(java.lang.", "@ognl.", "getruntime().exec", "$class.inspect", "@system.diagnostics."]) {
+        let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
+        evidence.note_at(Kind::Semantics, 40, "object-walk", at..at + name.len());
+        if has(lower, b"@get") || has(lower, b"@value") || has(lower, b".exec(") || has(lower, b".start(") || has(lower, b"@sleep") || has(lower, b").") {
+            evidence.note(Kind::Structure, 30, "static-call");
+        }
+    }
+    if let Some(name) = any_of(lower, &["__class__", "__globals__", "__subclasses__", "__builtins__", "__mro__"]) {
+        let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
+        evidence.note_at(Kind::Semantics, 35, "dunder", at..at + name.len());
+        if has(lower, b".__") || has(lower, b"['__") || has(lower, b"[\"__") {
+            evidence.note(Kind::Structure, 30, "attribute-chain");
+        }
+    }
+}
+
+/// Bytes of an expression that are looked at.
+const CONTENT_BYTES: usize = 1024;
+/// The same inside another expression, and between single braces: enough for a probe.
+const INNER_BYTES: usize = 64;
+
+/// The word tables below, in the order of the bits.
+static WORDS: LazyLock<WordSets> = LazyLock::new(|| {
+    WordSets::new(&[OBJECT_WALKS, CALLS, FRAMEWORK_OBJECTS, TARGETS, FILTER_TRICKS])
+});
+const OBJECT_WALK: u32 = 1;
+const CALL: u32 = 1 << 1;
+const FRAMEWORK: u32 = 1 << 2;
+const TARGET: u32 = 1 << 3;
+const TRICK: u32 = 1 << 4;
+
+/// From an object to its class, and from there to everything.
+const OBJECT_WALKS: &[&str] = &[
+    "__class__", "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__base__", "__bases__",
+    "__init__", "__getitem__", "__getattribute__", "__dict__", ".mro()", ".subclasses()", "subclasses()", "\\x5f\\x5f", "getclass()", "forname(", "getruntime",
+    "t(java.", "t (java.", "t(org.", "java.lang.", "java.util.", "java.io.", "java.net.", "javax.script", "processbuilder", "?new(", "freemarker.template",
+    "getclassloader", "classloader", "protectiondomain", "constructor.constructor", "constructor('", "constructor(\"", ".constructor(", "process.mainmodule",
+    "global.process", "child_process", "_self.env", "registerundefinedfilter", "methodclosure", "scriptengine", "org.apache.", "org.springframework", "groovy.", "@java.",
+    "#_memberaccess", "#context", "ognl.", "com.opensymphony", "$class", "class.inspect", "getdeclared", "getmethod(", "getconstructor", "string.getbytes", ".getresource(",
+    "self.class", "self.module", "context.class", ".class.class", ".class.", "class.mro", "template.cache", "new java", "system.diagnostics", "system.reflection", "gettype(", "with \"s\" as",
+    "lookup string", "conslist", "string.sub \"constructor\"", "\"constructor\"",
+];
+
+/// Calls that read, run or reveal.
+const CALLS: &[&str] = &[
+    "popen(", "system(", "exec(", "eval(", "passthru(", "shell_exec", "file_get_contents", "readfile(", "fopen(", "proc_open", "assert(", "phpinfo", "include(",
+    "require(", "require '", "require \"", "file.open", "file.read", "io.popen", "io.read", "dir.entries", "dir.glob", "dir[", "kernel.", "%x(", "%x[", "`", "open(", "os.",
+    "subprocess", "import os", "filter('system", "filter(\"system", "map('system", "map(\"system", "|system", "sort('system", "sort(\"system", "reduce('system", "reduce(\"system",
+    "filter('exec", "filter('passthru", "map('passthru", "map('call_user_func", "call_user_func", "file_excerpt", "|exec", "array_map(", "chr(", "createtemplate", "settemplate", "setcache", "loadtemplate", "getfilter(",
+    "getsession", "setattribute(", "getattribute(", ".add(\"", ".execute()", "new file(", "newinstance(", ".evaluate(", "dump(", "print(", "writeln(", "process.", "global.", "thread.sleep", "sleep(", "readlines", "getenv(", "evaluate(",
+    ".start(", "inputstream", "toarray()", "template_object", "get_template", "md5(",
+];
+
+/// Objects of a framework that templates are given and users are not.
+const FRAMEWORK_OBJECTS: &[&str] = &[
+    "config.items", "config.iteritems", "config[", "config.secret", "request.application", "request.args", "request.cookies", "request.headers", "request.environ", "request.query", "request|attr", "|attr(", "app.request",
+    "self._template", "cycler.", "joiner.", "lipsum.", "lipsum|", "url_for.", "get_flashed_messages.", "namespace.", "_context|", "_charset", "|map(", "|reduce(", "|sort('", "pagecontext.", "request.getattribute",
+    "requestscope", "sessionscope", "applicationscope", "servletcontext", "$smarty.", "smarty.version", "settings.secret", "handler.settings", "app.server", "app.request.server", "app.debug", "get_env(", "sys.env", "system.getenv", "system.getproperty", ".gettype", ".tostring().replace", "$smarty", "this.class",
+    "param.", "session.getattribute", "cat /etc", "beans.", "@bean", "environment.", "systemproperties", "systemenvironment", "#request", "#session", "#vars", "#ctx", "#root", "#this",
+];
+
+/// What the expression is after.
+const TARGETS: &[&str] = &[
+    "/etc/", "passwd", "whoami", "\"id\"", "'id'", "calc", "cmd", "/bin/", "system", "popen", "exec", "runtime", "process", "read()", "cat ", "ls ", "ping", "curl", "wget", "passthru", "secret", ".open",
+];
+
+/// Names put together so that no filter sees them.
+const FILTER_TRICKS: &[&str] = &[
+    "|join", "|attr", "\\x", "\\u00", "|format", "|replace", "|reverse", "chr(", "\\137", "~", "[::-1]", ".concat(", "|slice", "|split", "request.args",
+];
+
+const SMARTY: &[&str] = &[
+    "php}", "$smarty", "system(", "if system", "if phpinfo", "self::", "math equation", "fetch file", "include file", "literal}", "if passthru", "if exec", "if readfile", "if shell_exec",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_on_literals_is_a_probe_and_other_content_is_not() {
+        for text in ["7*7", " 3 * '3' ", "=8*8", "1337-1", "6+5", "{9*9}", "\"7\"*7", "2^3"] {
+            assert!(is_probe(text.as_bytes()), "{text}");
+        }
+        for text in ["user.name", "x*2", "2024-01-31", "1,2,3", "name", "1", "", "a+b", "1/2"] {
+            assert!(!is_probe(text.as_bytes()), "{text}");
+        }
+    }
+}

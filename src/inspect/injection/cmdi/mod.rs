@@ -1,0 +1,518 @@
+//! OS command injection: what a value would make a shell run.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`shell`] | tokens of shell text, with what a shell removes already removed |
+//! | [`commands`] | names of commands, and the arguments that they take |
+//! | [`batch`] | `for` and `if` of the Windows command processor |
+//!
+//! A command counts when it stands where a shell looks for one and has arguments such as it takes. The score is made of
+//! how the value came to that place (break-out), what is run (semantics), on what (target), and how it hides (evasion).
+
+mod batch;
+mod commands;
+mod shell;
+
+use super::lexis::{self, find, has, run};
+use super::{Evidence, Hints, Kind, Setting, Value};
+use commands::{ADMIN_WORDS, Trade, trade};
+use shell::{Lexer, Marks, Separator, Token};
+
+/// Words of which one at least stands in every value that this detector can find something in.
+pub const ANCHORS: &[&str] = &[
+    ";", "|", "&", "`", "$(", "$ifs", "${ifs", "cmd", "powershell", "iwr", "invoke-", "iex", "new-object", "/bin/",
+    "bin/", "passwd", "for ", "for+", "for\t", "if ", "if+", "if\t", "nc ", "perl ", "python", "\\", "''", "\"\"", "^", "$@", "$*",
+    "<(", "\nid", "\nls", "\ncat", "\nwhoami", "\nping", "\ncurl", "\nwget", "\nuname", "\nsleep", "\ndir", "\ntype",
+    "\nnet", "\nsh", "\nbash", "\nps", "\nifconfig", "\nipconfig", "\nphp", "\nnslookup", "\nhostname", "\nenv", "\nset",
+    "\nhead", "\ntail", "\nfind", "\ngrep", "\necho", "\npwd", "\nnode", "\nruby", "\ntouch", "\nrm", "\nkill",
+    "\n id", "\n ls", "\n cat", "\n whoami", "\n ping", "\n curl", "\n wget", "\n uname", "\n sleep", "\n/", "{,",
+    "wget ", "curl ", "ping ", "whoami",
+];
+
+/// Notes evidence of the class in `value`.
+pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
+    let lower = value.lower;
+    shellshock(lower, evidence);
+    server_side_include(lower, evidence);
+    let mut walk = Walk::new(value);
+    walk.run(evidence);
+    match value.setting {
+        Setting::Short => {}
+        Setting::Prose => evidence.temper(60),
+        Setting::Document => evidence.temper(45),
+    }
+}
+
+/// `() { :;}; command` in any spacing, and `f(){ f|f& };f`.
+fn shellshock(lower: &[u8], evidence: &mut Evidence) {
+    let mut from = 0;
+    while let Some(open) = find(lower, b"()", from) {
+        function_at(lower, open, evidence);
+        from = open + 2;
+    }
+}
+
+/// A function whose `()` stands at `open`.
+fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
+    // A shell function in a payload is a line.
+    let near = lower.get(..lower.len().min(open + MAX_BODY_BYTES)).unwrap_or_default();
+    let lower = near;
+    let brace = lexis::skip_blanks(lower, open + 2);
+    if lower.get(brace) != Some(&b'{') {
+        return;
+    }
+    let body = run(lower, brace + 1, |byte| !matches!(byte, b'}' | b'\n'));
+    let end = brace + 1 + body.len();
+    if lower.get(end) != Some(&b'}') {
+        return;
+    }
+    let after = lexis::skip_blanks(lower, end + 1);
+    let before = lower.get(..open).unwrap_or_default();
+    let name = before
+        .iter()
+        .rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'-')))
+        .map_or(before, |at| before.get(at + 1..).unwrap_or_default());
+    let forks = !name.is_empty() && has(body, name) && body.iter().any(|byte| matches!(byte, b'|' | b'&'));
+    if forks {
+        evidence.note_at(Kind::Semantics, 45, "fork-bomb", open..end);
+        evidence.note(Kind::Structure, 30, "function-definition");
+    } else if name.is_empty() && lower.get(after) == Some(&b';') {
+        evidence.note_at(Kind::BreakOut, 45, "shellshock", open..end);
+        evidence.note(Kind::Structure, 30, "function-definition");
+    }
+}
+
+/// `<!--#exec cmd="…"-->`
+fn server_side_include(lower: &[u8], evidence: &mut Evidence) {
+    let Some(at) = find(lower, b"<!--#", 0) else { return };
+    let word = run(lower, at + 5, |byte| byte.is_ascii_alphabetic());
+    match word {
+        b"exec" => {
+            evidence.note_at(Kind::BreakOut, 40, "server-side-include", at..at + 9);
+            evidence.note(Kind::Semantics, 40, "ssi-exec");
+        }
+        b"include" | b"echo" | b"printenv" | b"config" | b"fsize" | b"flastmod" | b"set" => {
+            evidence.note_at(Kind::BreakOut, 40, "server-side-include", at..at + 5 + word.len());
+            evidence.note(Kind::Semantics, 25, "ssi-directive");
+        }
+        _ => {}
+    }
+}
+
+/// Bytes behind a `()` that are looked at.
+const MAX_BODY_BYTES: usize = 256;
+
+bitflags::bitflags! {
+    /// What kinds of arguments a command has.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Args: u16 {
+        const OPTION = 1;
+        const PATH = 1 << 1;
+        const SENSITIVE = 1 << 2;
+        const URL = 1 << 3;
+        const ADDRESS = 1 << 4;
+        const NUMBER = 1 << 5;
+        const VARIABLE = 1 << 6;
+        const QUOTED = 1 << 7;
+        const PLAIN = 1 << 8;
+        const FILE = 1 << 9;
+        const SHELL = 1 << 10;
+        const KNOWN = 1 << 11;
+        const REDIRECT = 1 << 12;
+        const CODE = 1 << 13;
+    }
+}
+
+/// The command being read.
+#[derive(Clone, Copy, Debug)]
+struct Command {
+    trade: Trade,
+    separator: Separator,
+    start: usize,
+    args: Args,
+    count: usize,
+    marks: Marks,
+    /// Named by a path or with `.exe`.
+    path: bool,
+    /// `id`, `w` and such: two letters that are English or a column's name as well.
+    brief: bool,
+}
+
+/// One pass over the tokens of a value.
+struct Walk<'a, 'v> {
+    value: &'a Value<'v>,
+    lexer: Lexer<'v>,
+    separator: Separator,
+    separator_at: usize,
+    command: Option<Command>,
+    /// Length of the front of the value that holds nothing but quotes, brackets and separators.
+    brackets: usize,
+    /// Words before the first separator.
+    opening: usize,
+    separators: usize,
+    assigned: bool,
+    commands: usize,
+    /// Words since the last separator.
+    words: usize,
+    redirect: bool,
+}
+
+impl<'a, 'v> Walk<'a, 'v> {
+    fn new(value: &'a Value<'v>) -> Self {
+        Self {
+            value,
+            lexer: Lexer::new(value.lower),
+            separator: Separator::Start,
+            separator_at: 0,
+            command: None,
+            brackets: run(value.lower, 0, is_bracket).len(),
+            opening: 0,
+            separators: 0,
+            assigned: false,
+            commands: 0,
+            words: 0,
+            redirect: false,
+        }
+    }
+
+    fn run(&mut self, evidence: &mut Evidence) {
+        while let Some(token) = self.lexer.next() {
+            match token {
+                Token::Separator(separator) => self.separate(separator, evidence),
+                Token::Redirect => {
+                    self.redirect = true;
+                    if let Some(command) = &mut self.command {
+                        command.args |= Args::REDIRECT;
+                    }
+                }
+                Token::Word if self.lexer.word().is_empty() => {}
+                Token::Word => self.word(evidence),
+            }
+        }
+        self.finish(Ending::Value, evidence);
+    }
+
+    fn separate(&mut self, separator: Separator, evidence: &mut Evidence) {
+        let ending = match separator {
+            Separator::Group | Separator::Brace => Ending::Group,
+            _ => Ending::Separator,
+        };
+        self.finish(ending, evidence);
+        // A bracket after a separator keeps it: `; (ls)`.
+        let keeps = separator == Separator::Group && self.words == 0 && self.separator != Separator::Start;
+        if !keeps {
+            self.separator = separator;
+            self.separator_at = self.lexer.start;
+        }
+        if separator != Separator::Group {
+            self.separators += 1;
+        }
+        self.words = 0;
+        self.redirect = false;
+    }
+
+    fn word(&mut self, evidence: &mut Evidence) {
+        self.words += 1;
+        if self.separators == 0 {
+            self.opening += 1;
+        }
+        if self.command.is_some() {
+            self.argument();
+            return;
+        }
+        if self.words > 1 || (self.redirect && self.separator != Separator::Start) {
+            return;
+        }
+        batch::look(self.value.lower, self.lexer.start, evidence);
+        self.open(evidence);
+    }
+
+    /// A word in command position.
+    fn open(&mut self, evidence: &mut Evidence) {
+        let word = self.lexer.word();
+        if let Some(equals) = word.iter().position(|byte| *byte == b'=')
+            && equals > 0
+            && word.get(..equals).is_some_and(|name| name.iter().all(|byte| lexis::is_ident(*byte) ))
+        {
+            // `x=…`: the command is still to come, and `$x` may be it.
+            self.assigned = true;
+            self.words = 0;
+            return;
+        }
+        if self.assigned && word.first() == Some(&b'$') && word.len() > 1 && self.separators > 0 {
+            evidence.note_at(Kind::Structure, 35, "variable-run", self.lexer.start..self.lexer.at());
+            evidence.note(Kind::Evasion, 30, "command-in-variable");
+        }
+        let marks = self.lexer.marks;
+        if globbed_path(word, marks) {
+            evidence.note_at(Kind::Evasion, 45, "globbed-command", self.lexer.start..self.lexer.at());
+            evidence.note(Kind::Semantics, 25, "globbed-path");
+        }
+        let (name, path) = base_name(word);
+        let Some(trade) = trade(name) else {
+            if KEYWORDS.contains(&name) {
+                self.words = 0;
+            }
+            return;
+        };
+        if trade == Trade::Prefix {
+            // `sudo id`: the command is the next word.
+            self.words = 0;
+        }
+        if trade == Trade::Prefix && !matches!(name, b"start" | b"exec" | b"time" | b"command" | b"nice" | b"su") {
+            return;
+        }
+        if trade == Trade::Prefix {
+            return;
+        }
+        self.command = Some(Command {
+            trade,
+            separator: self.separator,
+            start: self.lexer.start,
+            args: Args::empty(),
+            count: 0,
+            marks,
+            path,
+            brief: name.len() <= 2,
+        });
+    }
+
+    fn argument(&mut self) {
+        let word = self.lexer.word();
+        let marks = self.lexer.marks;
+        let args = classify(word, marks);
+        if let Some(command) = &mut self.command {
+            command.args |= args;
+            command.count += 1;
+            command.marks |= marks & (Marks::EXPANDED | Marks::BRACE);
+            if marks.contains(Marks::BROKEN) && args.intersects(Args::PATH | Args::SENSITIVE) {
+                command.marks |= Marks::BROKEN;
+            }
+        }
+    }
+
+    /// The end of a command: what was it worth?
+    fn finish(&mut self, ending: Ending, evidence: &mut Evidence) {
+        let Some(command) = self.command.take() else { return };
+        let Some((weight, name)) = plausible(&command, ending) else { return };
+        self.commands += 1;
+        evidence.note_at(Kind::Semantics, weight, name, command.start..self.lexer.start);
+        self.note_break_out(&command, ending, evidence);
+        self.note_target(&command, evidence);
+        if command.marks.intersects(Marks::BROKEN | Marks::EXPANDED) {
+            evidence.note(Kind::Evasion, 35, "broken-word");
+        }
+        if command.separator == Separator::Brace {
+            evidence.note(Kind::Evasion, 35, "brace-list");
+        }
+        if self.value.hints.contains(Hints::COMMAND) && self.separators > 0 {
+            evidence.note(Kind::Hint, 5, "command-name");
+        }
+    }
+
+    fn note_break_out(&self, command: &Command, ending: Ending, evidence: &mut Evidence) {
+        let before = self.value.lower.get(..self.separator_at).unwrap_or_default().trim_ascii_end();
+        let only_brackets = self.separator_at <= self.brackets;
+        let quote_closed = before
+            .last()
+            .is_some_and(|byte| matches!(byte, b'\'' | b'"' | b')'));
+        let (weight, name) = match command.separator {
+            Separator::Start => return,
+            Separator::Substitution => (35, "command-substitution"),
+            Separator::Backtick if only_brackets => (35, "backtick"),
+            Separator::Backtick if self.opening <= 1 => (30, "backtick"),
+            Separator::Backtick => (10, "backtick"),
+            _ if only_brackets => (35, "leading-separator"),
+            _ if quote_closed && self.opening <= 2 => (30, "quote-then-separator"),
+            Separator::Newline if self.opening > 1 => (5, "line-break"),
+            Separator::Group | Separator::Brace if self.opening > 1 => (5, "group"),
+            _ if self.opening <= 1 => (30, "separator-after-word"),
+            _ => (15, "separator"),
+        };
+        evidence.note_at(Kind::BreakOut, weight, name, self.separator_at..command.start);
+        if ending == Ending::Separator && command.count == 0 {
+            evidence.note(Kind::Terminator, 10, "separator-behind");
+        }
+    }
+
+    fn note_target(&self, command: &Command, evidence: &mut Evidence) {
+        let args = command.args;
+        if args.contains(Args::SENSITIVE) {
+            evidence.note(Kind::Target, 35, "sensitive-file");
+        } else if args.contains(Args::SHELL) {
+            evidence.note(Kind::Target, 35, "shell-handed-over");
+        } else if command.trade == Trade::Net && args.intersects(Args::URL | Args::ADDRESS) {
+            evidence.note(Kind::Target, 15, "other-host");
+        } else if command.trade == Trade::Interpreter && command.path && args.contains(Args::OPTION) {
+            evidence.note(Kind::Target, 25, "interpreter-by-path");
+        }
+    }
+}
+
+/// What an attacker writes to leave the place that a value is put in.
+fn is_bracket(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+        || matches!(
+            byte,
+            b'\'' | b'"' | b')' | b'}' | b']' | b'\\' | b';' | b'|' | b'&' | b'`' | b'$' | b'(' | b'{' | b'/' | b'<' | b'>' | b'%' | 0x1b
+        )
+}
+
+/// What stands behind a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Value,
+    Separator,
+    Group,
+}
+
+/// Weight and name of a command whose arguments are such as it takes.
+fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
+    let args = command.args;
+    let bare = command.count == 0;
+    let shelly = args.intersects(
+        Args::OPTION | Args::PATH | Args::SENSITIVE | Args::VARIABLE | Args::REDIRECT | Args::FILE | Args::URL,
+    );
+    let broken = command.marks.intersects(Marks::BROKEN | Marks::EXPANDED) || command.separator == Separator::Brace;
+    let hands_over = matches!(command.separator, Separator::Pipe);
+    Some(match command.trade {
+        Trade::Recon if bare || shelly || (broken && command.count < 3) => (45, "recon-command"),
+        Trade::List if bare && !(command.brief && ending == Ending::Group) => (35, "list-command"),
+        Trade::List if shelly || (broken && command.count < 3) => (35, "list-command"),
+        Trade::Read if args.contains(Args::SENSITIVE) => (40, "read-command"),
+        Trade::Read if shelly || (broken && command.count < 4) => (30, "read-command"),
+        Trade::File if shelly || args.contains(Args::QUOTED) => (25, "file-command"),
+        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL) => (35, "network-command"),
+        Trade::Net if args.intersects(Args::OPTION | Args::VARIABLE) => (30, "network-command"),
+        Trade::Delay if args.contains(Args::NUMBER) && command.count == 1 => (35, "delay-command"),
+        Trade::Delay if args.contains(Args::OPTION | Args::NUMBER) => (35, "delay-command"),
+        Trade::Interpreter if args.intersects(Args::OPTION | Args::CODE) => (35, "interpreter"),
+        Trade::Interpreter if shelly => (25, "interpreter"),
+        Trade::Interpreter if bare && hands_over => (35, "piped-to-interpreter"),
+        Trade::Interpreter if bare && command.path => (35, "interpreter"),
+        Trade::Print if args.intersects(Args::VARIABLE | Args::REDIRECT | Args::CODE) => (30, "print-command"),
+        Trade::Print if command.count == 1 || args.contains(Args::QUOTED) => (20, "print-command"),
+        Trade::Admin if args.intersects(Args::KNOWN) => (40, "admin-command"),
+        Trade::Admin if args.intersects(Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE) => {
+            (30, "admin-command")
+        }
+        Trade::Admin if bare && command.path => (30, "admin-command"),
+        _ => return None,
+    })
+}
+
+/// The kinds that an argument belongs to.
+fn classify(word: &[u8], marks: Marks) -> Args {
+    let mut args = Args::empty();
+    if marks.contains(Marks::QUOTED) {
+        args |= Args::QUOTED;
+    }
+    if marks.contains(Marks::VARIABLE) {
+        args |= Args::VARIABLE;
+    }
+    if is_sensitive(word) {
+        args |= Args::SENSITIVE;
+    }
+    if word.contains(&b'(') || has(word, b"/dev/tcp") {
+        args |= Args::CODE;
+    }
+    args | match word {
+        b"-e" | b"-c" | b"/c" | b"/k" | b"-enc" | b"-r" | b"-i" | b"-nop" | b"-w" => Args::OPTION,
+        [b'-', second, ..] if second.is_ascii_alphabetic() || *second == b'-' => Args::OPTION,
+        [b'/', letter] if letter.is_ascii_alphabetic() || *letter == b'?' => Args::OPTION,
+        b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => Args::SHELL | Args::PATH,
+        [b'/' | b'~', ..] | [b'.', b'/' | b'\\' | b'.', ..] | [b'\\', b'\\', ..] => Args::PATH,
+        [_, b':', b'\\' | b'/', ..] => Args::PATH,
+        b"." => Args::PATH,
+        _ if has(word, b"://") => Args::URL,
+        _ if word.iter().all(u8::is_ascii_digit) => Args::NUMBER,
+        [digits @ .., b's' | b'm'] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => Args::NUMBER,
+        _ if is_address(word) => Args::ADDRESS | Args::URL,
+        _ if is_file_name(word) => Args::FILE,
+        [b'%', .., b'%'] if word.len() > 2 => Args::VARIABLE | Args::PATH,
+        _ if word.starts_with(b"%") && word.contains(&b'\\') => Args::PATH,
+        _ if word.contains(&b'/') && marks.contains(Marks::GLOB) => Args::PATH,
+        _ if word.iter().filter(|byte| **byte == b'/').count() > 1 => Args::PATH,
+        _ if ADMIN_WORDS.binary_search_by(|known| known.as_bytes().cmp(word)).is_ok() => Args::KNOWN,
+        _ => Args::PLAIN,
+    }
+}
+
+/// Files that only an attacker has a shell print.
+fn is_sensitive(word: &[u8]) -> bool {
+    SENSITIVE.iter().any(|name| has(word, name.as_bytes()))
+}
+
+/// An IPv4 address, `localhost`, or a dotted host.
+fn is_address(word: &[u8]) -> bool {
+    let dots = word.iter().filter(|byte| **byte == b'.').count();
+    let host = word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'/' | b'@' | b'_' | b'?' | b'='));
+    let tail = run(
+        word,
+        word.iter().rposition(|byte| *byte == b'.').map_or(0, |at| at + 1),
+        |byte| byte.is_ascii_alphanumeric(),
+    );
+    word == b"localhost"
+        || (host && dots == 3 && word.iter().take(7).all(|byte| byte.is_ascii_digit() || *byte == b'.'))
+        || (host && dots >= 1 && TOP_LEVEL.contains(&tail))
+}
+
+/// `name.ext` with an extension of one to four letters.
+fn is_file_name(word: &[u8]) -> bool {
+    let Some(dot) = word.iter().rposition(|byte| *byte == b'.') else {
+        return false;
+    };
+    let extension = word.get(dot + 1..).unwrap_or_default();
+    dot > 0
+        && (1..=4).contains(&extension.len())
+        && extension.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'*')
+        && !extension.iter().all(u8::is_ascii_digit)
+}
+
+/// The name of a command without directory and `.exe`, and whether it had one of them.
+fn base_name(word: &[u8]) -> (&[u8], bool) {
+    let word = word.strip_prefix(b"@").unwrap_or(word);
+    let base = word
+        .iter()
+        .rposition(|byte| matches!(byte, b'/' | b'\\'))
+        .map_or(word, |at| word.get(at + 1..).unwrap_or_default());
+    let stem = base
+        .strip_suffix(b".exe")
+        .or_else(|| base.strip_suffix(b".com"))
+        .unwrap_or(base);
+    let directory = word.get(..word.len().saturating_sub(base.len())).unwrap_or_default();
+    let plausible = directory.is_empty()
+        || has(directory, b"bin/")
+        || has(directory, b"system32")
+        || directory == b"./"
+        || has(directory, b"windows");
+    if plausible {
+        (stem, base.len() != word.len() || stem.len() != base.len())
+    } else {
+        (word, false)
+    }
+}
+
+/// `/b?n/c*t`: a path to a command with letters left open.
+fn globbed_path(word: &[u8], marks: Marks) -> bool {
+    if !marks.contains(Marks::GLOB) || word.first() != Some(&b'/') {
+        return false;
+    }
+    let slashes = word.iter().filter(|byte| **byte == b'/').count();
+    let open = word.iter().filter(|byte| matches!(byte, b'?' | b'[' | b'*')).count();
+    slashes >= 2 && open >= 2 && word.len() <= 40 && !word.ends_with(b"/*") && !has(word, b"**")
+}
+
+const KEYWORDS: &[&[u8]] = &[b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@"];
+
+const TOP_LEVEL: &[&[u8]] = &[
+    b"com", b"net", b"org", b"io", b"ru", b"cn", b"me", b"xyz", b"info", b"tld", b"local", b"internal", b"site",
+    b"fun", b"pro", b"online", b"example", b"test", b"co", b"eu", b"de", b"uk", b"app", b"dev",
+];
+
+const SENSITIVE: &[&str] = &[
+    "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/hosts", "/etc/issue", "/etc/", "passwd", "shadow", ".bash_history", "id_rsa",
+    "win.ini", "boot.ini", "system.ini", "/proc/self", "/var/log", "\\sam", "repair\\", "system32", "/flag", "flag.txt",
+    ".htpasswd", ".htaccess", "wp-config", "web.config", "/root", "%systemroot%", "%windir%", "%temp%", "%appdata%",
+    "hklm\\", "hkcu\\", "c:\\users", "documents and settings", "/dev/tcp/", "/dev/udp/",
+];

@@ -1,0 +1,93 @@
+//! Small readers that several detectors share: words, numbers, known names.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
+
+/// Several sets of words that are looked for in one pass.
+#[derive(Debug)]
+pub struct WordSets {
+    automaton: AhoCorasick,
+    /// The set of each pattern, as a bit.
+    owners: Vec<u32>,
+}
+
+impl WordSets {
+    /// One automaton over all `sets`; at most 32 of them, constants of their room.
+    pub fn new(sets: &[&[&str]]) -> Self {
+        let words: Vec<&str> = sets.iter().copied().flatten().copied().collect();
+        let owners = sets
+            .iter()
+            .enumerate()
+            .flat_map(|(index, set)| std::iter::repeat_n(1_u32 << (index % 32), set.len()))
+            .collect();
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(words)
+            .expect("tables of words in the source are far below the automaton's limits");
+        Self { automaton, owners }
+    }
+
+    /// The sets of which a word stands in `text`: bit 0 for the first.
+    pub fn sets_in(&self, text: &[u8]) -> u32 {
+        self.automaton
+            .find_overlapping_iter(text)
+            .filter_map(|found| self.owners.get(found.pattern().as_usize()))
+            .fold(0, |sets, owner| sets | owner)
+    }
+}
+
+/// True for a letter, a digit or `_`: what an identifier of most languages is made of.
+pub fn is_ident(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Offset of `needle` in `text` from `from` on.
+pub fn find(text: &[u8], needle: &[u8], from: usize) -> Option<usize> {
+    memmem::find(text.get(from..)?, needle).map(|at| at + from)
+}
+
+/// True when `needle` stands in `text`.
+pub fn has(text: &[u8], needle: &[u8]) -> bool {
+    memmem::find(text, needle).is_some()
+}
+
+/// The first of `needles` that stands in `text`.
+pub fn any_of<'n>(text: &[u8], needles: &[&'n str]) -> Option<&'n str> {
+    needles
+        .iter()
+        .copied()
+        .find(|needle| has(text, needle.as_bytes()))
+}
+
+/// True when `word` is one of `names`, which are sorted.
+pub fn is_one_of(word: &[u8], names: &[&str]) -> bool {
+    names
+        .binary_search_by(|name| name.as_bytes().cmp(word))
+        .is_ok()
+}
+
+/// The bytes of `text` from `at` on that satisfy `keep`.
+pub fn run(text: &[u8], at: usize, keep: impl Fn(u8) -> bool) -> &[u8] {
+    let rest = text.get(at..).unwrap_or_default();
+    let end = rest
+        .iter()
+        .position(|byte| !keep(*byte))
+        .unwrap_or(rest.len());
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Offset of the first byte at or after `at` that is no blank.
+pub fn skip_blanks(text: &[u8], at: usize) -> usize {
+    at + run(text, at, |byte| byte.is_ascii_whitespace()).len()
+}
+
+/// `text` without the blanks around it.
+pub fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+/// True when the tables of a room are sorted, as [`is_one_of`] needs them.
+#[cfg(test)]
+pub fn is_sorted(names: &[&str]) -> bool {
+    names.windows(2).all(|pair| pair[0] < pair[1])
+}
