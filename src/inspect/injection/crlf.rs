@@ -12,11 +12,78 @@ use crate::inspect::leaf::Root;
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    "%0d", "%0a", "%250d", "%250a", "%u000d", "%u000a", "%e5%98%8", "\u{560a}", "\u{560d}", "\\r\\n", "%e2%80%a8", "%c4%8", "\u{10a}", "\u{10d}", "0d0a", "%23%0",
-    "&#13", "&#10", "&#xd", "&#xa", "\nset-cookie", "\nlocation", "\ncontent-", "\nx-", "\nrefresh", "\nbcc", "\ncc:", "\nto:", "\nfrom:", "\nsubject", "\nreply-to",
-    "\nhttp/", "\nhost:", "\ntransfer-", "\naccess-", "\nget ", "\npost ", "\nstatus:", "\nlink:", "\netag", "\ncookie:", "\nauthorization", "\nmime-", "\nconnection:", "\nserver:", "\nlast-modified", "\ncache-", "\nexpires",
-    "\rset-cookie", "\rlocation", "\rcontent-", "\rx-", "\rrefresh", "\rbcc", "\rhttp/",
-    "\n set-cookie", "\n\thttp", "\nheader", "\n\n<", "\n\r\n<", "\nhelo", "\nmail from", "\nrcpt to", "\ndata\r", "\nflushall", "\nconfig set", "\nslaveof", "\neval ", "\nset ", "\nauth ", "\na001", "\nquit",
+    "%0d",
+    "%0a",
+    "%250d",
+    "%250a",
+    "%u000d",
+    "%u000a",
+    "%e5%98%8",
+    "\u{560a}",
+    "\u{560d}",
+    "\\r\\n",
+    "%e2%80%a8",
+    "%c4%8",
+    "\u{10a}",
+    "\u{10d}",
+    "0d0a",
+    "%23%0",
+    "&#13",
+    "&#10",
+    "&#xd",
+    "&#xa",
+    "\nset-cookie",
+    "\nlocation",
+    "\ncontent-",
+    "\nx-",
+    "\nrefresh",
+    "\nbcc",
+    "\ncc:",
+    "\nto:",
+    "\nfrom:",
+    "\nsubject",
+    "\nreply-to",
+    "\nhttp/",
+    "\nhost:",
+    "\ntransfer-",
+    "\naccess-",
+    "\nget ",
+    "\npost ",
+    "\nstatus:",
+    "\nlink:",
+    "\netag",
+    "\ncookie:",
+    "\nauthorization",
+    "\nmime-",
+    "\nconnection:",
+    "\nserver:",
+    "\nlast-modified",
+    "\ncache-",
+    "\nexpires",
+    "\rset-cookie",
+    "\rlocation",
+    "\rcontent-",
+    "\rx-",
+    "\rrefresh",
+    "\rbcc",
+    "\rhttp/",
+    "\n set-cookie",
+    "\n\thttp",
+    "\nheader",
+    "\n\n<",
+    "\n\r\n<",
+    "\nhelo",
+    "\nmail from",
+    "\nrcpt to",
+    "\ndata\r",
+    "\nflushall",
+    "\nconfig set",
+    "\nslaveof",
+    "\neval ",
+    "\nset ",
+    "\nauth ",
+    "\na001",
+    "\nquit",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -35,10 +102,11 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let Some(first) = lines.next() else { return };
     let mut seen = Seen::default();
     let fragment = is_fragment(&first, value);
+    let leading = first.text.is_empty() && !value.is_prose();
     for line in lines {
-        seen.line(&line, evidence);
+        seen.line(&line, leading);
     }
-    seen.note(fragment, evidence);
+    seen.note(fragment, leading, evidence);
     match value.setting {
         Setting::Short => {}
         Setting::Prose => evidence.temper(50),
@@ -86,7 +154,10 @@ impl<'a> Iterator for Lines<'a> {
         while at < self.lower.len() {
             // Few bytes can begin a break; the rest is skipped at speed.
             let here = run(self.lower, at, |byte| {
-                !matches!(byte, b'\n' | b'\r' | b'%' | b'\\' | 0xe5 | 0xc4 | 0xe2 | b'&')
+                !matches!(
+                    byte,
+                    b'\n' | b'\r' | b'%' | b'\\' | 0xe5 | 0xc4 | 0xe2 | b'&'
+                )
             });
             at += here.len();
             let length = line_break(self.lower, at);
@@ -138,8 +209,37 @@ fn is_carriage(unit: &[u8]) -> bool {
 /// Length of one CR or LF at the beginning of `rest`.
 fn break_unit(rest: &[u8]) -> usize {
     const SPELLINGS: &[&[u8]] = &[
-        b"%0a", b"%0d", b"%250a", b"%250d", b"%25250a", b"%25250d", b"%u000a", b"%u000d", b"%e5%98%8a", b"%e5%98%8d", b"%e2%80%a8", b"%e2%80%a9", b"%c4%8a", b"%c4%8d",
-        b"%%0a0a", b"%%0d0a", b"%3f%0a", b"\\r", b"\\n", b"\\u000a", b"\\u000d", b"\\x0a", b"\\x0d", b"&#10;", b"&#13;", b"&#xa;", b"&#xd;", "\u{560a}".as_bytes(), "\u{560d}".as_bytes(), "\u{10a}".as_bytes(), "\u{10d}".as_bytes(),
+        b"%0a",
+        b"%0d",
+        b"%250a",
+        b"%250d",
+        b"%25250a",
+        b"%25250d",
+        b"%u000a",
+        b"%u000d",
+        b"%e5%98%8a",
+        b"%e5%98%8d",
+        b"%e2%80%a8",
+        b"%e2%80%a9",
+        b"%c4%8a",
+        b"%c4%8d",
+        b"%%0a0a",
+        b"%%0d0a",
+        b"%3f%0a",
+        b"\\r",
+        b"\\n",
+        b"\\u000a",
+        b"\\u000d",
+        b"\\x0a",
+        b"\\x0d",
+        b"&#10;",
+        b"&#13;",
+        b"&#xa;",
+        b"&#xd;",
+        "\u{560a}".as_bytes(),
+        "\u{560d}".as_bytes(),
+        "\u{10a}".as_bytes(),
+        "\u{10d}".as_bytes(),
     ];
     match rest.first() {
         Some(b'\n' | b'\r') => 1,
@@ -157,6 +257,14 @@ fn only_breaks(lower: &[u8]) -> bool {
         return false;
     }
     let mut at = 0;
+    // `%0%0d%0ad`: what is left when a filter takes one layer away.
+    let nested = (has(lower, b"%0d") || has(lower, b"%0a"))
+        && lower
+            .iter()
+            .all(|byte| matches!(byte, b'%' | b'0' | b'd' | b'a' | b'2' | b'5'));
+    if nested {
+        return true;
+    }
     let mut encoded = 0;
     while at < lower.len() {
         let rest = lower.get(at..).unwrap_or_default();
@@ -190,7 +298,7 @@ struct Seen {
 }
 
 impl Seen {
-    fn line(&mut self, line: &Line<'_>, evidence: &mut Evidence) {
+    fn line(&mut self, line: &Line<'_>, leading: bool) {
         self.lines += 1;
         self.encoded |= line.encoded;
         let text = line.text.trim_ascii_start();
@@ -201,7 +309,11 @@ impl Seen {
         }
         if let Some((name, weight)) = field(text) {
             self.fields += 1;
-            if self.field.as_ref().is_none_or(|(_, _, known)| *known < weight) {
+            if self
+                .field
+                .as_ref()
+                .is_none_or(|(_, _, known)| *known < weight)
+            {
                 self.field = Some((line.at..line.at + line.text.len(), name, weight));
             }
         } else if text.starts_with(b"http/1.") || text.starts_with(b"http/2") {
@@ -210,13 +322,14 @@ impl Seen {
             self.markup = self.markup.or(Some(line.at));
         } else if is_command(text) {
             self.command = self.command.or(Some(line.at));
+        } else if leading && self.lines == 1 && (is_mail_command(text) || is_field_like(text)) {
+            self.command = self.command.or(Some(line.at));
         } else {
             self.others += 1;
         }
-        let _ = evidence;
     }
 
-    fn note(&self, fragment: bool, evidence: &mut Evidence) {
+    fn note(&self, fragment: bool, leading: bool, evidence: &mut Evidence) {
         if let Some((range, name, weight)) = &self.field {
             evidence.note_at(Kind::Semantics, *weight, name, range.clone());
         }
@@ -236,7 +349,11 @@ impl Seen {
         if self.encoded {
             evidence.note(Kind::Evasion, 40, "encoded-break");
         } else {
-            evidence.note(Kind::BreakOut, 10, "line-break");
+            evidence.note(
+                Kind::BreakOut,
+                if leading && self.lines == 1 { 30 } else { 10 },
+                "line-break",
+            );
         }
         if fragment && self.others <= 1 {
             evidence.note(Kind::Position, 20, "after-fragment");
@@ -246,7 +363,9 @@ impl Seen {
 
 /// The field that `line` is, when its value is such as it takes: a name for the finding and its weight.
 fn field(line: &[u8]) -> Option<(&'static str, u8)> {
-    let name = run(line, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let name = run(line, 0, |byte| {
+        byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    });
     let mut rest = line.get(name.len()..)?;
     rest = rest
         .strip_prefix(b":")
@@ -260,17 +379,37 @@ fn field(line: &[u8]) -> Option<(&'static str, u8)> {
     let takes = match name {
         b"set-cookie" | b"cookie" | b"set-cookie2" => text.contains(&b'=') || has(text, b"%3d"),
         b"location" | b"content-location" | b"refresh" => {
-            has(text, b"://") || text.first() == Some(&b'/') || has(text, b"url=") || has(text, b"%3a%2f") || has(text, b"javascript:") || text.contains(&b'.')
+            has(text, b"://")
+                || text.first() == Some(&b'/')
+                || has(text, b"url=")
+                || has(text, b"%3a%2f")
+                || has(text, b"javascript:")
+                || text.contains(&b'.')
         }
-        b"content-length" | b"age" | b"max-forwards" | b"status" => text.first().is_some_and(u8::is_ascii_digit),
-        b"content-type" | b"contenttype" => has(text, b"/") || has(text, b"html") || has(text, b"%2f"),
-        b"transfer-encoding" | b"content-encoding" | b"connection" | b"cache-control" | b"content-disposition" | b"content-transfer-encoding" | b"x-xss-protection" => !text.is_empty(),
+        b"content-length" | b"age" | b"max-forwards" | b"status" => {
+            text.first().is_some_and(u8::is_ascii_digit)
+        }
+        b"content-type" | b"contenttype" => {
+            has(text, b"/") || has(text, b"html") || has(text, b"%2f")
+        }
+        b"transfer-encoding"
+        | b"content-encoding"
+        | b"connection"
+        | b"cache-control"
+        | b"content-disposition"
+        | b"content-transfer-encoding"
+        | b"x-xss-protection" => !text.is_empty(),
         b"bcc" | b"cc" | b"to" | b"from" | b"reply-to" | b"return-path" | b"sender" => mail(text),
         b"host" | b"x-forwarded-host" | b"x-host" => text.contains(&b'.') && !text.contains(&b' '),
         b"subject" => !text.is_empty(),
         b"mime-version" => text.starts_with(b"1."),
         _ if is_one_of(name, OTHER_FIELDS) => !text.is_empty(),
-        _ if name.starts_with(b"x-") || name.starts_with(b"access-control-") || name.starts_with(b"sec-") => !text.is_empty(),
+        _ if name.starts_with(b"x-")
+            || name.starts_with(b"access-control-")
+            || name.starts_with(b"sec-") =>
+        {
+            !text.is_empty()
+        }
         _ if has(name, b"inject") || has(name, b"header") => !text.is_empty(),
         _ => return None,
     };
@@ -280,7 +419,8 @@ fn field(line: &[u8]) -> Option<(&'static str, u8)> {
     Some(match name {
         b"subject" | b"from" | b"to" | b"host" => ("mail-field", 30),
         b"bcc" | b"cc" | b"reply-to" => ("mail-field", 40),
-        b"set-cookie" | b"location" | b"refresh" | b"content-length" | b"content-type" | b"transfer-encoding" => ("response-field", 40),
+        b"set-cookie" | b"location" | b"refresh" | b"content-length" | b"content-type"
+        | b"transfer-encoding" => ("response-field", 40),
         _ => ("header-field", 35),
     })
 }
@@ -288,7 +428,10 @@ fn field(line: &[u8]) -> Option<(&'static str, u8)> {
 /// `text` without blanks in front, encoded ones as well.
 fn trim_encoded(text: &[u8]) -> &[u8] {
     let mut text = text.trim_ascii_start();
-    while let Some(rest) = text.strip_prefix(b"%20").or_else(|| text.strip_prefix(b"+")) {
+    while let Some(rest) = text
+        .strip_prefix(b"%20")
+        .or_else(|| text.strip_prefix(b"+"))
+    {
         text = rest.trim_ascii_start();
     }
     text
@@ -302,11 +445,83 @@ fn is_markup(text: &[u8]) -> bool {
 /// A line of SMTP, Redis or an HTTP request, sent through somebody else's connection.
 fn is_command(text: &[u8]) -> bool {
     const COMMANDS: &[&[u8]] = &[
-        b"mail from:", b"rcpt to:", b"helo ", b"ehlo ", b"flushall", b"config set dir", b"config set dbfilename", b"slaveof ", b"mail%20from", b"rcpt%20to",
+        b"mail from:",
+        b"rcpt to:",
+        b"helo ",
+        b"ehlo ",
+        b"flushall",
+        b"config set dir",
+        b"config set dbfilename",
+        b"slaveof ",
+        b"mail%20from",
+        b"rcpt%20to",
     ];
-    let request = (text.starts_with(b"get /") || text.starts_with(b"post /") || text.starts_with(b"get%20/") || text.starts_with(b"get http"))
-        && has(text.get(..text.len().min(512)).unwrap_or_default(), b"http/");
+    let request = (text.starts_with(b"get /")
+        || text.starts_with(b"post /")
+        || text.starts_with(b"get%20/")
+        || text.starts_with(b"get http"))
+        && has(
+            text.get(..text.len().min(512)).unwrap_or_default(),
+            b"http/",
+        );
     request || COMMANDS.iter().any(|command| text.starts_with(command))
+}
+
+/// A line of SMTP, POP3, IMAP or FTP.
+fn is_mail_command(text: &[u8]) -> bool {
+    const COMMANDS: &[&str] = &[
+        "append",
+        "apop",
+        "auth",
+        "authenticate",
+        "capability",
+        "create",
+        "data",
+        "dele",
+        "delete",
+        "ehlo",
+        "examine",
+        "expn",
+        "fetch",
+        "helo",
+        "list",
+        "login",
+        "logout",
+        "lsub",
+        "mail",
+        "noop",
+        "pass",
+        "quit",
+        "rcpt",
+        "rename",
+        "retr",
+        "rset",
+        "search",
+        "select",
+        "starttls",
+        "stat",
+        "store",
+        "top",
+        "uid",
+        "uidl",
+        "user",
+        "vrfy",
+    ];
+    let word = run(text, 0, |byte| byte.is_ascii_alphanumeric());
+    let rest = text.get(word.len()..).unwrap_or_default().trim_ascii();
+    let words = rest.split(|byte| *byte == b' ').count();
+    // `a001 LOGIN x y`: IMAP's tags.
+    let tagged = word.iter().any(u8::is_ascii_digit) && word.len() <= 6 && {
+        let second = run(rest, 0, |byte| byte.is_ascii_alphabetic());
+        is_one_of(second, COMMANDS)
+    };
+    tagged || (is_one_of(word, COMMANDS) && words <= 3 && rest.len() < 80)
+}
+
+/// `Some-Name: value`, with a hyphen in the name as heads have them.
+fn is_field_like(text: &[u8]) -> bool {
+    let name = run(text, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    name.len() > 4 && name.contains(&b'-') && text.get(name.len()) == Some(&b':')
 }
 
 /// A first line that is a piece of a field's value: a word, a path, a number; no sentence, no head of a message.
@@ -318,13 +533,33 @@ fn is_fragment(first: &Line<'_>, value: &Value<'_>) -> bool {
         || text.starts_with(b"http/")
         || find(text, b" http/1", 0).is_some()
         || text.starts_with(b"from ");
-    text.len() <= 80 && blanks <= 2 && !greeting && !head && !matches!(value.setting, Setting::Document)
+    text.len() <= 80
+        && blanks <= 2
+        && !greeting
+        && !head
+        && !matches!(value.setting, Setting::Document)
 }
 
 /// Other fields of heads and mails.
 const OTHER_FIELDS: &[&str] = &[
-    "accept", "authorization", "clear-site-data", "content-security-policy", "etag", "expires", "last-modified", "link", "origin", "pragma",
-    "proxy-authorization", "referer", "server", "strict-transport-security", "user-agent", "vary", "via", "www-authenticate",
+    "accept",
+    "authorization",
+    "clear-site-data",
+    "content-security-policy",
+    "etag",
+    "expires",
+    "last-modified",
+    "link",
+    "origin",
+    "pragma",
+    "proxy-authorization",
+    "referer",
+    "server",
+    "strict-transport-security",
+    "user-agent",
+    "vary",
+    "via",
+    "www-authenticate",
 ];
 
 #[cfg(test)]

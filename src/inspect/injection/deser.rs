@@ -10,11 +10,103 @@ use super::{Evidence, Kind, Setting, Value};
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    "ro0ab", "\u{0}\u{5}sr", "aced0005", "\u{0}\u{5}", "o:", "c:", "a:", "aaeaaad", "/wey", "\u{4}\u{8}", "bahb", "bahv", "bah7", "!ruby", "!!", "python/object", "_$$nd_func", "__reduce__",
-    "cos\n", "cposix", "csubprocess", "cnt\n", "c__builtin__", "cbuiltins", "\u{2}c", "ccommands", "csys\n", "ctypes", "tr.", "(i", "js_function", "objectdataprovider", "typeconfuse", "activitysurrogate", "windowsidentity", "resourcedictionary", "losformatter",
-    "binaryformatter", "system.windows", "system.diagnostics.process", "system.configuration.install", "system.io.file", "xamlreader", "invokertransformer", "templatesimpl", "jdbcrowset", "processbuilder",
-    "java.lang.runtime", "scriptenginemanager", "transformer", "closure", "factory", "commons.collections", "com.sun.", "org.apache.", "org.springframework", "com.mchange", "bsh.interpreter", "groovy.runtime", "beans.xmldecoder", "xmldecoder", "eventhandler", "nativestring", "dynamic-proxy", "javax.naming", "javax.management", "java.net.url", "java.util.priorityqueue",
-    "ch.qos.logback", "com.zaxxer", "urldns", "ysoserial", "__halt_compiler", "phar:", "__php_incomplete", "gadget", "marshalsec", "fastjson", "unserialize", "pickle.loads", "java.beans", "jdk.nashorn", "net.sf.", "com.alibaba", "com.caucho", "com.rometools", "com.newrelic", "posix", "builtins", "os\nsystem", "subprocess", "gem::", "activesupport::", "erb", "activemodel", "!py", "java.lang.process",
+    "ro0ab",
+    "\u{0}\u{5}sr",
+    "aced0005",
+    "\u{0}\u{5}",
+    "o:",
+    "c:",
+    "a:",
+    "aaeaaad",
+    "/wey",
+    "\u{4}\u{8}",
+    "bahb",
+    "bahv",
+    "bah7",
+    "!ruby",
+    "!!",
+    "python/object",
+    "_$$nd_func",
+    "__reduce__",
+    "cos\n",
+    "cposix",
+    "csubprocess",
+    "cnt\n",
+    "c__builtin__",
+    "cbuiltins",
+    "\u{2}c",
+    "ccommands",
+    "csys\n",
+    "ctypes",
+    "tr.",
+    "(i",
+    "js_function",
+    "objectdataprovider",
+    "typeconfuse",
+    "activitysurrogate",
+    "windowsidentity",
+    "resourcedictionary",
+    "losformatter",
+    "binaryformatter",
+    "system.windows",
+    "system.diagnostics.process",
+    "system.configuration.install",
+    "system.io.file",
+    "xamlreader",
+    "invokertransformer",
+    "templatesimpl",
+    "jdbcrowset",
+    "processbuilder",
+    "java.lang.runtime",
+    "scriptenginemanager",
+    "transformer",
+    "closure",
+    "factory",
+    "commons.collections",
+    "com.sun.",
+    "org.apache.",
+    "org.springframework",
+    "com.mchange",
+    "bsh.interpreter",
+    "groovy.runtime",
+    "beans.xmldecoder",
+    "xmldecoder",
+    "eventhandler",
+    "nativestring",
+    "dynamic-proxy",
+    "javax.naming",
+    "javax.management",
+    "java.net.url",
+    "java.util.priorityqueue",
+    "ch.qos.logback",
+    "com.zaxxer",
+    "urldns",
+    "ysoserial",
+    "__halt_compiler",
+    "phar:",
+    "__php_incomplete",
+    "gadget",
+    "marshalsec",
+    "fastjson",
+    "unserialize",
+    "pickle.loads",
+    "java.beans",
+    "jdk.nashorn",
+    "net.sf.",
+    "com.alibaba",
+    "com.caucho",
+    "com.rometools",
+    "com.newrelic",
+    "posix",
+    "builtins",
+    "os\nsystem",
+    "subprocess",
+    "gem::",
+    "activesupport::",
+    "erb",
+    "activemodel",
+    "!py",
+    "java.lang.process",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -38,19 +130,28 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
 fn java_stream(value: &Value<'_>, evidence: &mut Evidence) {
     let bytes = trim(value.bytes);
     let lower = trim(value.lower);
-    let marker = |at: usize| bytes.get(at).is_some_and(|byte| matches!(byte, 0x70..=0x7e));
+    let marker = |at: usize| {
+        bytes
+            .get(at)
+            .is_some_and(|byte| matches!(byte, 0x70..=0x7e))
+    };
     if bytes.starts_with(&[0xac, 0xed, 0, 5]) && (marker(4) || bytes.len() > 8) {
         evidence.note(Kind::Semantics, 90, "java-stream");
         return;
     }
     // `rO0AB` is what every such stream begins with in base64.
     if let Some(at) = find(bytes, b"rO0AB", 0) {
-        let body = run(bytes, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'%'));
+        let body = run(bytes, at, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'%')
+        });
         let begins = at == 0 || !bytes.get(at - 1).is_some_and(u8::is_ascii_alphanumeric);
         if begins && body.len() >= 12 {
             evidence.note_at(Kind::Semantics, 80, "java-stream", at..at + body.len());
         }
-    } else if lower.starts_with(b"aced0005") || lower.starts_with(b"\\xac\\xed\\x00\\x05") || lower.starts_with(b"%ac%ed%00%05") {
+    } else if lower.starts_with(b"aced0005")
+        || lower.starts_with(b"\\xac\\xed\\x00\\x05")
+        || lower.starts_with(b"%ac%ed%00%05")
+    {
         evidence.note(Kind::Semantics, 80, "java-stream");
     } else if value.layers == 0 && lower.starts_with(&[0xef, 0xbf, 0xbd, 0xef, 0xbf, 0xbd, 0, 5]) {
         // The magic after a lossy trip through UTF-8.
@@ -82,7 +183,10 @@ fn php(value: &Value<'_>, evidence: &mut Evidence) {
         }
     }
     let mut at = 0;
-    while let Some(found) = lower.get(at..).and_then(|rest| memchr::memchr2(b'o', b'c', rest)) {
+    while let Some(found) = lower
+        .get(at..)
+        .and_then(|rest| memchr::memchr2(b'o', b'c', rest))
+    {
         let here = at + found;
         at = here + 1;
         if lower.get(here + 1) != Some(&b':') {
@@ -93,7 +197,12 @@ fn php(value: &Value<'_>, evidence: &mut Evidence) {
             continue;
         }
         if let Some(exact) = php_object(lower, here + 2) {
-            evidence.note_at(Kind::Semantics, if exact { 60 } else { 50 }, "php-object", here..here + 2);
+            evidence.note_at(
+                Kind::Semantics,
+                if exact { 60 } else { 50 },
+                "php-object",
+                here..here + 2,
+            );
             evidence.note(Kind::Structure, if exact { 25 } else { 15 }, "serialized");
             return;
         }
@@ -139,9 +248,14 @@ fn pickle(value: &Value<'_>, evidence: &mut Evidence) {
     let protocol = matches!(bytes, [0x80, 1..=5, ..]);
     let ends = trim(bytes).ends_with(b".");
     let module = any_of(lower, PICKLE_MODULES);
-    let reduces = bytes
-        .windows(2)
-        .any(|pair| matches!(pair, [b'R', b'.' | b'q' | b'\n' | 0x94 | b'p' | b'0'] | [b't' | 0x85..=0x87, b'R'] | [b'o' | b'b' | 0x81, b'.']));
+    let reduces = bytes.windows(2).any(|pair| {
+        matches!(
+            pair,
+            [b'R', b'.' | b'q' | b'\n' | 0x94 | b'p' | b'0']
+                | [b't' | 0x85..=0x87, b'R']
+                | [b'o' | b'b' | 0x81, b'.']
+        )
+    });
     if let Some(name) = module {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
         let global = at.checked_sub(1).and_then(|index| bytes.get(index)) == Some(&b'c')
@@ -150,7 +264,11 @@ fn pickle(value: &Value<'_>, evidence: &mut Evidence) {
             || (protocol && (bytes.contains(&0x93) || bytes.contains(&b'c')));
         if global && (reduces || name.starts_with("(i")) {
             evidence.note_at(Kind::Semantics, 60, "pickle-call", at..at + name.len());
-            evidence.note(Kind::Structure, if protocol || ends { 25 } else { 10 }, "pickle");
+            evidence.note(
+                Kind::Structure,
+                if protocol || ends { 25 } else { 10 },
+                "pickle",
+            );
         }
     } else if protocol && ends && reduces && bytes.len() > 16 && bytes.contains(&b'c') {
         evidence.note(Kind::Semantics, 45, "pickle-call");
@@ -168,19 +286,25 @@ fn pickle(value: &Value<'_>, evidence: &mut Evidence) {
 fn ruby(value: &Value<'_>, evidence: &mut Evidence) {
     if let [4, 8, kind, rest @ ..] = value.bytes {
         let object = matches!(kind, b'o' | b'c' | b'e' | b'U' | b'u' | b'C' | b'S');
-        let holds = matches!(kind, b'[' | b'{' | b'I') && (has(rest, b"o:") || has(rest, b"U:") || has(rest, b"c\x15") || has(rest, b"u:"));
+        let holds = matches!(kind, b'[' | b'{' | b'I')
+            && (has(rest, b"o:") || has(rest, b"U:") || has(rest, b"c\x15") || has(rest, b"u:"));
         if object || holds {
             evidence.note(Kind::Semantics, 75, "ruby-marshal");
         }
     }
-    if value.bytes.starts_with(b"BAhv") || value.bytes.starts_with(b"BAhb") || value.bytes.starts_with(b"BAhV") {
+    if value.bytes.starts_with(b"BAhv")
+        || value.bytes.starts_with(b"BAhb")
+        || value.bytes.starts_with(b"BAhV")
+    {
         evidence.note(Kind::Semantics, 45, "ruby-marshal");
         if value.bytes.len() >= 40 {
             evidence.note(Kind::Structure, 20, "base64");
         }
     }
     if let Some(at) = find(value.lower, b"!ruby/", 0) {
-        let tag = run(value.bytes, at + 6, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-'));
+        let tag = run(value.bytes, at + 6, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-')
+        });
         evidence.note_at(Kind::Semantics, 40, "ruby-tag", at..at + 6 + tag.len());
         if tag.contains(&b':') || tag.starts_with(b"marshalable") {
             evidence.note(Kind::Structure, 35, "class-in-tag");
@@ -195,16 +319,30 @@ fn yaml(value: &Value<'_>, evidence: &mut Evidence) {
         let mut at = 0;
         while let Some(here) = find(lower, lead, at) {
             at = here + lead.len();
-            let tag = run(lower, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b':' | b'$'));
+            let tag = run(lower, at, |byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b':' | b'$')
+            });
             let dots = tag.iter().filter(|byte| **byte == b'.').count();
             if tag.starts_with(b"python/") && tag.len() > 8 {
                 evidence.note_at(Kind::Semantics, 45, "python-tag", here..at + tag.len());
-                if dots > 0 || has(tag, b"apply") || has(tag, b"new") || has(tag, b"name:") || has(tag, b"module:") {
+                if dots > 0
+                    || has(tag, b"apply")
+                    || has(tag, b"new")
+                    || has(tag, b"name:")
+                    || has(tag, b"module:")
+                {
                     evidence.note(Kind::Structure, 30, "callable-in-tag");
                 }
-            } else if dots >= 1 && JAVA_ROOTS.iter().any(|root| tag.starts_with(root.as_bytes())) {
+            } else if dots >= 1
+                && JAVA_ROOTS
+                    .iter()
+                    .any(|root| tag.starts_with(root.as_bytes()))
+            {
                 evidence.note_at(Kind::Semantics, 45, "java-tag", here..at + tag.len());
-                let next = lower.get(at + tag.len()..).unwrap_or_default().trim_ascii_start();
+                let next = lower
+                    .get(at + tag.len()..)
+                    .unwrap_or_default()
+                    .trim_ascii_start();
                 if matches!(next.first(), Some(b'[' | b'{' | b'\'' | b'"' | b'!')) || dots >= 2 {
                     evidence.note(Kind::Structure, 30, "constructor");
                 }
@@ -237,7 +375,9 @@ fn classes(value: &Value<'_>, evidence: &mut Evidence) {
         if tag {
             evidence.note(Kind::Hint, 35, "type-tag");
         }
-        let whole = !trim(value.lower).iter().any(u8::is_ascii_whitespace) && value.lower.len() < 200 && has(value.lower, b".");
+        let whole = !trim(value.lower).iter().any(u8::is_ascii_whitespace)
+            && value.lower.len() < 200
+            && has(value.lower, b".");
         if whole {
             evidence.note(Kind::Position, 20, "whole-value");
         }
@@ -258,9 +398,25 @@ fn classes(value: &Value<'_>, evidence: &mut Evidence) {
 }
 
 /// Names of members that carry a class.
-const TYPE_NAMES: &[&[u8]] = &[b"@type", b"$type", b"@class", b"__type", b"class", b"@clazz", b"py/object", b"py/reduce", b"_class", b"javaClass", b"type", b"java_class", b"className", b"val"];
+const TYPE_NAMES: &[&[u8]] = &[
+    b"@type",
+    b"$type",
+    b"@class",
+    b"__type",
+    b"class",
+    b"@clazz",
+    b"py/object",
+    b"py/reduce",
+    b"_class",
+    b"javaClass",
+    b"type",
+    b"java_class",
+    b"className",
+    b"val",
+];
 
-static WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[GADGETS, PACKAGES, RUNNERS, FUNCTORS, TYPE_TAGS]));
+static WORDS: LazyLock<WordSets> =
+    LazyLock::new(|| WordSets::new(&[GADGETS, PACKAGES, RUNNERS, FUNCTORS, TYPE_TAGS]));
 const GADGET: u32 = 1;
 const PACKAGE: u32 = 1 << 1;
 const RUNNER: u32 = 1 << 2;
@@ -268,30 +424,228 @@ const FUNCTOR: u32 = 1 << 3;
 const TYPE_TAG: u32 = 1 << 4;
 
 const GADGETS: &[&str] = &[
-    "com.sun.rowset.jdbcrowsetimpl", "com.sun.org.apache.xalan", "com.sun.org.apache.bcel", "com.sun.jndi", "com.sun.syndication", "com.sun.corba", "templatesimpl", "org.apache.commons.collections", "commons.collections4",
-    "org.apache.commons.beanutils", "org.apache.xbean", "org.apache.tomcat.dbcp", "org.apache.commons.dbcp", "org.apache.ibatis.datasource", "org.apache.shiro", "org.apache.activemq", "org.apache.openjpa", "org.apache.axis2", "org.apache.hadoop.shaded",
-    "org.springframework.aop", "org.springframework.beans.factory", "org.springframework.context.support", "org.springframework.jndi", "org.springframework.core.serializabletypewrapper", "com.mchange.v2", "bsh.interpreter", "bsh.xthis", "org.codehaus.groovy.runtime", "groovy.lang.closure", "org.hibernate.", "org.jboss.interceptor",
-    "org.mozilla.javascript", "com.vaadin.data", "net.sf.json", "net.sf.ehcache", "com.rometools", "ch.qos.logback.core", "com.zaxxer.hikari", "com.caucho", "com.newrelic.agent", "org.python.core", "clojure.core", "javax.script.scriptenginemanager", "javax.naming.initialcontext", "javax.naming.ldap",
-    "javax.management.badattribute", "java.beans.eventhandler", "java.beans.xmldecoder", "jdk.nashorn", "sun.reflect.annotation", "sun.rmi", "java.rmi.", "java.util.priorityqueue", "java.security.signedobject", "java.util.serviceloader", "com.alibaba.fastjson", "oracle.jdbc", "com.ibm.ws", "com.pastdev", "org.eclipse.jetty.plus", "br.com.anteros", "com.nqadmin", "com.p6spy",
-    "objectdataprovider", "typeconfusedelegate", "activitysurrogateselector", "windowsidentity", "windowsclaimsidentity", "resourcedictionary", "system.configuration.install.assemblyinstaller", "system.diagnostics.process", "system.windows.data", "system.windows.markup", "xamlreader", "system.workflow", "sessionviewstatehistoryitem", "psobject", "rolepprincipal", "system.io.fileinfo", "system.management.automation", "microsoft.visualstudio.text", "textformattingrunproperties", "dataset.remotingformat", "axhost+state", "sessionsecuritytoken", "toolboxitemcontainer", "expandedwrapper",
-    "gem::installer", "gem::specfetcher", "gem::requirement", "gem::package", "gem::stubspecification", "gem::resolver", "activesupport::deprecation", "activesupport::cache", "actioncontroller::routing", "activemodel::attributemethods", "erb::", "psych::",
-    "ysoserial", "marshalsec",
+    "com.sun.rowset.jdbcrowsetimpl",
+    "com.sun.org.apache.xalan",
+    "com.sun.org.apache.bcel",
+    "com.sun.jndi",
+    "com.sun.syndication",
+    "com.sun.corba",
+    "templatesimpl",
+    "org.apache.commons.collections",
+    "commons.collections4",
+    "org.apache.commons.beanutils",
+    "org.apache.xbean",
+    "org.apache.tomcat.dbcp",
+    "org.apache.commons.dbcp",
+    "org.apache.ibatis.datasource",
+    "org.apache.shiro",
+    "org.apache.activemq",
+    "org.apache.openjpa",
+    "org.apache.axis2",
+    "org.apache.hadoop.shaded",
+    "org.springframework.aop",
+    "org.springframework.beans.factory",
+    "org.springframework.context.support",
+    "org.springframework.jndi",
+    "org.springframework.core.serializabletypewrapper",
+    "com.mchange.v2",
+    "bsh.interpreter",
+    "bsh.xthis",
+    "org.codehaus.groovy.runtime",
+    "groovy.lang.closure",
+    "org.hibernate.",
+    "org.jboss.interceptor",
+    "org.mozilla.javascript",
+    "com.vaadin.data",
+    "net.sf.json",
+    "net.sf.ehcache",
+    "com.rometools",
+    "ch.qos.logback.core",
+    "com.zaxxer.hikari",
+    "com.caucho",
+    "com.newrelic.agent",
+    "org.python.core",
+    "clojure.core",
+    "javax.script.scriptenginemanager",
+    "javax.naming.initialcontext",
+    "javax.naming.ldap",
+    "javax.management.badattribute",
+    "java.beans.eventhandler",
+    "java.beans.xmldecoder",
+    "jdk.nashorn",
+    "sun.reflect.annotation",
+    "sun.rmi",
+    "java.rmi.",
+    "java.util.priorityqueue",
+    "java.security.signedobject",
+    "java.util.serviceloader",
+    "com.alibaba.fastjson",
+    "oracle.jdbc",
+    "com.ibm.ws",
+    "com.pastdev",
+    "org.eclipse.jetty.plus",
+    "br.com.anteros",
+    "com.nqadmin",
+    "com.p6spy",
+    "objectdataprovider",
+    "typeconfusedelegate",
+    "activitysurrogateselector",
+    "windowsidentity",
+    "windowsclaimsidentity",
+    "resourcedictionary",
+    "system.configuration.install.assemblyinstaller",
+    "system.diagnostics.process",
+    "system.windows.data",
+    "system.windows.markup",
+    "xamlreader",
+    "system.workflow",
+    "sessionviewstatehistoryitem",
+    "psobject",
+    "rolepprincipal",
+    "system.io.fileinfo",
+    "system.management.automation",
+    "microsoft.visualstudio.text",
+    "textformattingrunproperties",
+    "dataset.remotingformat",
+    "axhost+state",
+    "sessionsecuritytoken",
+    "toolboxitemcontainer",
+    "expandedwrapper",
+    "gem::installer",
+    "gem::specfetcher",
+    "gem::requirement",
+    "gem::package",
+    "gem::stubspecification",
+    "gem::resolver",
+    "activesupport::deprecation",
+    "activesupport::cache",
+    "actioncontroller::routing",
+    "activemodel::attributemethods",
+    "erb::",
+    "psych::",
+    "ysoserial",
+    "marshalsec",
 ];
 
-const PACKAGES: &[&str] = &["com.sun.", "org.apache.", "org.springframework.", "javax.", "java.lang.", "java.net.", "java.util.", "java.io.", "groovy.", "bsh.", "org.hibernate", "sun.", "jdk.", "system.", "os.system", "subprocess", "posix.", "builtins."];
+const PACKAGES: &[&str] = &[
+    "com.sun.",
+    "org.apache.",
+    "org.springframework.",
+    "javax.",
+    "java.lang.",
+    "java.net.",
+    "java.util.",
+    "java.io.",
+    "groovy.",
+    "bsh.",
+    "org.hibernate",
+    "sun.",
+    "jdk.",
+    "system.",
+    "os.system",
+    "subprocess",
+    "posix.",
+    "builtins.",
+];
 
-const RUNNERS: &[&str] = &["processbuilder", "java.lang.runtime", "java.lang.process", "runtime.exec", "getruntime", "runtime.", "java.net.urlclassloader", "java.net.url", "java.io.file", "os.system", "subprocess"];
+const RUNNERS: &[&str] = &[
+    "processbuilder",
+    "java.lang.runtime",
+    "java.lang.process",
+    "runtime.exec",
+    "getruntime",
+    "runtime.",
+    "java.net.urlclassloader",
+    "java.net.url",
+    "java.io.file",
+    "os.system",
+    "subprocess",
+];
 
 const FUNCTORS: &[&str] = &[
-    "invokertransformer", "chainedtransformer", "constanttransformer", "instantiatetransformer", "clonetransformer", "maptransformer", "factorytransformer", "instantiatefactory", "prototypeclonefactory", "prototypeserializationfactory", "forclosure", "whileclosure", "transformerclosure", "chainedclosure", "transformingcomparator",
-    "lazymap", "getproperty", "setattribute", "xmldecoder", "objectinputstream", "readobject", "unmarshal", "annotationinvocationhandler", "hashmap", "badattributevalue", "prototypefactory", "methodclosure", "convertedclosure",
+    "invokertransformer",
+    "chainedtransformer",
+    "constanttransformer",
+    "instantiatetransformer",
+    "clonetransformer",
+    "maptransformer",
+    "factorytransformer",
+    "instantiatefactory",
+    "prototypeclonefactory",
+    "prototypeserializationfactory",
+    "forclosure",
+    "whileclosure",
+    "transformerclosure",
+    "chainedclosure",
+    "transformingcomparator",
+    "lazymap",
+    "getproperty",
+    "setattribute",
+    "xmldecoder",
+    "objectinputstream",
+    "readobject",
+    "unmarshal",
+    "annotationinvocationhandler",
+    "hashmap",
+    "badattributevalue",
+    "prototypefactory",
+    "methodclosure",
+    "convertedclosure",
 ];
 
-const TYPE_TAGS: &[&str] = &["\"@type\"", "\"$type\"", "\"@class\"", "'$type'", "'@type'", "\"py/object\"", "\"py/reduce\"", "class=\"", "class='", "<object ", "<void ", "<java.", "\"@c\"", "[\"com.", "[\"org.", "[\"java"];
+const TYPE_TAGS: &[&str] = &[
+    "\"@type\"",
+    "\"$type\"",
+    "\"@class\"",
+    "'$type'",
+    "'@type'",
+    "\"py/object\"",
+    "\"py/reduce\"",
+    "class=\"",
+    "class='",
+    "<object ",
+    "<void ",
+    "<java.",
+    "\"@c\"",
+    "[\"com.",
+    "[\"org.",
+    "[\"java",
+];
 
-const JAVA_ROOTS: &[&str] = &["java.", "javax.", "com.", "org.", "sun.", "ch.", "net.", "groovy.", "bsh.", "io.", "jdk."];
+const JAVA_ROOTS: &[&str] = &[
+    "java.", "javax.", "com.", "org.", "sun.", "ch.", "net.", "groovy.", "bsh.", "io.", "jdk.",
+];
 
 const PICKLE_MODULES: &[&str] = &[
-    "cos\n", "cposix\n", "cnt\n", "csubprocess\n", "c__builtin__\n", "cbuiltins\n", "csys\n", "ccommands\n", "cpty\n", "cplatform\n", "ctimeit\n", "cruntime\n", "cimportlib\n", "cwebbrowser\n", "ctypes\n", "cpickle\n", "(ios\n", "(iposix\n", "(isubprocess\n", "(i__builtin__\n", "(ibuiltins\n",
-    "\u{5}posix", "\u{2}nt", "\u{2}os", "\u{8}builtins", "\u{a}subprocess", "\u{b}__builtin__", "posix\u{94}", "builtins\u{94}", "posixq", "subprocess",
+    "cos\n",
+    "cposix\n",
+    "cnt\n",
+    "csubprocess\n",
+    "c__builtin__\n",
+    "cbuiltins\n",
+    "csys\n",
+    "ccommands\n",
+    "cpty\n",
+    "cplatform\n",
+    "ctimeit\n",
+    "cruntime\n",
+    "cimportlib\n",
+    "cwebbrowser\n",
+    "ctypes\n",
+    "cpickle\n",
+    "(ios\n",
+    "(iposix\n",
+    "(isubprocess\n",
+    "(i__builtin__\n",
+    "(ibuiltins\n",
+    "\u{5}posix",
+    "\u{2}nt",
+    "\u{2}os",
+    "\u{8}builtins",
+    "\u{a}subprocess",
+    "\u{b}__builtin__",
+    "posix\u{94}",
+    "builtins\u{94}",
+    "posixq",
+    "subprocess",
 ];

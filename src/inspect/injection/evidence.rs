@@ -54,6 +54,11 @@ impl Evidence {
     /// The same, and says which bytes of the value it stands in. The finding covers all bytes so noted.
     pub fn note_at(&mut self, kind: Kind, weight: u8, name: &'static str, at: Range<usize>) {
         self.note(kind, weight, name);
+        self.cover(at);
+    }
+
+    /// Says that the bytes at `at` of the value are part of it all.
+    pub fn cover(&mut self, at: Range<usize>) {
         let (start, end) = self.span.unwrap_or((at.start, at.end));
         self.span = Some((start.min(at.start), end.max(at.end)));
     }

@@ -15,7 +15,25 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut evaluator = Evaluator::new();
     evaluator.run(value.lower, evidence);
     if !evidence.has(Kind::Semantics) && has(value.lower, b"jndi:") {
-        evidence.note(Kind::Semantics, 20, "jndi-word");
+        let scheme = any_of(
+            value.lower,
+            &[
+                "jndi:ldap",
+                "jndi:rmi",
+                "jndi:dns",
+                "jndi:iiop",
+                "jndi:corba",
+                "jndi:nis",
+            ],
+        );
+        evidence.note(
+            Kind::Semantics,
+            if scheme.is_some() { 45 } else { 20 },
+            "jndi-word",
+        );
+        if value.setting == Setting::Short && value.lower.len() < 128 {
+            evidence.note(Kind::Position, 15, "short-value");
+        }
     }
     match value.setting {
         Setting::Short | Setting::Prose => {}
@@ -116,15 +134,25 @@ impl Evaluator {
     /// The innermost lookup ends at `end` of the value.
     fn close(&mut self, end: usize, evidence: &mut Evidence) {
         self.depth -= 1;
-        let Some(open) = self.stack.get(self.depth).copied() else { return };
+        let Some(open) = self.stack.get(self.depth).copied() else {
+            return;
+        };
         let body = self.output.get(open.start..self.length).unwrap_or_default();
         judge(body, open.built, open.at..end, evidence);
         let yielded = yields(body);
         let (skip, length) = (yielded.start, yielded.len());
         let from = open.start + skip;
         self.output.copy_within(from..from + length, open.start);
-        self.length = if self.depth == 0 { 0 } else { open.start + length };
-        if let Some(outer) = self.depth.checked_sub(1).and_then(|index| self.stack.get_mut(index)) {
+        self.length = if self.depth == 0 {
+            0
+        } else {
+            open.start + length
+        };
+        if let Some(outer) = self
+            .depth
+            .checked_sub(1)
+            .and_then(|index| self.stack.get_mut(index))
+        {
             outer.built = true;
             if length > 0 {
                 self.built += 1;
@@ -142,11 +170,20 @@ fn yields(body: &[u8]) -> std::ops::Range<usize> {
     if let Some(default) = find(body, b":-", 0) {
         return default + 2..body.len();
     }
-    for prefix in [b"lower:".as_slice(), b"upper:", b"base64decoder:", b"urldecoder:", b"date:", b"const:", b"urlencoder:"] {
+    for prefix in [
+        b"lower:".as_slice(),
+        b"upper:",
+        b"base64decoder:",
+        b"urldecoder:",
+        b"date:",
+        b"const:",
+        b"urlencoder:",
+    ] {
         if body.starts_with(prefix) {
             let rest = body.get(prefix.len()..).unwrap_or_default();
             // `date:'j'` is the letter j.
-            let quoted = rest.len() > 1 && rest.first() == Some(&b'\'') && rest.last() == Some(&b'\'');
+            let quoted =
+                rest.len() > 1 && rest.first() == Some(&b'\'') && rest.last() == Some(&b'\'');
             return if quoted {
                 prefix.len() + 1..body.len() - 1
             } else {
@@ -186,7 +223,12 @@ fn judge(body: &[u8], built: bool, range: std::ops::Range<usize>, evidence: &mut
                 evidence.note(Kind::Target, 30, "script-engine");
             }
         }
-        b"url" if has(rest, b":http") || has(rest, b":file") || has(rest, b":ftp") || has(rest, b":jar") => {
+        b"url"
+            if has(rest, b":http")
+                || has(rest, b":file")
+                || has(rest, b":ftp")
+                || has(rest, b":jar") =>
+        {
             evidence.note_at(Kind::Semantics, 65, "url-lookup", range);
         }
         b"dns" if rest.len() > 3 && (rest.starts_with(b"address|") || rest.contains(&b'.')) => {
@@ -198,8 +240,21 @@ fn judge(body: &[u8], built: bool, range: std::ops::Range<usize>, evidence: &mut
         b"xml" | b"properties" if has(rest, b"/") && rest.contains(&b':') => {
             evidence.note_at(Kind::Semantics, 45, "file-lookup", range);
         }
-        b"env" | b"sys" | b"java" | b"main" | b"ctx" | b"map" | b"docker" | b"k8s" | b"bundle" | b"web" | b"spring" => {
-            let prize = any_of(rest, &["secret", "aws_", "password", "token", "access_key", "java.", "user.", "os."]);
+        b"env" | b"sys" | b"java" | b"main" | b"ctx" | b"map" | b"docker" | b"k8s" | b"bundle"
+        | b"web" | b"spring" => {
+            let prize = any_of(
+                rest,
+                &[
+                    "secret",
+                    "aws_",
+                    "password",
+                    "token",
+                    "access_key",
+                    "java.",
+                    "user.",
+                    "os.",
+                ],
+            );
             let weight = if prize.is_some() { 35 } else { 20 };
             evidence.note_at(Kind::Semantics, weight, "environment-lookup", range);
         }
@@ -212,8 +267,38 @@ const OUTPUT_BYTES: usize = 1024;
 /// Lookups inside lookups that are followed.
 const MAX_DEPTH: usize = 32;
 
-const SCHEMES: &[&str] = &["corba", "corbaname", "dns", "http", "https", "iiop", "iiopname", "java", "ldap", "ldaps", "nds", "nis", "rmi"];
-const ENGINES: &[&str] = &["beanshell", "bsh", "ecmascript", "engine", "graal", "groovy", "javascript", "jexl", "js", "jython", "kotlin", "nashorn", "python", "rhino", "ruby"];
+const SCHEMES: &[&str] = &[
+    "corba",
+    "corbaname",
+    "dns",
+    "http",
+    "https",
+    "iiop",
+    "iiopname",
+    "java",
+    "ldap",
+    "ldaps",
+    "nds",
+    "nis",
+    "rmi",
+];
+const ENGINES: &[&str] = &[
+    "beanshell",
+    "bsh",
+    "ecmascript",
+    "engine",
+    "graal",
+    "groovy",
+    "javascript",
+    "jexl",
+    "js",
+    "jython",
+    "kotlin",
+    "nashorn",
+    "python",
+    "rhino",
+    "ruby",
+];
 
 #[cfg(test)]
 mod tests {

@@ -13,13 +13,59 @@ use std::sync::LazyLock;
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    ")(", "(|", "(&", "(!", "*)", ")|", "*(|", "=*", "objectclass", "(uid=", "(cn=", "(mail=", "(sn=", "userpassword", "string-length(", "substring(",
-    "name(", "position(", "count(", "node()", "text()", "/child::", "ancestor", "following", "preceding", "parent::", "self::",
-    "descendant", "starts-with(", "contains(", "//user", "//*", "/*[", "or '", "or \"", "doc(", "last()", "\\00", "\\2a", "\\28", "']", "codepoint", "concat(", "//", "translate(",
+    ")(",
+    "(|",
+    "(&",
+    "(!",
+    "*)",
+    ")|",
+    "*(|",
+    "=*",
+    "objectclass",
+    "(uid=",
+    "(cn=",
+    "(mail=",
+    "(sn=",
+    "userpassword",
+    "string-length(",
+    "substring(",
+    "name(",
+    "position(",
+    "count(",
+    "node()",
+    "text()",
+    "/child::",
+    "ancestor",
+    "following",
+    "preceding",
+    "parent::",
+    "self::",
+    "descendant",
+    "starts-with(",
+    "contains(",
+    "//user",
+    "//*",
+    "/*[",
+    "or '",
+    "or \"",
+    "doc(",
+    "last()",
+    "\\00",
+    "\\2a",
+    "\\28",
+    "']",
+    "codepoint",
+    "concat(",
+    "//",
+    "translate(",
 ];
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
+    if is_probe(value.lower) {
+        evidence.note(Kind::BreakOut, 35, "filter-characters");
+        evidence.note(Kind::Position, 25, "whole-value");
+    }
     filter(value, evidence);
     if evidence.score() < 40 {
         xpath(value, evidence);
@@ -29,6 +75,14 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         Setting::Prose => evidence.temper(60),
         Setting::Document => evidence.temper(40),
     }
+}
+
+/// Nothing but the characters that a filter must escape: `*()|&'`.
+fn is_probe(lower: &[u8]) -> bool {
+    (5..=16).contains(&lower.len())
+        && lower.iter().all(|byte| b"*()|&'\\!=~<>\"/,".contains(byte))
+        && [b'*', b'(', b')'].iter().all(|byte| lower.contains(byte))
+        && lower.iter().any(|byte| matches!(byte, b'|' | b'&'))
 }
 
 /// What a walk over the brackets of a value finds.
@@ -67,7 +121,9 @@ fn filter(value: &Value<'_>, evidence: &mut Evidence) {
             continue;
         }
         brackets.depth = brackets.depth.max(0) + 1;
-        let near = lower.get(at..lower.len().min(at + ITEM_BYTES)).unwrap_or_default();
+        let near = lower
+            .get(at..lower.len().min(at + ITEM_BYTES))
+            .unwrap_or_default();
         brackets.open(near, here);
     }
     note_filter(value, &brackets, evidence);
@@ -100,13 +156,17 @@ impl Brackets {
 
     /// `attribute=value`, as far as it goes.
     fn item(&mut self, near: &[u8]) {
-        let name = run(near, 0, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b';' | b'.'));
+        let name = run(near, 0, |byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b';' | b'.')
+        });
         let mut at = name.len();
         if name.is_empty() {
             return;
         }
         if near.get(at) == Some(&b':') {
-            let rule = run(near, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':'));
+            let rule = run(near, at, |byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':')
+            });
             at += rule.len();
             self.rule |= rule.len() > 1 && rule.ends_with(b":");
         }
@@ -137,10 +197,23 @@ fn note_filter(value: &Value<'_>, brackets: &Brackets, evidence: &mut Evidence) 
     if brackets.constants > 0 {
         evidence.note_at(Kind::Semantics, 35, "constant-filter", range);
     } else if brackets.items > 0 || (brackets.operators > 0 && brackets.opened_after) {
-        evidence.note_at(Kind::Semantics, if brackets.items > 0 { 20 } else { 25 }, "filter-item", range);
+        evidence.note_at(
+            Kind::Semantics,
+            if brackets.items > 0 { 20 } else { 25 },
+            "filter-item",
+            range,
+        );
     }
     if brackets.operators > 0 {
-        evidence.note(Kind::Structure, if brackets.items > 1 || brackets.opened_after || has(lower, b"*(") { 25 } else { 10 }, "filter-operator");
+        evidence.note(
+            Kind::Structure,
+            if brackets.items > 1 || brackets.opened_after || has(lower, b"*(") {
+                25
+            } else {
+                10
+            },
+            "filter-operator",
+        );
     } else if brackets.rule {
         evidence.note(Kind::Structure, 25, "matching-rule");
     }
@@ -180,15 +253,47 @@ fn cut_filter(lower: &[u8], evidence: &mut Evidence) {
 
 /// Attributes that filters of directories ask for.
 const KNOWN: &[&[u8]] = &[
-    b"cn", b"uid", b"sn", b"mail", b"ou", b"dc", b"objectclass", b"userpassword", b"givenname", b"samaccountname", b"memberof", b"member",
-    b"objectcategory", b"userprincipalname", b"department", b"telephonenumber", b"user", b"username", b"name", b"uidnumber", b"admincount", b"serviceprincipalname", b"useraccountcontrol", b"o", b"c", b"login", b"role", b"homedirectory", b"loginshell",
+    b"cn",
+    b"uid",
+    b"sn",
+    b"mail",
+    b"ou",
+    b"dc",
+    b"objectclass",
+    b"userpassword",
+    b"givenname",
+    b"samaccountname",
+    b"memberof",
+    b"member",
+    b"objectcategory",
+    b"userprincipalname",
+    b"department",
+    b"telephonenumber",
+    b"user",
+    b"username",
+    b"name",
+    b"uidnumber",
+    b"admincount",
+    b"serviceprincipalname",
+    b"useraccountcontrol",
+    b"o",
+    b"c",
+    b"login",
+    b"role",
+    b"homedirectory",
+    b"loginshell",
 ];
 
 /// XPath: functions, axes and node tests, and how the value breaks out.
 fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
     // Stylesheets and schemas select by XPath.
-    if value.host == HostSyntax::XmlAttribute && matches!(value.path.last_name(), Some(b"select" | b"test" | b"match" | b"xpath" | b"use" | b"path")) {
+    if value.host == HostSyntax::XmlAttribute
+        && matches!(
+            value.path.last_name(),
+            Some(b"select" | b"test" | b"match" | b"xpath" | b"use" | b"path")
+        )
+    {
         evidence.temper(30);
     }
     let words = WORDS.sets_in(lower);
@@ -198,6 +303,9 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     let quote = break_out(lower);
     if words & AXIS != 0 {
         evidence.note(Kind::Semantics, 40, "xpath-axis");
+        if words & FUNCTION != 0 {
+            evidence.note(Kind::Evasion, 20, "xpath-function");
+        }
     } else if words & FUNCTION != 0 {
         evidence.note(Kind::Semantics, 30, "xpath-function");
     }
@@ -222,7 +330,10 @@ fn break_out(lower: &[u8]) -> Option<Range<usize>> {
         .take(BREAK_OUT_BYTES)
         .position(|byte| matches!(byte, b'\'' | b'"'))?;
     let next = lower.get(skip_blanks(lower, at + 1))?;
-    let operator = matches!(next, b']' | b')' | b'|' | b'o' | b'a' | b'=' | b'<' | b'>' | b'+');
+    let operator = matches!(
+        next,
+        b']' | b')' | b'|' | b'o' | b'a' | b'=' | b'<' | b'>' | b'+'
+    );
     operator.then_some(at..at + 1)
 }
 
@@ -234,25 +345,106 @@ fn compares(lower: &[u8]) -> bool {
         || has(lower, b") =")
 }
 
-static WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[FUNCTIONS, AXES, STEPS, LOGICS]));
+static WORDS: LazyLock<WordSets> =
+    LazyLock::new(|| WordSets::new(&[FUNCTIONS, AXES, STEPS, LOGICS]));
 const FUNCTION: u32 = 1;
 const AXIS: u32 = 1 << 1;
 const STEP: u32 = 1 << 2;
 const LOGIC: u32 = 1 << 3;
 
 const FUNCTIONS: &[&str] = &[
-    "string-length(", "substring(", "name()", "local-name(", "position()", "count(/", "count(*", "count(child", "last()", "starts-with(",
-    "contains(", "normalize-space(", "translate(", "name(/", "name(*", "name(..", "namespace-uri(", "string-to-codepoints(", "codepoints-to-string(", "doc(", "doc-available(",
-    "unparsed-text(", "encode-for-uri(", "ends-with(", "substring-before(", "substring-after(", "system-property(", "count(@", "name(@",
+    "string-length(",
+    "substring(",
+    "name()",
+    "local-name(",
+    "position()",
+    "count(/",
+    "count(*",
+    "count(child",
+    "last()",
+    "starts-with(",
+    "contains(",
+    "normalize-space(",
+    "translate(",
+    "name(/",
+    "name(*",
+    "name(..",
+    "namespace-uri(",
+    "string-to-codepoints(",
+    "codepoints-to-string(",
+    "doc(",
+    "doc-available(",
+    "unparsed-text(",
+    "encode-for-uri(",
+    "ends-with(",
+    "substring-before(",
+    "substring-after(",
+    "system-property(",
+    "count(@",
+    "name(@",
 ];
 const AXES: &[&str] = &[
-    "/child::", "child::node", "ancestor::", "ancestor-or-self::", "descendant::", "descendant-or-self::", "following-sibling::", "following::",
-    "preceding-sibling::", "preceding::", "parent::", "self::node", "attribute::", "node()", "/text()", "text()=", "comment()=", "[text()", "::*", "::text()",
+    "/child::",
+    "child::node",
+    "ancestor::",
+    "ancestor-or-self::",
+    "descendant::",
+    "descendant-or-self::",
+    "following-sibling::",
+    "following::",
+    "preceding-sibling::",
+    "preceding::",
+    "parent::",
+    "self::node",
+    "attribute::",
+    "node()",
+    "/text()",
+    "text()=",
+    "comment()=",
+    "[text()",
+    "::text()",
 ];
 const STEPS: &[&str] = &[
-    "//user", "//*", "/*[", "//account", "//employee", "//password", "//node", "//@", "/@*", "//text", "]/", "//parent", "/user[", "@password", "../", "//child", "[1]", "[position", "|//", "| //", "|/*", "/..", "/*/",
+    "//user",
+    "//*",
+    "/*[",
+    "//account",
+    "//employee",
+    "//password",
+    "//node",
+    "//@",
+    "/@*",
+    "//text",
+    "]/",
+    "//parent",
+    "/user[",
+    "@password",
+    "../",
+    "//child",
+    "[1]",
+    "[position",
+    "|//",
+    "| //",
+    "|/*",
+    "/..",
+    "/*/",
 ];
-const LOGICS: &[&str] = &[" or ", " and ", "'or'", "'or ", "or(", "and(", "' or", "\" or", "'and", "and string", "or count", "or name", "not(", "|//"];
+const LOGICS: &[&str] = &[
+    " or ",
+    " and ",
+    "'or'",
+    "'or ",
+    "or(",
+    "and(",
+    "' or",
+    "\" or",
+    "'and",
+    "and string",
+    "or count",
+    "or name",
+    "not(",
+    "|//",
+];
 
 /// Bytes before a quote that breaks out: a short value that was to be completed.
 const BREAK_OUT_BYTES: usize = 32;

@@ -81,6 +81,13 @@ pub fn skip_blanks(text: &[u8], at: usize) -> usize {
     at + run(text, at, |byte| byte.is_ascii_whitespace()).len()
 }
 
+/// True for a value that is a JSON document: what its strings hold is looked at string by string.
+pub fn is_json(text: &[u8]) -> bool {
+    let text = trim(text);
+    let opens = text.starts_with(b"{\"") || text.starts_with(b"[{\"") || text.starts_with(b"[\"");
+    opens && matches!(text.last(), Some(b'}' | b']')) && has(text, b"\":")
+}
+
 /// `text` without the blanks around it.
 pub fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()

@@ -12,9 +12,58 @@ use super::{Evidence, Kind, Setting, Value};
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    "{{", "${", "#{", "*{", "{%", "<%", "@(", "@{", "[[", "{$", "{php", "{if", "{system", "{self", "{math", "{fetch", "{literal", "<#", "[#", "#set", "#foreach", "#include",
-    "#evaluate", "@java", "@ognl", "%{", "~{", "{{=", "{#", "__${", "{7", "{8", "{9", "{6", "{5", "{4", "{3", "{2", "{1", "{'", "{\"", "t(java",
-    "freemarker", "?new(", "__class__", "__globals__", "__subclasses__", "getruntime", "$class.", "{=", "<c:out", "@system.",
+    "{{",
+    "${",
+    "#{",
+    "*{",
+    "{%",
+    "<%",
+    "@(",
+    "@{",
+    "[[",
+    "{$",
+    "{php",
+    "{if",
+    "{system",
+    "{self",
+    "{math",
+    "{fetch",
+    "{literal",
+    "<#",
+    "[#",
+    "#set",
+    "#foreach",
+    "#include",
+    "#evaluate",
+    "@java",
+    "@ognl",
+    "%{",
+    "~{",
+    "{{=",
+    "{#",
+    "__${",
+    "{7",
+    "{8",
+    "{9",
+    "{6",
+    "{5",
+    "{4",
+    "{3",
+    "{2",
+    "{1",
+    "{'",
+    "{\"",
+    "t(java",
+    "freemarker",
+    "?new(",
+    "__class__",
+    "__globals__",
+    "__subclasses__",
+    "getruntime",
+    "$class.",
+    "{=",
+    "<c:out",
+    "@system.",
     "{ ",
 ];
 
@@ -50,8 +99,8 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     bare_object_walk(value, evidence);
     match value.setting {
         Setting::Short => {}
-        Setting::Prose => evidence.temper(70),
-        Setting::Document => evidence.temper(50),
+        Setting::Prose => evidence.temper(85),
+        Setting::Document => evidence.temper(65),
     }
 }
 
@@ -109,13 +158,20 @@ fn next_open(lower: &[u8], from: usize) -> Option<usize> {
     lower
         .get(from..)?
         .iter()
-        .position(|byte| matches!(byte, b'{' | b'$' | b'#' | b'*' | b'~' | b'%' | b'@' | b'[' | b'<' | b'_'))
+        .position(|byte| {
+            matches!(
+                byte,
+                b'{' | b'$' | b'#' | b'*' | b'~' | b'%' | b'@' | b'[' | b'<' | b'_'
+            )
+        })
         .map(|at| at + from)
 }
 
 fn delimiter(lower: &[u8], at: usize) -> Option<&'static Delimiter> {
     let rest = lower.get(at..)?;
-    DELIMITERS.iter().find(|delimiter| rest.starts_with(delimiter.open))
+    DELIMITERS
+        .iter()
+        .find(|delimiter| rest.starts_with(delimiter.open))
 }
 
 /// Offset of the closing delimiter in `near`.
@@ -152,19 +208,28 @@ fn judge(value: &Value<'_>, delimiter: &Delimiter, content: &Content<'_>, eviden
         evidence.note_at(kind, weight, name, content.range.clone());
         found = true;
     };
+    let backticks = delimiter.open.starts_with(b"<%") || delimiter.open == b"#{";
     if words & OBJECT_WALK != 0 {
         note(Kind::Semantics, 50, "object-walk");
+    } else if backticks && text.contains(&b'`') {
+        note(Kind::Semantics, 45, "shell-call");
     } else if words & CALL != 0 && (!weak || text.contains(&b'(')) {
-        note(Kind::Semantics, if weak { 30 } else { 45 }, "dangerous-call");
+        note(
+            Kind::Semantics,
+            if weak { 30 } else { 45 },
+            "dangerous-call",
+        );
     } else if content.closed && is_probe(text) && (!weak || whole) {
         note(Kind::Semantics, 45, "arithmetic-probe");
     } else if !weak && words & FRAMEWORK != 0 {
         note(Kind::Semantics, 40, "framework-object");
     } else if whole && content.closed && is_bare_global(text) && delimiter.open == b"{{" {
         note(Kind::Semantics, 40, "global-object");
-    } else if delimiter.sort == Sort::Directive && is_odd_directive(text) {
+    } else if (delimiter.sort == Sort::Directive || delimiter.open == b"<%=")
+        && is_odd_directive(text)
+    {
         note(Kind::Semantics, 40, "directive");
-    } else if weak && starts_with_any(text, SMARTY) {
+    } else if weak && is_smarty(text) {
         note(Kind::Semantics, 40, "smarty-tag");
     }
     if !found {
@@ -210,7 +275,11 @@ fn is_probe(text: &[u8]) -> bool {
     let mut multiplied = false;
     while let Some(&byte) = text.get(at) {
         let length = match byte {
-            b' ' | b'(' | b')' | b'{' | b'}' | b'$' | b'%' if operands == 0 || !is_operator(byte) => 1,
+            b' ' | b'(' | b')' | b'{' | b'}' | b'$' | b'%'
+                if operands == 0 || !is_operator(byte) =>
+            {
+                1
+            }
             b'0'..=b'9' => {
                 operands += 1;
                 run(text, at, |b| b.is_ascii_digit() || b == b'.').len()
@@ -245,9 +314,29 @@ fn is_bare_global(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     matches!(
         text,
-        b"config" | b"self" | b"request" | b"settings" | b"_self" | b"_context" | b"app" | b"dump(app)" | b"dump()"
-            | b"debug" | b"this" | b"g" | b"session" | b"handler.settings" | b"settings.secret_key" | b"dump(_context)"
-            | b"_self.env" | b"range.constructor" | b"lipsum" | b"cycler" | b"joiner" | b"url_for" | b"namespace"
+        b"config"
+            | b"self"
+            | b"request"
+            | b"settings"
+            | b"_self"
+            | b"_context"
+            | b"app"
+            | b"dump(app)"
+            | b"dump()"
+            | b"debug"
+            | b"this"
+            | b"g"
+            | b"session"
+            | b"handler.settings"
+            | b"settings.secret_key"
+            | b"dump(_context)"
+            | b"_self.env"
+            | b"range.constructor"
+            | b"lipsum"
+            | b"cycler"
+            | b"joiner"
+            | b"url_for"
+            | b"namespace"
     )
 }
 
@@ -261,22 +350,42 @@ fn is_odd_directive(text: &[u8]) -> bool {
     let rest = rest.strip_suffix(b"-").unwrap_or(rest).trim_ascii();
     match keyword {
         b"if" | b"elif" | b"unless" => {
-            matches!(rest, b"true" | b"1" | b"false" | b"0" | b"not false" | b"true then" | b"1==1" | b"1 == 1" | b"(true)")
-                || is_probe(rest)
+            matches!(
+                rest,
+                b"true"
+                    | b"1"
+                    | b"false"
+                    | b"0"
+                    | b"not false"
+                    | b"true then"
+                    | b"1==1"
+                    | b"1 == 1"
+                    | b"(true)"
+            ) || is_probe(rest)
         }
         b"import" | b"from" | b"debug" | b"do" | b"include" | b"extends" => {
-            keyword == b"debug" && rest.is_empty() || has(rest, b"os") && keyword == b"import" || has(rest, b"/etc/")
-                || has(rest, b"../") || has(rest, b"(")
+            keyword == b"debug" && rest.is_empty()
+                || has(rest, b"os") && keyword == b"import"
+                || has(rest, b"/etc/")
+                || has(rest, b"../")
+                || has(rest, b"(")
         }
         b"assign" => has(rest, b"?new") || has(rest, b"class") || has(rest, b"freemarker"),
-        b"set" => any_of(rest, &["_context", "|first", "_charset", "dump(", "block(", "|slice", "type", "|join"]).is_some(),
+        b"set" => any_of(
+            rest,
+            &[
+                "_context", "|first", "_charset", "dump(", "block(", "|slice", "type", "|join",
+            ],
+        )
+        .is_some(),
         b"block" => rest.len() <= 2,
         _ => false,
     }
 }
 
-fn starts_with_any(text: &[u8], words: &[&str]) -> bool {
-    words.iter().any(|word| text.starts_with(word.as_bytes()))
+/// A tag of Smarty that runs or reveals.
+fn is_smarty(text: &[u8]) -> bool {
+    text == b"php" || SMARTY.iter().any(|word| text.starts_with(word.as_bytes()))
 }
 
 /// OGNL and SpEL without delimiters, and class walks in attribute values.
@@ -285,14 +394,39 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     let lower = value.lower;
-    if let Some(name) = any_of(lower, &["@java.lang.", "t(java.lang.", "@ognl.", "getruntime().exec", "$class.inspect", "@system.diagnostics."]) {
+    if let Some(name) = any_of(
+        lower,
+        &[
+            "@java.lang.",
+            "t(java.lang.",
+            "@ognl.",
+            "getruntime().exec",
+            "$class.inspect",
+            "@system.diagnostics.",
+        ],
+    ) {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
         evidence.note_at(Kind::Semantics, 40, "object-walk", at..at + name.len());
-        if has(lower, b"@get") || has(lower, b"@value") || has(lower, b".exec(") || has(lower, b".start(") || has(lower, b"@sleep") || has(lower, b").") {
+        if has(lower, b"@get")
+            || has(lower, b"@value")
+            || has(lower, b".exec(")
+            || has(lower, b".start(")
+            || has(lower, b"@sleep")
+            || has(lower, b").")
+        {
             evidence.note(Kind::Structure, 30, "static-call");
         }
     }
-    if let Some(name) = any_of(lower, &["__class__", "__globals__", "__subclasses__", "__builtins__", "__mro__"]) {
+    if let Some(name) = any_of(
+        lower,
+        &[
+            "__class__",
+            "__globals__",
+            "__subclasses__",
+            "__builtins__",
+            "__mro__",
+        ],
+    ) {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
         evidence.note_at(Kind::Semantics, 35, "dunder", at..at + name.len());
         if has(lower, b".__") || has(lower, b"['__") || has(lower, b"[\"__") {
@@ -308,7 +442,13 @@ const INNER_BYTES: usize = 64;
 
 /// The word tables below, in the order of the bits.
 static WORDS: LazyLock<WordSets> = LazyLock::new(|| {
-    WordSets::new(&[OBJECT_WALKS, CALLS, FRAMEWORK_OBJECTS, TARGETS, FILTER_TRICKS])
+    WordSets::new(&[
+        OBJECT_WALKS,
+        CALLS,
+        FRAMEWORK_OBJECTS,
+        TARGETS,
+        FILTER_TRICKS,
+    ])
 });
 const OBJECT_WALK: u32 = 1;
 const CALL: u32 = 1 << 1;
@@ -318,46 +458,271 @@ const TRICK: u32 = 1 << 4;
 
 /// From an object to its class, and from there to everything.
 const OBJECT_WALKS: &[&str] = &[
-    "__class__", "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__base__", "__bases__",
-    "__init__", "__getitem__", "__getattribute__", "__dict__", ".mro()", ".subclasses()", "subclasses()", "\\x5f\\x5f", "getclass()", "forname(", "getruntime",
-    "t(java.", "t (java.", "t(org.", "java.lang.", "java.util.", "java.io.", "java.net.", "javax.script", "processbuilder", "?new(", "freemarker.template",
-    "getclassloader", "classloader", "protectiondomain", "constructor.constructor", "constructor('", "constructor(\"", ".constructor(", "process.mainmodule",
-    "global.process", "child_process", "_self.env", "registerundefinedfilter", "methodclosure", "scriptengine", "org.apache.", "org.springframework", "groovy.", "@java.",
-    "#_memberaccess", "#context", "ognl.", "com.opensymphony", "$class", "class.inspect", "getdeclared", "getmethod(", "getconstructor", "string.getbytes", ".getresource(",
-    "self.class", "self.module", "context.class", ".class.class", ".class.", "class.mro", "template.cache", "new java", "system.diagnostics", "system.reflection", "gettype(", "with \"s\" as",
-    "lookup string", "conslist", "string.sub \"constructor\"", "\"constructor\"",
+    "__class__",
+    "__mro__",
+    "__subclasses__",
+    "__globals__",
+    "__builtins__",
+    "__import__",
+    "__base__",
+    "__bases__",
+    "__init__",
+    "__getitem__",
+    "__getattribute__",
+    "__dict__",
+    ".mro()",
+    ".subclasses()",
+    "subclasses()",
+    "\\x5f\\x5f",
+    "getclass()",
+    "forname(",
+    "getruntime",
+    "t(java.",
+    "t (java.",
+    "t(org.",
+    "java.lang.",
+    "java.util.",
+    "java.io.",
+    "java.net.",
+    "javax.script",
+    "processbuilder",
+    "?new(",
+    "freemarker.template",
+    "getclassloader",
+    "classloader",
+    "protectiondomain",
+    "constructor.constructor",
+    "constructor('",
+    "constructor(\"",
+    ".constructor(",
+    "process.mainmodule",
+    "global.process",
+    "child_process",
+    "_self.env",
+    "registerundefinedfilter",
+    "methodclosure",
+    "scriptengine",
+    "org.apache.",
+    "org.springframework",
+    "groovy.",
+    "@java.",
+    "#_memberaccess",
+    "#context",
+    "ognl.",
+    "com.opensymphony",
+    "$class",
+    "class.inspect",
+    "getdeclared",
+    "getmethod(",
+    "getconstructor",
+    "string.getbytes",
+    ".getresource(",
+    "self.class",
+    "self.module",
+    "context.class",
+    ".class.class",
+    ".class.",
+    "class.mro",
+    "template.cache",
+    "new java",
+    "new url(",
+    "new java.",
+    "system.diagnostics",
+    "system.reflection",
+    "gettype(",
+    "with \"s\" as",
+    "lookup string",
+    "conslist",
+    "string.sub \"constructor\"",
+    "\"constructor\"",
 ];
 
 /// Calls that read, run or reveal.
 const CALLS: &[&str] = &[
-    "popen(", "system(", "exec(", "eval(", "passthru(", "shell_exec", "file_get_contents", "readfile(", "fopen(", "proc_open", "assert(", "phpinfo", "include(",
-    "require(", "require '", "require \"", "file.open", "file.read", "io.popen", "io.read", "dir.entries", "dir.glob", "dir[", "kernel.", "%x(", "%x[", "`", "open(", "os.",
-    "subprocess", "import os", "filter('system", "filter(\"system", "map('system", "map(\"system", "|system", "sort('system", "sort(\"system", "reduce('system", "reduce(\"system",
-    "filter('exec", "filter('passthru", "map('passthru", "map('call_user_func", "call_user_func", "file_excerpt", "|exec", "array_map(", "chr(", "createtemplate", "settemplate", "setcache", "loadtemplate", "getfilter(",
-    "getsession", "setattribute(", "getattribute(", ".add(\"", ".execute()", "new file(", "newinstance(", ".evaluate(", "dump(", "print(", "writeln(", "process.", "global.", "thread.sleep", "sleep(", "readlines", "getenv(", "evaluate(",
-    ".start(", "inputstream", "toarray()", "template_object", "get_template", "md5(",
+    "popen(",
+    "system(",
+    "exec(",
+    "eval(",
+    "passthru(",
+    "shell_exec",
+    "file_get_contents",
+    "readfile(",
+    "fopen(",
+    "proc_open",
+    "assert(",
+    "phpinfo",
+    "include(",
+    "require(",
+    "require '",
+    "require \"",
+    "file.open",
+    "file.read",
+    "io.popen",
+    "io.read",
+    "dir.entries",
+    "dir.glob",
+    "dir[",
+    "kernel.",
+    "%x(",
+    "%x[",
+    "open(",
+    "os.",
+    "subprocess",
+    "import os",
+    "filter('system",
+    "filter(\"system",
+    "map('system",
+    "map(\"system",
+    "|system",
+    "sort('system",
+    "sort(\"system",
+    "reduce('system",
+    "reduce(\"system",
+    "filter('exec",
+    "filter('passthru",
+    "map('passthru",
+    "map('call_user_func",
+    "call_user_func",
+    "file_excerpt",
+    "|exec",
+    "array_map(",
+    "createtemplate",
+    "settemplate",
+    "setcache",
+    "loadtemplate",
+    "getfilter(",
+    "getsession",
+    "setattribute(",
+    "getattribute(",
+    ".add(\"",
+    ".execute()",
+    "new file(",
+    "newinstance(",
+    ".evaluate(",
+    "dump(",
+    "print(",
+    "writeln(",
+    "thread.sleep",
+    "sleep(",
+    "readlines",
+    "getenv(",
+    "evaluate(",
+    ".start(",
+    "inputstream",
+    "toarray()",
+    "template_object",
+    "get_template",
+    "md5(",
+    "tourl()",
+    ".gettext()",
+    "process.main",
+    "process.binding",
 ];
 
 /// Objects of a framework that templates are given and users are not.
 const FRAMEWORK_OBJECTS: &[&str] = &[
-    "config.items", "config.iteritems", "config[", "config.secret", "request.application", "request.args", "request.cookies", "request.headers", "request.environ", "request.query", "request|attr", "|attr(", "app.request",
-    "self._template", "cycler.", "joiner.", "lipsum.", "lipsum|", "url_for.", "get_flashed_messages.", "namespace.", "_context|", "_charset", "|map(", "|reduce(", "|sort('", "pagecontext.", "request.getattribute",
-    "requestscope", "sessionscope", "applicationscope", "servletcontext", "$smarty.", "smarty.version", "settings.secret", "handler.settings", "app.server", "app.request.server", "app.debug", "get_env(", "sys.env", "system.getenv", "system.getproperty", ".gettype", ".tostring().replace", "$smarty", "this.class",
-    "param.", "session.getattribute", "cat /etc", "beans.", "@bean", "environment.", "systemproperties", "systemenvironment", "#request", "#session", "#vars", "#ctx", "#root", "#this",
+    "config.items",
+    "config.iteritems",
+    "config[",
+    "config.secret",
+    "request.application",
+    "request.args",
+    "request.cookies",
+    "request.headers",
+    "request.environ",
+    "request.query",
+    "request|attr",
+    "|attr(",
+    "app.request",
+    "self._template",
+    "cycler.",
+    "joiner.",
+    "lipsum.",
+    "lipsum|",
+    "url_for.",
+    "get_flashed_messages.",
+    "namespace.",
+    "_context|",
+    "_charset",
+    "|map(",
+    "|reduce(",
+    "|sort('",
+    "pagecontext.",
+    "request.getattribute",
+    "requestscope",
+    "sessionscope",
+    "applicationscope",
+    "servletcontext",
+    "$smarty.",
+    "smarty.version",
+    "settings.secret",
+    "handler.settings",
+    "app.server",
+    "app.request.server",
+    "app.debug",
+    "get_env(",
+    "sys.env",
+    "system.getenv",
+    "system.getproperty",
+    ".gettype",
+    ".tostring().replace",
+    "$smarty",
+    "this.class",
+    "param.",
+    "session.getattribute",
+    "cat /etc",
+    "beans.",
+    "@bean",
+    "environment.",
+    "systemproperties",
+    "systemenvironment",
+    "#request",
+    "#session",
+    "#vars",
+    "#ctx",
+    "#root",
+    "#this",
 ];
 
 /// What the expression is after.
 const TARGETS: &[&str] = &[
-    "/etc/", "passwd", "whoami", "\"id\"", "'id'", "calc", "cmd", "/bin/", "system", "popen", "exec", "runtime", "process", "read()", "cat ", "ls ", "ping", "curl", "wget", "passthru", "secret", ".open",
+    "/etc/", "passwd", "whoami", "\"id\"", "'id'", "calc", "cmd", "/bin/", "system", "popen",
+    "exec", "runtime", "process", "read()", "cat ", "ls ", "ping", "curl", "wget", "passthru",
+    "secret", ".open",
 ];
 
 /// Names put together so that no filter sees them.
 const FILTER_TRICKS: &[&str] = &[
-    "|join", "|attr", "\\x", "\\u00", "|format", "|replace", "|reverse", "chr(", "\\137", "~", "[::-1]", ".concat(", "|slice", "|split", "request.args",
+    "|join",
+    "|attr",
+    "\\x",
+    "\\u00",
+    "|format",
+    "|replace",
+    "|reverse",
+    "chr(",
+    "\\137",
+    "~",
+    "[::-1]",
+    ".concat(",
+    "|slice",
+    "|split",
+    "request.args",
 ];
 
 const SMARTY: &[&str] = &[
-    "php}", "$smarty", "system(", "if system", "if phpinfo", "self::", "math equation", "fetch file", "include file", "literal}", "if passthru", "if exec", "if readfile", "if shell_exec",
+    "$smarty",
+    "system(",
+    "if system",
+    "if phpinfo",
+    "self::",
+    "math equation",
+    "fetch file",
+    "include file",
+    "if passthru",
+    "if exec",
+    "if readfile",
+    "if shell_exec",
 ];
 
 #[cfg(test)]
@@ -366,10 +731,29 @@ mod tests {
 
     #[test]
     fn arithmetic_on_literals_is_a_probe_and_other_content_is_not() {
-        for text in ["7*7", " 3 * '3' ", "=8*8", "1337-1", "6+5", "{9*9}", "\"7\"*7", "2^3"] {
+        for text in [
+            "7*7",
+            " 3 * '3' ",
+            "=8*8",
+            "1337-1",
+            "6+5",
+            "{9*9}",
+            "\"7\"*7",
+            "2^3",
+        ] {
             assert!(is_probe(text.as_bytes()), "{text}");
         }
-        for text in ["user.name", "x*2", "2024-01-31", "1,2,3", "name", "1", "", "a+b", "1/2"] {
+        for text in [
+            "user.name",
+            "x*2",
+            "2024-01-31",
+            "1,2,3",
+            "name",
+            "1",
+            "",
+            "a+b",
+            "1/2",
+        ] {
             assert!(!is_probe(text.as_bytes()), "{text}");
         }
     }

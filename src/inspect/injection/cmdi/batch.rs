@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
-use crate::inspect::injection::lexis::{run, skip_blanks};
 use crate::inspect::injection::{Evidence, Kind};
 
 /// Notes a batch statement that begins at `at`, a command position, in `lower`.
 pub fn look(lower: &[u8], at: usize, evidence: &mut Evidence) {
-    let near = lower.get(..lower.len().min(at + MAX_STATEMENT_BYTES)).unwrap_or_default();
+    if !matches!(lower.get(at), Some(b'f' | b'i')) {
+        return;
+    }
+    let near = lower
+        .get(..lower.len().min(at + MAX_STATEMENT_BYTES))
+        .unwrap_or_default();
     let mut words = Words { lower: near, at };
     match words.next() {
         b"for" => look_for(words, at, evidence),
@@ -38,7 +42,9 @@ fn look_for(mut words: Words<'_>, start: usize, evidence: &mut Evidence) {
 fn look_if(mut words: Words<'_>, start: usize, evidence: &mut Evidence) {
     let mut first = words.next();
     let mut modifiers = 0_u8;
+    let mut ignores_case = false;
     while matches!(first, b"/i" | b"not") {
+        ignores_case |= first == b"/i";
         modifiers += 1;
         if modifiers > 2 {
             return;
@@ -55,12 +61,14 @@ fn look_if(mut words: Words<'_>, start: usize, evidence: &mut Evidence) {
         || ACTIONS.contains(&action.strip_prefix(b"@").unwrap_or(action));
     if acts {
         evidence.note(Kind::Structure, 30, "batch-action");
+    } else if ignores_case && !action.is_empty() {
+        evidence.note(Kind::Structure, 30, "batch-switch");
     } else if modifiers > 0 && action.is_empty() {
         evidence.note(Kind::Structure, 20, "batch-modifier");
     }
-    let variable = |word: &[u8]| word.iter().any(|byte| *byte == b'%');
-    if variable(first) || variable(condition.right) {
+    if first.contains(&b'%') || condition.right.contains(&b'%') {
         evidence.note(Kind::Target, 15, "batch-variable");
+        evidence.note(Kind::Structure, 20, "batch-comparison");
     }
 }
 
@@ -93,31 +101,22 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> &'a [u8] {
-        let start = skip_blanks(self.lower, self.at);
-        let plain = |byte: u8| !byte.is_ascii_whitespace() && byte != b'+';
-        let word = match self.lower.get(start) {
-            Some(b'+') => {
-                self.at = start + 1;
-                return self.next_after_plus();
+        let mut at = self.at;
+        while self.lower.get(at).is_some_and(|byte| is_blank(*byte)) {
+            at += 1;
+        }
+        let start = at;
+        let mut quoted = false;
+        while let Some(&byte) = self.lower.get(at) {
+            if byte == b'"' {
+                quoted = !quoted;
+            } else if byte == b'\n' || (is_blank(byte) && !quoted) {
+                break;
             }
-            Some(quote @ (b'"' | b'\'')) => {
-                let inner = run(self.lower, start + 1, |byte| byte != *quote && byte != b'\n');
-                let after = run(self.lower, (start + 2 + inner.len()).min(self.lower.len()), plain);
-                let end = (start + 2 + inner.len() + after.len()).min(self.lower.len());
-                self.lower.get(start..end).unwrap_or_default()
-            }
-            _ => run(self.lower, start, plain),
-        };
-        self.at = start + word.len();
-        word
-    }
-
-    fn next_after_plus(&mut self) -> &'a [u8] {
-        let word = run(self.lower, self.at, |byte| {
-            !byte.is_ascii_whitespace() && byte != b'+'
-        });
-        self.at += word.len();
-        word
+            at += 1;
+        }
+        self.at = at;
+        self.lower.get(start..at).unwrap_or_default()
     }
 
     /// Reads the rest of a condition that begins with `first`.
@@ -126,7 +125,11 @@ impl<'a> Words<'a> {
         match first {
             b"exist" | b"defined" | b"errorlevel" | b"cmdextversion" => {
                 let right = self.next();
-                return if right.is_empty() { None } else { of(Operator::Exists, right) };
+                return if right.is_empty() {
+                    None
+                } else {
+                    of(Operator::Exists, right)
+                };
             }
             b"" => return None,
             _ => {}
@@ -138,7 +141,11 @@ impl<'a> Words<'a> {
             }
             // `if a == b:` and `if (a == b) {` are other languages.
             let foreign = right.is_empty() || right.ends_with(b":") || right.starts_with(b"=");
-            return if foreign { None } else { of(Operator::Equal, right) };
+            return if foreign {
+                None
+            } else {
+                of(Operator::Equal, right)
+            };
         }
         let operator = self.next();
         let kind = match operator {
@@ -155,6 +162,11 @@ impl<'a> Words<'a> {
     }
 }
 
+/// A form's `+` may have survived.
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == b'+'
+}
+
 /// Bytes of a statement that are looked at.
 const MAX_STATEMENT_BYTES: usize = 256;
 
@@ -162,9 +174,33 @@ const MAX_STATEMENT_BYTES: usize = 256;
 const MAX_OPTIONS: usize = 6;
 
 const ACTIONS: &[&[u8]] = &[
-    b"echo", b"goto", b"call", b"cmd", b"set", b"del", b"copy", b"exit", b"start", b"do", b"rem", b"type", b"dir",
-    b"md", b"rd", b"move", b"ren", b"pause", b"shift", b"net", b"reg", b"powershell", b"cmd.exe", b"erase", b"xcopy",
-    b"setlocal", b"command",
+    b"echo",
+    b"goto",
+    b"call",
+    b"cmd",
+    b"set",
+    b"del",
+    b"copy",
+    b"exit",
+    b"start",
+    b"do",
+    b"rem",
+    b"type",
+    b"dir",
+    b"md",
+    b"rd",
+    b"move",
+    b"ren",
+    b"pause",
+    b"shift",
+    b"net",
+    b"reg",
+    b"powershell",
+    b"cmd.exe",
+    b"erase",
+    b"xcopy",
+    b"setlocal",
+    b"command",
 ];
 
 #[cfg(test)]

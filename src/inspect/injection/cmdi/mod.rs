@@ -20,13 +20,50 @@ use shell::{Lexer, Marks, Separator, Token};
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    ";", "|", "&", "`", "$(", "$ifs", "${ifs", "cmd", "powershell", "iwr", "invoke-", "iex", "new-object", "/bin/",
-    "bin/", "passwd", "for ", "for+", "for\t", "if ", "if+", "if\t", "nc ", "perl ", "python", "\\", "''", "\"\"", "^", "$@", "$*",
-    "<(", "\nid", "\nls", "\ncat", "\nwhoami", "\nping", "\ncurl", "\nwget", "\nuname", "\nsleep", "\ndir", "\ntype",
-    "\nnet", "\nsh", "\nbash", "\nps", "\nifconfig", "\nipconfig", "\nphp", "\nnslookup", "\nhostname", "\nenv", "\nset",
-    "\nhead", "\ntail", "\nfind", "\ngrep", "\necho", "\npwd", "\nnode", "\nruby", "\ntouch", "\nrm", "\nkill",
-    "\n id", "\n ls", "\n cat", "\n whoami", "\n ping", "\n curl", "\n wget", "\n uname", "\n sleep", "\n/", "{,",
-    "wget ", "curl ", "ping ", "whoami",
+    ";",
+    "|",
+    "&",
+    "`",
+    "$(",
+    "$ifs",
+    "${ifs",
+    "cmd",
+    "powershell",
+    "iwr",
+    "invoke-",
+    "iex",
+    "new-object",
+    "/bin/",
+    "bin/",
+    "passwd",
+    "for ",
+    "for+",
+    "for\t",
+    "if ",
+    "if+",
+    "if\t",
+    "nc ",
+    "perl ",
+    "python",
+    "\\",
+    "''",
+    "\"\"",
+    "^",
+    "$@",
+    "$*",
+    "<(",
+    "{,",
+    "wget ",
+    "curl ",
+    "ping ",
+    "whoami",
+    "\n",
+    "\r",
+    "${shell",
+    "$shell",
+    "/bin",
+    "()",
+    "<!--#",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -37,6 +74,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut walk = Walk::new(value);
     walk.run(evidence);
     match value.setting {
+        Setting::Short if lexis::is_json(lower) => evidence.temper(50),
         Setting::Short => {}
         Setting::Prose => evidence.temper(60),
         Setting::Document => evidence.temper(45),
@@ -55,7 +93,9 @@ fn shellshock(lower: &[u8], evidence: &mut Evidence) {
 /// A function whose `()` stands at `open`.
 fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
     // A shell function in a payload is a line.
-    let near = lower.get(..lower.len().min(open + MAX_BODY_BYTES)).unwrap_or_default();
+    let near = lower
+        .get(..lower.len().min(open + MAX_BODY_BYTES))
+        .unwrap_or_default();
     let lower = near;
     let brace = lexis::skip_blanks(lower, open + 2);
     if lower.get(brace) != Some(&b'{') {
@@ -70,9 +110,12 @@ fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
     let before = lower.get(..open).unwrap_or_default();
     let name = before
         .iter()
-        .rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'-')))
+        .rposition(|byte| {
+            !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'-'))
+        })
         .map_or(before, |at| before.get(at + 1..).unwrap_or_default());
-    let forks = !name.is_empty() && has(body, name) && body.iter().any(|byte| matches!(byte, b'|' | b'&'));
+    let forks =
+        !name.is_empty() && has(body, name) && body.iter().any(|byte| matches!(byte, b'|' | b'&'));
     if forks {
         evidence.note_at(Kind::Semantics, 45, "fork-bomb", open..end);
         evidence.note(Kind::Structure, 30, "function-definition");
@@ -84,7 +127,9 @@ fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
 
 /// `<!--#exec cmd="…"-->`
 fn server_side_include(lower: &[u8], evidence: &mut Evidence) {
-    let Some(at) = find(lower, b"<!--#", 0) else { return };
+    let Some(at) = find(lower, b"<!--#", 0) else {
+        return;
+    };
     let word = run(lower, at + 5, |byte| byte.is_ascii_alphabetic());
     match word {
         b"exec" => {
@@ -92,7 +137,12 @@ fn server_side_include(lower: &[u8], evidence: &mut Evidence) {
             evidence.note(Kind::Semantics, 40, "ssi-exec");
         }
         b"include" | b"echo" | b"printenv" | b"config" | b"fsize" | b"flastmod" | b"set" => {
-            evidence.note_at(Kind::BreakOut, 40, "server-side-include", at..at + 5 + word.len());
+            evidence.note_at(
+                Kind::BreakOut,
+                40,
+                "server-side-include",
+                at..at + 5 + word.len(),
+            );
             evidence.note(Kind::Semantics, 25, "ssi-directive");
         }
         _ => {}
@@ -155,6 +205,8 @@ struct Walk<'a, 'v> {
     /// Words since the last separator.
     words: usize,
     redirect: bool,
+    /// The last word was a function that runs commands: `system(`.
+    runs: bool,
 }
 
 impl<'a, 'v> Walk<'a, 'v> {
@@ -172,6 +224,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             commands: 0,
             words: 0,
             redirect: false,
+            runs: false,
         }
     }
 
@@ -198,8 +251,20 @@ impl<'a, 'v> Walk<'a, 'v> {
             _ => Ending::Separator,
         };
         self.finish(ending, evidence);
+        let call = separator == Separator::Group && self.runs;
+        self.runs = false;
+        if call {
+            evidence.note_at(
+                Kind::BreakOut,
+                30,
+                "call-of-a-shell",
+                self.lexer.start..self.lexer.at(),
+            );
+        }
         // A bracket after a separator keeps it: `; (ls)`.
-        let keeps = separator == Separator::Group && self.words == 0 && self.separator != Separator::Start;
+
+        let keeps =
+            separator == Separator::Group && self.words == 0 && self.separator != Separator::Start;
         if !keeps {
             self.separator = separator;
             self.separator_at = self.lexer.start;
@@ -213,6 +278,7 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     fn word(&mut self, evidence: &mut Evidence) {
         self.words += 1;
+        self.runs = lexis::is_one_of(self.lexer.word(), RUNNERS);
         if self.separators == 0 {
             self.opening += 1;
         }
@@ -232,7 +298,9 @@ impl<'a, 'v> Walk<'a, 'v> {
         let word = self.lexer.word();
         if let Some(equals) = word.iter().position(|byte| *byte == b'=')
             && equals > 0
-            && word.get(..equals).is_some_and(|name| name.iter().all(|byte| lexis::is_ident(*byte) ))
+            && word
+                .get(..equals)
+                .is_some_and(|name| name.iter().all(|byte| lexis::is_ident(*byte)))
         {
             // `x=…`: the command is still to come, and `$x` may be it.
             self.assigned = true;
@@ -240,16 +308,37 @@ impl<'a, 'v> Walk<'a, 'v> {
             return;
         }
         if self.assigned && word.first() == Some(&b'$') && word.len() > 1 && self.separators > 0 {
-            evidence.note_at(Kind::Structure, 35, "variable-run", self.lexer.start..self.lexer.at());
+            evidence.note_at(
+                Kind::Structure,
+                35,
+                "variable-run",
+                self.lexer.start..self.lexer.at(),
+            );
             evidence.note(Kind::Evasion, 30, "command-in-variable");
         }
         let marks = self.lexer.marks;
         if globbed_path(word, marks) {
-            evidence.note_at(Kind::Evasion, 45, "globbed-command", self.lexer.start..self.lexer.at());
+            evidence.note_at(
+                Kind::Evasion,
+                45,
+                "globbed-command",
+                self.lexer.start..self.lexer.at(),
+            );
             evidence.note(Kind::Semantics, 25, "globbed-path");
         }
         let (name, path) = base_name(word);
-        let Some(trade) = trade(name) else {
+        let shell_variable = matches!(word, b"$shell" | b"$0" | b"%comspec%" | b"$bash");
+        let known = if shell_variable {
+            Some(Trade::Interpreter)
+        } else {
+            trade(name)
+        };
+        let known = known.or(if in_bin(word) {
+            Some(Trade::Binary)
+        } else {
+            None
+        });
+        let Some(trade) = known else {
             if KEYWORDS.contains(&name) {
                 self.words = 0;
             }
@@ -259,7 +348,12 @@ impl<'a, 'v> Walk<'a, 'v> {
             // `sudo id`: the command is the next word.
             self.words = 0;
         }
-        if trade == Trade::Prefix && !matches!(name, b"start" | b"exec" | b"time" | b"command" | b"nice" | b"su") {
+        if trade == Trade::Prefix
+            && !matches!(
+                name,
+                b"start" | b"exec" | b"time" | b"command" | b"nice" | b"su"
+            )
+        {
             return;
         }
         if trade == Trade::Prefix {
@@ -272,7 +366,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             args: Args::empty(),
             count: 0,
             marks,
-            path,
+            path: path || shell_variable,
             brief: name.len() <= 2,
         });
     }
@@ -293,10 +387,19 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     /// The end of a command: what was it worth?
     fn finish(&mut self, ending: Ending, evidence: &mut Evidence) {
-        let Some(command) = self.command.take() else { return };
-        let Some((weight, name)) = plausible(&command, ending) else { return };
+        let Some(command) = self.command.take() else {
+            return;
+        };
+        let Some((weight, name)) = plausible(&command, ending) else {
+            return;
+        };
         self.commands += 1;
-        evidence.note_at(Kind::Semantics, weight, name, command.start..self.lexer.start);
+        evidence.note_at(
+            Kind::Semantics,
+            weight,
+            name,
+            command.start..self.lexer.start,
+        );
         self.note_break_out(&command, ending, evidence);
         self.note_target(&command, evidence);
         if command.marks.intersects(Marks::BROKEN | Marks::EXPANDED) {
@@ -311,7 +414,12 @@ impl<'a, 'v> Walk<'a, 'v> {
     }
 
     fn note_break_out(&self, command: &Command, ending: Ending, evidence: &mut Evidence) {
-        let before = self.value.lower.get(..self.separator_at).unwrap_or_default().trim_ascii_end();
+        let before = self
+            .value
+            .lower
+            .get(..self.separator_at)
+            .unwrap_or_default()
+            .trim_ascii_end();
         let only_brackets = self.separator_at <= self.brackets;
         let quote_closed = before
             .last()
@@ -329,7 +437,12 @@ impl<'a, 'v> Walk<'a, 'v> {
             _ if self.opening <= 1 => (30, "separator-after-word"),
             _ => (15, "separator"),
         };
-        evidence.note_at(Kind::BreakOut, weight, name, self.separator_at..command.start);
+        evidence.note_at(
+            Kind::BreakOut,
+            weight,
+            name,
+            self.separator_at..command.start,
+        );
         if ending == Ending::Separator && command.count == 0 {
             evidence.note(Kind::Terminator, 10, "separator-behind");
         }
@@ -343,8 +456,11 @@ impl<'a, 'v> Walk<'a, 'v> {
             evidence.note(Kind::Target, 35, "shell-handed-over");
         } else if command.trade == Trade::Net && args.intersects(Args::URL | Args::ADDRESS) {
             evidence.note(Kind::Target, 15, "other-host");
-        } else if command.trade == Trade::Interpreter && command.path && args.contains(Args::OPTION) {
-            evidence.note(Kind::Target, 25, "interpreter-by-path");
+        } else if matches!(command.trade, Trade::Interpreter | Trade::Binary)
+            && command.path
+            && args.contains(Args::OPTION)
+        {
+            evidence.note(Kind::Target, 25, "program-by-path");
         }
     }
 }
@@ -354,7 +470,24 @@ fn is_bracket(byte: u8) -> bool {
     byte.is_ascii_whitespace()
         || matches!(
             byte,
-            b'\'' | b'"' | b')' | b'}' | b']' | b'\\' | b';' | b'|' | b'&' | b'`' | b'$' | b'(' | b'{' | b'/' | b'<' | b'>' | b'%' | 0x1b
+            b'\''
+                | b'"'
+                | b')'
+                | b'}'
+                | b']'
+                | b'\\'
+                | b';'
+                | b'|'
+                | b'&'
+                | b'`'
+                | b'$'
+                | b'('
+                | b'{'
+                | b'/'
+                | b'<'
+                | b'>'
+                | b'%'
+                | 0x1b
         )
 }
 
@@ -371,9 +504,16 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
     let args = command.args;
     let bare = command.count == 0;
     let shelly = args.intersects(
-        Args::OPTION | Args::PATH | Args::SENSITIVE | Args::VARIABLE | Args::REDIRECT | Args::FILE | Args::URL,
+        Args::OPTION
+            | Args::PATH
+            | Args::SENSITIVE
+            | Args::VARIABLE
+            | Args::REDIRECT
+            | Args::FILE
+            | Args::URL,
     );
-    let broken = command.marks.intersects(Marks::BROKEN | Marks::EXPANDED) || command.separator == Separator::Brace;
+    let broken = command.marks.intersects(Marks::BROKEN | Marks::EXPANDED)
+        || command.separator == Separator::Brace;
     let hands_over = matches!(command.separator, Separator::Pipe);
     Some(match command.trade {
         Trade::Recon if bare || shelly || (broken && command.count < 3) => (45, "recon-command"),
@@ -382,7 +522,9 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::Read if args.contains(Args::SENSITIVE) => (40, "read-command"),
         Trade::Read if shelly || (broken && command.count < 4) => (30, "read-command"),
         Trade::File if shelly || args.contains(Args::QUOTED) => (25, "file-command"),
-        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL) => (35, "network-command"),
+        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL) => {
+            (35, "network-command")
+        }
         Trade::Net if args.intersects(Args::OPTION | Args::VARIABLE) => (30, "network-command"),
         Trade::Delay if args.contains(Args::NUMBER) && command.count == 1 => (35, "delay-command"),
         Trade::Delay if args.contains(Args::OPTION | Args::NUMBER) => (35, "delay-command"),
@@ -390,10 +532,17 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::Interpreter if shelly => (25, "interpreter"),
         Trade::Interpreter if bare && hands_over => (35, "piped-to-interpreter"),
         Trade::Interpreter if bare && command.path => (35, "interpreter"),
-        Trade::Print if args.intersects(Args::VARIABLE | Args::REDIRECT | Args::CODE) => (30, "print-command"),
+        Trade::Binary if shelly || (bare && command.separator != Separator::Start) => {
+            (35, "program")
+        }
+        Trade::Print if args.intersects(Args::VARIABLE | Args::REDIRECT | Args::CODE) => {
+            (30, "print-command")
+        }
         Trade::Print if command.count == 1 || args.contains(Args::QUOTED) => (20, "print-command"),
         Trade::Admin if args.intersects(Args::KNOWN) => (40, "admin-command"),
-        Trade::Admin if args.intersects(Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE) => {
+        Trade::Admin
+            if args.intersects(Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE) =>
+        {
             (30, "admin-command")
         }
         Trade::Admin if bare && command.path => (30, "admin-command"),
@@ -420,20 +569,31 @@ fn classify(word: &[u8], marks: Marks) -> Args {
         b"-e" | b"-c" | b"/c" | b"/k" | b"-enc" | b"-r" | b"-i" | b"-nop" | b"-w" => Args::OPTION,
         [b'-', second, ..] if second.is_ascii_alphabetic() || *second == b'-' => Args::OPTION,
         [b'/', letter] if letter.is_ascii_alphabetic() || *letter == b'?' => Args::OPTION,
-        b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => Args::SHELL | Args::PATH,
+        b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => {
+            Args::SHELL | Args::PATH
+        }
         [b'/' | b'~', ..] | [b'.', b'/' | b'\\' | b'.', ..] | [b'\\', b'\\', ..] => Args::PATH,
         [_, b':', b'\\' | b'/', ..] => Args::PATH,
         b"." => Args::PATH,
         _ if has(word, b"://") => Args::URL,
         _ if word.iter().all(u8::is_ascii_digit) => Args::NUMBER,
-        [digits @ .., b's' | b'm'] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => Args::NUMBER,
+        [digits @ .., b's' | b'm']
+            if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) =>
+        {
+            Args::NUMBER
+        }
         _ if is_address(word) => Args::ADDRESS | Args::URL,
         _ if is_file_name(word) => Args::FILE,
         [b'%', .., b'%'] if word.len() > 2 => Args::VARIABLE | Args::PATH,
         _ if word.starts_with(b"%") && word.contains(&b'\\') => Args::PATH,
         _ if word.contains(&b'/') && marks.contains(Marks::GLOB) => Args::PATH,
         _ if word.iter().filter(|byte| **byte == b'/').count() > 1 => Args::PATH,
-        _ if ADMIN_WORDS.binary_search_by(|known| known.as_bytes().cmp(word)).is_ok() => Args::KNOWN,
+        _ if ADMIN_WORDS
+            .binary_search_by(|known| known.as_bytes().cmp(word))
+            .is_ok() =>
+        {
+            Args::KNOWN
+        }
         _ => Args::PLAIN,
     }
 }
@@ -446,14 +606,24 @@ fn is_sensitive(word: &[u8]) -> bool {
 /// An IPv4 address, `localhost`, or a dotted host.
 fn is_address(word: &[u8]) -> bool {
     let dots = word.iter().filter(|byte| **byte == b'.').count();
-    let host = word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'/' | b'@' | b'_' | b'?' | b'='));
+    let host = word.iter().all(|byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b':' | b'/' | b'@' | b'_' | b'?' | b'=')
+    });
     let tail = run(
         word,
-        word.iter().rposition(|byte| *byte == b'.').map_or(0, |at| at + 1),
+        word.iter()
+            .rposition(|byte| *byte == b'.')
+            .map_or(0, |at| at + 1),
         |byte| byte.is_ascii_alphanumeric(),
     );
     word == b"localhost"
-        || (host && dots == 3 && word.iter().take(7).all(|byte| byte.is_ascii_digit() || *byte == b'.'))
+        || (host
+            && dots == 3
+            && word
+                .iter()
+                .take(7)
+                .all(|byte| byte.is_ascii_digit() || *byte == b'.'))
         || (host && dots >= 1 && TOP_LEVEL.contains(&tail))
 }
 
@@ -465,13 +635,18 @@ fn is_file_name(word: &[u8]) -> bool {
     let extension = word.get(dot + 1..).unwrap_or_default();
     dot > 0
         && (1..=4).contains(&extension.len())
-        && extension.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'*')
+        && extension
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'*')
         && !extension.iter().all(u8::is_ascii_digit)
 }
 
 /// The name of a command without directory and `.exe`, and whether it had one of them.
 fn base_name(word: &[u8]) -> (&[u8], bool) {
-    let word = word.strip_prefix(b"@").unwrap_or(word);
+    let word = word
+        .strip_prefix(b"@")
+        .or_else(|| word.strip_prefix(b"+"))
+        .unwrap_or(word);
     let base = word
         .iter()
         .rposition(|byte| matches!(byte, b'/' | b'\\'))
@@ -480,7 +655,9 @@ fn base_name(word: &[u8]) -> (&[u8], bool) {
         .strip_suffix(b".exe")
         .or_else(|| base.strip_suffix(b".com"))
         .unwrap_or(base);
-    let directory = word.get(..word.len().saturating_sub(base.len())).unwrap_or_default();
+    let directory = word
+        .get(..word.len().saturating_sub(base.len()))
+        .unwrap_or_default();
     let plausible = directory.is_empty()
         || has(directory, b"bin/")
         || has(directory, b"system32")
@@ -493,26 +670,129 @@ fn base_name(word: &[u8]) -> (&[u8], bool) {
     }
 }
 
+/// `/usr/bin/x`, `bin/x`
+fn in_bin(word: &[u8]) -> bool {
+    const PLACES: &[&[u8]] = &[
+        b"/bin/",
+        b"/sbin/",
+        b"/usr/bin/",
+        b"/usr/sbin/",
+        b"/usr/local/bin/",
+        b"usr/bin/",
+        b"bin/",
+    ];
+    PLACES
+        .iter()
+        .any(|place| word.starts_with(place) && word.len() > place.len())
+}
+
 /// `/b?n/c*t`: a path to a command with letters left open.
 fn globbed_path(word: &[u8], marks: Marks) -> bool {
     if !marks.contains(Marks::GLOB) || word.first() != Some(&b'/') {
         return false;
     }
     let slashes = word.iter().filter(|byte| **byte == b'/').count();
-    let open = word.iter().filter(|byte| matches!(byte, b'?' | b'[' | b'*')).count();
-    slashes >= 2 && open >= 2 && word.len() <= 40 && !word.ends_with(b"/*") && !has(word, b"**")
+    let open = word
+        .iter()
+        .filter(|byte| matches!(byte, b'?' | b'[' | b'*'))
+        .count();
+    slashes >= 2
+        && (open >= 2 || has(word, b"bin/"))
+        && word.len() <= 40
+        && !word.ends_with(b"/*")
+        && !has(word, b"**")
 }
 
-const KEYWORDS: &[&[u8]] = &[b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@"];
+/// Functions of other languages that hand a string to a shell.
+const RUNNERS: &[&str] = &[
+    "child_process.exec",
+    "eval",
+    "exec",
+    "execsync",
+    "io.popen",
+    "kernel.exec",
+    "os.popen",
+    "os.system",
+    "passthru",
+    "pcntl_exec",
+    "popen",
+    "proc_open",
+    "shell.run",
+    "shell_exec",
+    "spawn",
+    "spawnsync",
+    "subprocess.call",
+    "subprocess.check_output",
+    "subprocess.popen",
+    "subprocess.run",
+    "system",
+];
+
+const KEYWORDS: &[&[u8]] = &[
+    b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@", b".", b"-",
+];
 
 const TOP_LEVEL: &[&[u8]] = &[
-    b"com", b"net", b"org", b"io", b"ru", b"cn", b"me", b"xyz", b"info", b"tld", b"local", b"internal", b"site",
-    b"fun", b"pro", b"online", b"example", b"test", b"co", b"eu", b"de", b"uk", b"app", b"dev",
+    b"com",
+    b"net",
+    b"org",
+    b"io",
+    b"ru",
+    b"cn",
+    b"me",
+    b"xyz",
+    b"info",
+    b"tld",
+    b"local",
+    b"internal",
+    b"site",
+    b"fun",
+    b"pro",
+    b"online",
+    b"example",
+    b"test",
+    b"co",
+    b"eu",
+    b"de",
+    b"uk",
+    b"app",
+    b"dev",
 ];
 
 const SENSITIVE: &[&str] = &[
-    "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/hosts", "/etc/issue", "/etc/", "passwd", "shadow", ".bash_history", "id_rsa",
-    "win.ini", "boot.ini", "system.ini", "/proc/self", "/var/log", "\\sam", "repair\\", "system32", "/flag", "flag.txt",
-    ".htpasswd", ".htaccess", "wp-config", "web.config", "/root", "%systemroot%", "%windir%", "%temp%", "%appdata%",
-    "hklm\\", "hkcu\\", "c:\\users", "documents and settings", "/dev/tcp/", "/dev/udp/",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/issue",
+    "/etc/",
+    "passwd",
+    "shadow",
+    ".bash_history",
+    "id_rsa",
+    "win.ini",
+    "boot.ini",
+    "system.ini",
+    "/proc/self",
+    "/var/log",
+    "\\sam",
+    "repair\\",
+    "system32",
+    "/flag",
+    "flag.txt",
+    ".htpasswd",
+    ".htaccess",
+    "wp-config",
+    "web.config",
+    "/root",
+    "%systemroot%",
+    "%windir%",
+    "%temp%",
+    "%appdata%",
+    "hklm\\",
+    "hkcu\\",
+    "c:\\users",
+    "documents and settings",
+    "/dev/tcp/",
+    "/dev/udp/",
 ];

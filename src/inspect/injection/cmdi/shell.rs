@@ -181,6 +181,8 @@ impl<'a> Lexer<'a> {
                 self.in_brace = false;
                 (Separator::Group, 1)
             }
+            // `\n`, spelled out at the beginning of a value: in a path of Windows it would not come first.
+            b'\\' if self.at == 0 && matches!(next, Some(b'n' | b'r')) => (Separator::Newline, 2),
             // ESC [ 2 J and its like, which log viewers obey: what follows is a line of its own.
             0x1b => {
                 let digits = run(self.text, self.at + 2, |b| b.is_ascii_digit() || b == b';');
@@ -209,7 +211,8 @@ impl<'a> Lexer<'a> {
                 return;
             }
             match byte {
-                b';' | b'|' | b'&' | b'\n' | b'\r' | b'<' | b'>' | b'(' | b')' | b'{' | b'}' | 0x1b => return,
+                b';' | b'|' | b'&' | b'\n' | b'\r' | b'<' | b'>' | b'(' | b')' | b'{' | b'}'
+                | 0x1b => return,
                 b'`' => {
                     // Two backticks together expand to nothing.
                     if self.peek(1) != Some(b'`') || self.length == 0 {
@@ -261,15 +264,24 @@ impl<'a> Lexer<'a> {
             .checked_sub(1)
             .and_then(|last| self.word.get(last))
             .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'/');
-        let after = self
-            .peek(0)
-            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'\'' | b'"' | b'\\' | b'$' | b'/'));
+        let after = self.peek(0).is_some_and(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'\'' | b'"' | b'\\' | b'$' | b'/')
+        });
         if before && after {
             self.marks |= Marks::BROKEN;
         }
     }
 
     fn backslash(&mut self) {
+        // `\n` at the end of a word is a line break spelled out.
+        let breaks = matches!(self.peek(1), Some(b'n' | b'r'))
+            && self
+                .peek(2)
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        if breaks && self.length > 0 {
+            self.at += 2;
+            return;
+        }
         let drive = self.length == 2 && self.word.get(1) == Some(&b':');
         let windows = drive || self.word().contains(&b'\\') || self.length == 0;
         match self.peek(1) {
@@ -296,7 +308,9 @@ impl<'a> Lexer<'a> {
                 self.push(b'$');
             }
             Some(b'{') => self.braced_variable(rest),
-            Some(b'@' | b'*' | b'_' | b'?' | b'$' | b'!' | b'#' | b'-' | b'0'..=b'9') if self.length > 0 => {
+            Some(b'@' | b'*' | b'_' | b'?' | b'$' | b'!' | b'#' | b'-' | b'0'..=b'9')
+                if self.length > 0 =>
+            {
                 self.remove(2);
             }
             // $'...' and $"..." are quotes.
@@ -321,10 +335,10 @@ impl<'a> Lexer<'a> {
         let body = run(rest, 2, |byte| !matches!(byte, b'}' | b'{' | b'\n' | b' '));
         let closed = rest.get(2 + body.len()) == Some(&b'}');
         let name = run(body, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let slice = body
-            .get(name.len())
-            .is_some_and(|byte| *byte == b':')
-            && body.get(name.len() + 1).is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'~'));
+        let slice = body.get(name.len()).is_some_and(|byte| *byte == b':')
+            && body
+                .get(name.len() + 1)
+                .is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'~'));
         if !closed || body.len() > MAX_VARIABLE_BYTES {
             if self.length == 0 {
                 self.marks |= Marks::VARIABLE;
@@ -332,7 +346,12 @@ impl<'a> Lexer<'a> {
             self.push(b'$');
             return;
         }
-        if slice && matches!(name, b"path" | b"home" | b"pwd" | b"shell" | b"ps2" | b"ps4" | b"oldpwd") {
+        if slice
+            && matches!(
+                name,
+                b"path" | b"home" | b"pwd" | b"shell" | b"ps2" | b"ps4" | b"oldpwd"
+            )
+        {
             self.push(b'/');
             self.at += 2 + body.len();
             self.marks |= Marks::EXPANDED;
@@ -341,7 +360,11 @@ impl<'a> Lexer<'a> {
         } else {
             self.marks |= Marks::VARIABLE;
             self.push(b'$');
-            self.at += 2 + body.len();
+            self.at += 1;
+            for byte in name {
+                self.push(*byte);
+            }
+            self.at += 1 + body.len() - name.len();
         }
     }
 }
@@ -399,7 +422,10 @@ mod tests {
         assert_eq!(read(b"t${x}ail$@f"), ["!tailf"]);
         assert_eq!(read(b"n^et user"), ["!net", "user"]);
         assert_eq!(read(b"un$()ame"), ["!uname"]);
-        assert_eq!(read(b"{head,-1,/x}"), ["Brace", "head", "-1", "/x", "Group"]);
+        assert_eq!(
+            read(b"{head,-1,/x}"),
+            ["Brace", "head", "-1", "/x", "Group"]
+        );
         assert_eq!(read(b"ls ${HOME:0:1}tmp"), ["ls", "!/tmp"]);
     }
 
@@ -407,7 +433,17 @@ mod tests {
     fn separators_split_even_between_quotes() {
         assert_eq!(
             read(b"x'; uname -a|tee `pwd`"),
-            ["x", "Semicolon", "uname", "-a", "Pipe", "tee", "Backtick", "pwd", "Backtick"]
+            [
+                "x",
+                "Semicolon",
+                "uname",
+                "-a",
+                "Pipe",
+                "tee",
+                "Backtick",
+                "pwd",
+                "Backtick"
+            ]
         );
         assert_eq!(read(b"dir c:\\temp"), ["dir", "c:\\temp"]);
     }

@@ -20,12 +20,97 @@ use targets::{Worth, worth};
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
-    "../", "..\\", "..%", "..;", "..2f", "..5c", "...", "%2e", "%252e", "%25%32", "%%32", "%%2", "%c0%", "%c1%", "%e0%80", "%u002e", "%u2215",
-    "%u2216", "%uff0e", "%25c0", "%ef%bc%8e", "0x2e", "\\u002e", "..\u{2215}", "..\u{2216}", "\u{ff0e}", "/./", "\\.\\",
-    "..\u{ff0f}", "/etc/", "etc/passwd", "etc/shadow", "etc%2f", "/var/", "/proc/", "/root/", "/boot/", "/usr/local/", "/usr/pkg", "/usr/apache", "/usr/lib/",
-    "/usr/etc", "/usr/home", "/usr/share/adduser", "/usr/spool", "/opt/", "/sys/", "/private/", "/system/library", "/library/web", "/volumes/", "/home/", "/web/conf", "/php", "/mysql/", "/apache", "/perl/", "/jboss", "/tomcat", "/www/", ":\\", "c:/", "d:/", "e:/", "f:/",
-    "/windows/", "/winnt/", "/inetpub", "\\inetpub", "\\windows", "\\winnt", "web-inf", "meta-inf", ".htaccess", ".htpasswd", "php:/",
-    "phar:/", "zip:/", "expect:/", "file:/", "data:/", "glob:/", "ogg:/", "rar:/", "compress.", "data:text/", "data:;base64", "netdoc:", "/xampp", "/wamp", "\\\\",
+    "../",
+    "..\\",
+    "..%",
+    "..;",
+    "..2f",
+    "..5c",
+    "...",
+    "%2e",
+    "%252e",
+    "%25%32",
+    "%%32",
+    "%%2",
+    "%c0%",
+    "%c1%",
+    "%e0%80",
+    "%u002e",
+    "%u2215",
+    "%u2216",
+    "%uff0e",
+    "%25c0",
+    "%ef%bc%8e",
+    "0x2e",
+    "\\u002e",
+    "..\u{2215}",
+    "..\u{2216}",
+    "\u{ff0e}",
+    "/./",
+    "\\.\\",
+    "..\u{ff0f}",
+    "/etc/",
+    "etc/passwd",
+    "etc/shadow",
+    "etc%2f",
+    "/var/",
+    "/proc/",
+    "/root/",
+    "/boot/",
+    "/usr/local/",
+    "/usr/pkg",
+    "/usr/apache",
+    "/usr/lib/",
+    "/usr/etc",
+    "/usr/home",
+    "/usr/share/adduser",
+    "/usr/spool",
+    "/opt/",
+    "/sys/",
+    "/private/",
+    "/system/library",
+    "/library/web",
+    "/volumes/",
+    "/home/",
+    "/web/conf",
+    "/php",
+    "/mysql/",
+    "/apache",
+    "/perl/",
+    "/jboss",
+    "/tomcat",
+    "/www/",
+    ":\\",
+    "c:/",
+    "d:/",
+    "e:/",
+    "f:/",
+    "/windows/",
+    "/winnt/",
+    "/inetpub",
+    "\\inetpub",
+    "\\windows",
+    "\\winnt",
+    "web-inf",
+    "meta-inf",
+    ".htaccess",
+    ".htpasswd",
+    "php:/",
+    "phar:/",
+    "zip:/",
+    "expect:/",
+    "file:/",
+    "data:/",
+    "glob:/",
+    "ogg:/",
+    "rar:/",
+    "compress.",
+    "data:text/",
+    "data:;base64",
+    "netdoc:",
+    "/xampp",
+    "/wamp",
+    "\\\\",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -50,12 +135,35 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
 /// Streams that read what they should not, or run it.
 fn wrappers(value: &Value<'_>, evidence: &mut Evidence) {
     const ALONE: &[&str] = &[
-        "php://filter", "php://input", "php://stdin", "php://fd", "expect://", "phar://", "php:/filter", "php:filter",
-        "convert.base64-encode", "convert.iconv", "string.rot13",
+        "php://filter",
+        "php://input",
+        "php://stdin",
+        "php://fd",
+        "expect://",
+        "phar://",
+        "php:/filter",
+        "php:filter",
+        "convert.base64-encode",
+        "convert.iconv",
+        "string.rot13",
     ];
     const WITH_POSITION: &[&str] = &[
-        "zip://", "compress.zlib://", "compress.bzip2://", "glob://", "ogg://", "rar://", "zlib://", "data://text",
-        "data://;", "netdoc://", "netdoc:/", "php://memory", "php://temp", "php://output", "ssh2.", "data:;base64,",
+        "zip://",
+        "compress.zlib://",
+        "compress.bzip2://",
+        "glob://",
+        "ogg://",
+        "rar://",
+        "zlib://",
+        "data://text",
+        "data://;",
+        "netdoc://",
+        "netdoc:/",
+        "php://memory",
+        "php://temp",
+        "php://output",
+        "ssh2.",
+        "data:;base64,",
     ];
     let lower = value.lower;
     if let Some(name) = any_of(lower, ALONE) {
@@ -68,10 +176,17 @@ fn wrappers(value: &Value<'_>, evidence: &mut Evidence) {
         if at == 0 {
             evidence.note(Kind::Position, 20, "whole-value");
         }
-    } else if lower.starts_with(b"data:text/plain") || lower.starts_with(b"data:application/x-httpd-php") {
+    } else if lower.starts_with(b"data:text/plain")
+        || lower.starts_with(b"data:application/x-httpd-php")
+    {
         evidence.note(Kind::Semantics, 30, "data-wrapper");
         // PD9 and its like: `<?` in base64.
-        if any_of(lower, &["base64,pd9", "base64,pd8", "<?", "%3c%3f", "system("]).is_some() {
+        if any_of(
+            lower,
+            &["base64,pd9", "base64,pd8", "<?", "%3c%3f", "system("],
+        )
+        .is_some()
+        {
             evidence.note(Kind::Target, 40, "code-in-data");
         }
     }
@@ -80,12 +195,18 @@ fn wrappers(value: &Value<'_>, evidence: &mut Evidence) {
 /// `\\host\share`: the server would send its credentials there.
 fn network_share(value: &Value<'_>, evidence: &mut Evidence) {
     let text = lexis::trim(value.lower);
-    let Some(rest) = text.strip_prefix(b"\\\\") else { return };
-    let host = run(rest, 0, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'@' | b'_'));
+    let Some(rest) = text.strip_prefix(b"\\\\") else {
+        return;
+    };
+    let host = run(rest, 0, |byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'@' | b'_')
+    });
     if host.len() < 2 || rest.get(host.len()) != Some(&b'\\') || value.is_prose() {
         return;
     }
-    let share = run(rest, host.len() + 1, |byte| lexis::is_ident(byte) || matches!(byte, b'$' | b'.' | b'-'));
+    let share = run(rest, host.len() + 1, |byte| {
+        lexis::is_ident(byte) || matches!(byte, b'$' | b'.' | b'-')
+    });
     if share.is_empty() || share == b".." {
         return;
     }
@@ -159,9 +280,13 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// Walks to the end of the path; says where that is.
     fn run(mut self) -> (usize, Self) {
         let lower = self.value.lower;
+        // `c:\program files`: a path that is the whole value may hold blanks.
+        let drive = self.start == 0
+            && !self.value.is_prose()
+            && matches!(lower, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_lowercase());
         while let Some(unit) = unit(lower, self.at) {
             let plain = unit.spelling == Spelling::Plain;
-            if plain && ends_path(unit.byte) {
+            if plain && ends_path(unit.byte) && !(drive && unit.byte == b' ') {
                 break;
             }
             if unit.byte == b'/' {
@@ -197,14 +322,21 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     /// `..2f`: the percent sign got lost.
     fn is_bare_slash(&self) -> bool {
-        let hex = matches!(self.value.lower.get(self.at..self.at + 2), Some(b"2f" | b"5c"));
+        let hex = matches!(
+            self.value.lower.get(self.at..self.at + 2),
+            Some(b"2f" | b"5c")
+        );
         hex && (self.bare_hex || (self.segment_length == 2 && self.segment.starts_with(b"..")))
     }
 
     fn end_segment(&mut self) {
         let length = self.segment_length.min(SEGMENT_BYTES);
         let spelling = std::mem::replace(&mut self.segment_spelling, Spelling::Plain);
-        let first = self.depth == 0 && self.climbs == 0 && self.tail_length == 0 && !self.rooted && self.dots == 0;
+        let first = self.depth == 0
+            && self.climbs == 0
+            && self.tail_length == 0
+            && !self.rooted
+            && self.dots == 0;
         self.segment_length = 0;
         let segment = self.segment.get(..length).unwrap_or_default();
         match segment {
@@ -270,13 +402,14 @@ impl<'a, 'v> Walk<'a, 'v> {
             return;
         }
         let drive = self.tail().get(1) == Some(&b':') && self.tail().len() > 3;
-        let odd = self.dot_spelling >= Spelling::Percent || self.slash_spelling >= Spelling::Percent;
+        let odd =
+            self.dot_spelling >= Spelling::Percent || self.slash_spelling >= Spelling::Percent;
         if self.climbs == 0 && !self.rooted && !drive && self.dots < 3 && !self.cut && !odd {
             return;
         }
         let worth = worth(self.tail());
         let weight_before = evidence.score();
-        if self.climbs > 0 || self.dots >= 3 {
+        if self.climbs > 0 || self.dots >= 3 || (self.dots > 0 && odd) {
             self.judge_climb(worth, evidence);
         } else {
             self.judge_absolute(worth, drive, range.end, evidence);
@@ -285,8 +418,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             evidence.note(Kind::Terminator, 30, "nul-cut");
         }
         if evidence.score() > weight_before {
-            // Only the range: its weight is in the notes above.
-            evidence.note_at(Kind::Position, 1, "path", range);
+            evidence.cover(range);
         }
     }
 
@@ -294,18 +426,20 @@ impl<'a, 'v> Walk<'a, 'v> {
         let host = self.value.host;
         let weight = match self.climbed {
             0 => 0,
-            1 => 10,
+            1 => 15,
             2 => 20,
             3 => 30,
             4 => 40,
             _ => 50,
         };
         evidence.note(Kind::BreakOut, weight, "climbs");
-        let past_root = self.rooted && self.climbed > 0 && !matches!(host, HostSyntax::HtmlAttribute);
+        let past_root =
+            self.rooted && self.climbed > 0 && !matches!(host, HostSyntax::HtmlAttribute);
         if past_root {
-            evidence.note(Kind::BreakOut, weight.max(45), "climbs-past-root");
+            let weight = if self.climbed > 1 { 60 } else { 45 };
+            evidence.note(Kind::BreakOut, weight, "climbs-past-root");
         }
-        if self.climbed > 0 || self.dots >= 3 {
+        if self.climbed > 0 || self.dots > 0 {
             match worth {
                 Worth::Trophy => evidence.note(Kind::Target, 45, "sensitive-file"),
                 Worth::System => evidence.note(Kind::Target, 35, "system-directory"),
@@ -314,7 +448,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         }
         self.judge_spelling(evidence);
         let upload = self.value.path.root() == Root::Multipart
-            && self.value.path.last_name().is_some_and(|name| name.starts_with(b"filename"));
+            && self
+                .value
+                .path
+                .last_name()
+                .is_some_and(|name| name.starts_with(b"filename"));
         if upload && self.climbed > 0 {
             evidence.note(Kind::Hint, 60, "climbing-file-name");
         }
@@ -367,7 +505,8 @@ impl<'a, 'v> Walk<'a, 'v> {
     fn is_mount(&self) -> bool {
         let path = self.value.path;
         path.steps().any(|step| match step {
-            crate::inspect::leaf::Step::Name(name) | crate::inspect::leaf::Step::Attribute(name) => {
+            crate::inspect::leaf::Step::Name(name)
+            | crate::inspect::leaf::Step::Attribute(name) => {
                 let mut lower = [0_u8; 16];
                 let length = name.len().min(lower.len());
                 for (slot, byte) in lower.iter_mut().zip(name) {
@@ -384,7 +523,26 @@ impl<'a, 'v> Walk<'a, 'v> {
 /// Bytes at which a path in a longer text ends.
 fn ends_path(byte: u8) -> bool {
     byte.is_ascii_whitespace()
-        || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'=' | b',' | b'?' | b'#' | b'&' | b'|' | b'(' | b')' | b'`' | b'[' | b']' | b'{' | b'}' | b'$')
+        || matches!(
+            byte,
+            b'"' | b'\''
+                | b'<'
+                | b'>'
+                | b'='
+                | b','
+                | b'?'
+                | b'#'
+                | b'&'
+                | b'|'
+                | b'('
+                | b')'
+                | b'`'
+                | b'['
+                | b']'
+                | b'{'
+                | b'}'
+                | b'$'
+        )
 }
 
 /// Bytes of a segment that are kept.

@@ -63,7 +63,8 @@ fn backslash(rest: &[u8]) -> Option<Unit> {
     if rest.starts_with(b"\\u002e") || rest.starts_with(b"\\uff0e") {
         return odd(b'.', 6);
     }
-    if rest.starts_with(b"\\u002f") || rest.starts_with(b"\\u2215") || rest.starts_with(b"\\u005c") {
+    if rest.starts_with(b"\\u002f") || rest.starts_with(b"\\u2215") || rest.starts_with(b"\\u005c")
+    {
         return odd(b'/', 6);
     }
     if rest.starts_with(b"\\x2e") {
@@ -123,7 +124,11 @@ fn percent(rest: &[u8]) -> Option<Unit> {
         return odd(byte, length);
     }
     let byte = hex_pair(rest, at)?;
-    let spelling = if layers > 0 { Spelling::Odd } else { Spelling::Percent };
+    let spelling = if layers > 0 {
+        Spelling::Odd
+    } else {
+        Spelling::Percent
+    };
     let of = |byte, length| {
         Some(Unit {
             byte,
@@ -134,6 +139,8 @@ fn percent(rest: &[u8]) -> Option<Unit> {
     match byte {
         0xc0 | 0xc1 | 0xe0 | 0xf0 | 0xf8 | 0xfc => overlong(rest, at, byte),
         0xef => full_width(rest, at),
+        // Letters are spelled so, too; they are read, but do not count.
+        b'!'..=b'~' if byte != b'%' => of(path_byte(byte).unwrap_or(byte), at + 2),
         _ => of(path_byte(byte)?, at + 2),
     }
 }
@@ -143,7 +150,9 @@ fn percent_u(rest: &[u8]) -> Option<Unit> {
     let digits = rest.strip_prefix(b"%u")?.get(..4)?;
     match digits {
         b"002e" | b"ff0e" | b"2024" => odd(b'.', 6),
-        b"002f" | b"005c" | b"2215" | b"2216" | b"ff0f" | b"ff3c" | b"2044" | b"29f8" | b"29f5" => odd(b'/', 6),
+        b"002f" | b"005c" | b"2215" | b"2216" | b"ff0f" | b"ff3c" | b"2044" | b"29f8" | b"29f5" => {
+            odd(b'/', 6)
+        }
         _ => None,
     }
 }
@@ -153,7 +162,14 @@ fn overlong(rest: &[u8], at: usize, lead: u8) -> Option<Unit> {
     let mut last = 0;
     let mut end = at + 2;
     let mut tails = 0;
-    while tails < 5 {
+    let due = match lead {
+        0xc0 | 0xc1 => 1,
+        0xe0 => 2,
+        0xf0 => 3,
+        0xf8 => 4,
+        _ => 5,
+    };
+    while tails < due {
         // The percent sign of each byte may be encoded, too.
         let mut digits = end + 1;
         if rest.get(end) != Some(&b'%') {
@@ -164,7 +180,9 @@ fn overlong(rest: &[u8], at: usize, lead: u8) -> Option<Unit> {
             digits += 2;
             layers += 1;
         }
-        let Some(byte) = hex_pair(rest, digits) else { break };
+        let Some(byte) = hex_pair(rest, digits) else {
+            break;
+        };
         if byte & 0x80 == 0 && tails > 0 {
             break;
         }
@@ -172,9 +190,6 @@ fn overlong(rest: &[u8], at: usize, lead: u8) -> Option<Unit> {
         end = digits + 2;
         tails += 1;
         if byte & 0x80 == 0 {
-            break;
-        }
-        if path_byte(fold(lead, byte)).is_some() {
             break;
         }
     }
@@ -213,7 +228,11 @@ fn path_byte(byte: u8) -> Option<u8> {
 }
 
 fn hex_pair(text: &[u8], at: usize) -> Option<u8> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|value| u8::try_from(value).ok())
+    };
     Some(digit(text.get(at)?)? << 4 | digit(text.get(at + 1)?)?)
 }
 
@@ -227,20 +246,44 @@ mod tests {
     #[test]
     fn dots_and_slashes_are_read_in_every_spelling() {
         for dot in [
-            "%2e", "%252e", "%25252e", "%%32%65", "%%32e", "%c0%ae", "%c0%2e", "%e0%80%ae", "%u002e", "%uff0e", "0x2e",
-            "\\u002e", "\u{ff0e}", "%ef%bc%8e", "%25c0%25ae",
+            "%2e",
+            "%252e",
+            "%25252e",
+            "%%32%65",
+            "%%32e",
+            "%c0%ae",
+            "%c0%2e",
+            "%e0%80%ae",
+            "%u002e",
+            "%uff0e",
+            "0x2e",
+            "\\u002e",
+            "\u{ff0e}",
+            "%ef%bc%8e",
+            "%25c0%25ae",
         ] {
             let unit = unit(dot.as_bytes(), 0);
-            assert_eq!(unit.map(|unit| (unit.byte, unit.length)), Some((b'.', dot.len())), "{dot}");
+            assert_eq!(
+                unit.map(|unit| (unit.byte, unit.length)),
+                Some((b'.', dot.len())),
+                "{dot}"
+            );
         }
-        for slash in ["/", "\\", "%2f", "%5c", "%255c", "%c0%af", "%c1%9c", "%u2215", "%%35%63", "0x2f", "%%5c"] {
+        for slash in [
+            "/", "\\", "%2f", "%5c", "%255c", "%c0%af", "%c1%9c", "%u2215", "%%35%63", "0x2f",
+            "%%5c",
+        ] {
             let unit = unit(slash.as_bytes(), 0);
             if slash == "%%5c" {
                 continue;
             }
-            assert_eq!(unit.map(|unit| (unit.byte, unit.length)), Some((b'/', slash.len())), "{slash}");
+            assert_eq!(
+                unit.map(|unit| (unit.byte, unit.length)),
+                Some((b'/', slash.len())),
+                "{slash}"
+            );
         }
         assert_eq!(unit(b"a", 0).map(|unit| unit.byte), Some(b'a'));
-        assert_eq!(unit(b"%41", 0).map(|unit| unit.byte), Some(b'%'));
+        assert_eq!(unit(b"%41", 0).map(|unit| unit.byte), Some(b'A'));
     }
 }

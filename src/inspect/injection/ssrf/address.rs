@@ -69,7 +69,11 @@ fn fold(host: &[u8], out: &mut [u8; HOST_BYTES]) -> (usize, bool) {
             }
         }
     };
-    for chunk in host.get(..host.len().min(HOST_BYTES)).unwrap_or_default().utf8_chunks() {
+    for chunk in host
+        .get(..host.len().min(HOST_BYTES))
+        .unwrap_or_default()
+        .utf8_chunks()
+    {
         let mut chars = chunk.valid().chars().peekable();
         while let Some(char) = chars.next() {
             if char.is_ascii() {
@@ -77,7 +81,10 @@ fn fold(host: &[u8], out: &mut [u8; HOST_BYTES]) -> (usize, bool) {
                 let byte = char.encode_utf8(&mut buffer).as_bytes();
                 if char == '%' {
                     let mut ahead = chars.clone();
-                    let digits = (ahead.next().and_then(|c| c.to_digit(16)), ahead.next().and_then(|c| c.to_digit(16)));
+                    let digits = (
+                        ahead.next().and_then(|c| c.to_digit(16)),
+                        ahead.next().and_then(|c| c.to_digit(16)),
+                    );
                     if let (Some(high), Some(low)) = digits
                         && let Ok(decoded) = u8::try_from(high * 16 + low)
                     {
@@ -164,7 +171,9 @@ fn number(part: &[u8]) -> Option<(u64, bool)> {
         return None;
     }
     if text.len() > 1 && text.starts_with('0') {
-        let value = u64::from_str_radix(text, 8).or_else(|_| text.parse()).ok()?;
+        let value = u64::from_str_radix(text, 8)
+            .or_else(|_| text.parse())
+            .ok()?;
         return Some((value, false));
     }
     text.parse().ok().map(|value| (value, text.len() <= 3))
@@ -215,7 +224,11 @@ fn embedded_four(address: Ipv6Addr) -> Option<Ipv4Addr> {
 fn reach_of_four(address: Ipv4Addr) -> Reach {
     let octets = address.octets();
     match octets {
-        [169, 254, 169, 254] | [169, 254, 170, 2] | [100, 100, 100, 200] | [192, 0, 0, 192] | [169, 254, 169, 253] => Reach::Metadata,
+        [169, 254, 169, 254]
+        | [169, 254, 170, 2]
+        | [100, 100, 100, 200]
+        | [192, 0, 0, 192]
+        | [169, 254, 169, 253] => Reach::Metadata,
         [127 | 0, ..] => Reach::Loopback,
         [169, 254, ..] | [10, ..] | [192, 168, ..] => Reach::Private,
         [172, second, ..] if (16..32).contains(&second) => Reach::Private,
@@ -233,13 +246,19 @@ fn reach_of_name(host: &[u8]) -> Reach {
     if host == b"localhost" || is_one_of(host, LOOPBACK_NAMES) {
         return Reach::Loopback;
     }
-    if REBINDING_SUFFIXES.iter().any(|suffix| ends_with_name(host, suffix.as_bytes())) {
+    if REBINDING_SUFFIXES
+        .iter()
+        .any(|suffix| ends_with_name(host, suffix.as_bytes()))
+    {
         return Reach::Rebinding;
     }
     if ends_with_name(host, b"localhost") || ends_with_name(host, b"localdomain") {
         return Reach::Loopback;
     }
-    if INTERNAL_SUFFIXES.iter().any(|suffix| ends_with_name(host, suffix.as_bytes())) {
+    if INTERNAL_SUFFIXES
+        .iter()
+        .any(|suffix| ends_with_name(host, suffix.as_bytes()))
+    {
         return Reach::Internal;
     }
     if has(host, b"kubernetes.default") || has(host, b".svc.cluster") {
@@ -258,21 +277,90 @@ fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
 const HOST_BYTES: usize = 256;
 
 const METADATA_NAMES: &[&str] = &[
-    "instance-data", "instance-data.ec2.internal", "metadata", "metadata.azure.com", "metadata.goog", "metadata.google.com", "metadata.google.internal", "metadata.nicob.net", "metadata.oraclecloud.com",
-    "metadata.packet.net", "metadata.platformequinix.com", "metadata.tencentyun.com", "rancher-metadata",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata",
+    "metadata.azure.com",
+    "metadata.goog",
+    "metadata.google.com",
+    "metadata.google.internal",
+    "metadata.nicob.net",
+    "metadata.oraclecloud.com",
+    "metadata.packet.net",
+    "metadata.platformequinix.com",
+    "metadata.tencentyun.com",
+    "rancher-metadata",
 ];
 
 const LOOPBACK_NAMES: &[&str] = &[
-    "bugbounty.dod.network", "ip6-localhost", "ip6-loopback", "localhost.localdomain", "localhost4", "localhost6", "loopback", "spoofed.burpcollaborator.net",
+    "bugbounty.dod.network",
+    "ip6-localhost",
+    "ip6-loopback",
+    "localhost.localdomain",
+    "localhost4",
+    "localhost6",
+    "loopback",
+    "spoofed.burpcollaborator.net",
 ];
 
 /// Names that resolve as their labels say, or that report every question.
 const REBINDING_SUFFIXES: &[&str] = &[
-    "nip.io", "sslip.io", "xip.io", "xip.name", "localtest.me", "lvh.me", "vcap.me", "lacolhost.com", "yoogle.com", "1u.ms", "rbndr.us", "ip6.name", "bc.googleusercontent.com", "local.tunnel", "readme.localtest.me",
-    "burpcollaborator.net", "oastify.com", "interact.sh", "oast.pro", "oast.live", "oast.site", "oast.online", "oast.fun", "oast.me", "dnslog.cn", "ceye.io", "requestbin.net", "pipedream.net", "webhook.site", "canarytokens.com", "dnsbin.zhack.ca", "requestrepo.com", "r87.me", "make-1-1-1-1-rr.1u.ms", "nicob.net", "lan.la", "fbi.com", "localho.st", "loopback.jp", "fuf.me", "lndo.site", "traefik.me",
+    "nip.io",
+    "sslip.io",
+    "xip.io",
+    "xip.name",
+    "localtest.me",
+    "lvh.me",
+    "vcap.me",
+    "lacolhost.com",
+    "yoogle.com",
+    "1u.ms",
+    "rbndr.us",
+    "ip6.name",
+    "bc.googleusercontent.com",
+    "local.tunnel",
+    "readme.localtest.me",
+    "burpcollaborator.net",
+    "oastify.com",
+    "interact.sh",
+    "oast.pro",
+    "oast.live",
+    "oast.site",
+    "oast.online",
+    "oast.fun",
+    "oast.me",
+    "dnslog.cn",
+    "ceye.io",
+    "requestbin.net",
+    "pipedream.net",
+    "webhook.site",
+    "canarytokens.com",
+    "dnsbin.zhack.ca",
+    "requestrepo.com",
+    "r87.me",
+    "make-1-1-1-1-rr.1u.ms",
+    "nicob.net",
+    "lan.la",
+    "fbi.com",
+    "localho.st",
+    "loopback.jp",
+    "fuf.me",
+    "lndo.site",
+    "traefik.me",
 ];
 
-const INTERNAL_SUFFIXES: &[&str] = &["internal", "intranet", "corp", "lan", "local", "home.arpa", "private", "consul", "cluster.local", "localdomain"];
+const INTERNAL_SUFFIXES: &[&str] = &[
+    "internal",
+    "intranet",
+    "corp",
+    "lan",
+    "local",
+    "home.arpa",
+    "private",
+    "consul",
+    "cluster.local",
+    "localdomain",
+];
 
 #[cfg(test)]
 mod tests {
@@ -283,18 +371,57 @@ mod tests {
     fn addresses_are_read_in_every_form() {
         assert!(is_sorted(METADATA_NAMES) && is_sorted(LOOPBACK_NAMES));
         for host in [
-            "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "017700000001", "0", "[::1]", "[::]", "[::ffff:127.0.0.1]",
-            "[0:0:0:0:0:ffff:7f00:1]", "localhost", "a.localhost", "①②⑦.⓪.⓪.①", "127。0。0。1", "1２7.0.0.1", "%31%32%37.0.0.1",
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "017700000001",
+            "0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[0:0:0:0:0:ffff:7f00:1]",
+            "localhost",
+            "a.localhost",
+            "①②⑦.⓪.⓪.①",
+            "127。0。0。1",
+            "1２7.0.0.1",
+            "%31%32%37.0.0.1",
         ] {
-            assert_eq!(judge(host.to_lowercase().as_bytes()).reach, Reach::Loopback, "{host}");
+            assert_eq!(
+                judge(host.to_lowercase().as_bytes()).reach,
+                Reach::Loopback,
+                "{host}"
+            );
         }
-        for host in ["169.254.169.254", "0xa9fea9fe", "2852039166", "0251.0376.0251.0376", "[::ffff:a9fe:a9fe]", "metadata.google.internal", "[fd00:ec2::254]"] {
+        for host in [
+            "169.254.169.254",
+            "0xa9fea9fe",
+            "2852039166",
+            "0251.0376.0251.0376",
+            "[::ffff:a9fe:a9fe]",
+            "metadata.google.internal",
+            "[fd00:ec2::254]",
+        ] {
             assert_eq!(judge(host.as_bytes()).reach, Reach::Metadata, "{host}");
         }
-        for host in ["10.1.2.3", "192.168.0.9", "172.20.1.1", "0xc0a80001", "[fe80::1]", "[fc00::1]"] {
+        for host in [
+            "10.1.2.3",
+            "192.168.0.9",
+            "172.20.1.1",
+            "0xc0a80001",
+            "[fe80::1]",
+            "[fc00::1]",
+        ] {
             assert_eq!(judge(host.as_bytes()).reach, Reach::Private, "{host}");
         }
-        for host in ["www.example.org", "192-168.example.com", "8.8.example.net", "münchen.de"] {
+        for host in [
+            "www.example.org",
+            "192-168.example.com",
+            "8.8.example.net",
+            "münchen.de",
+        ] {
             assert_eq!(judge(host.as_bytes()).reach, Reach::Public, "{host}");
         }
         assert_eq!(judge(b"8.8.8.8").reach, Reach::PublicAddress);

@@ -14,12 +14,38 @@ use crate::inspect::leaf::Root;
 use address::{Host, Reach};
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &["://", ":\\\\", "http:", "https:", "//1", "//0", "//[", "//l", "//m", "169.254.", "gopher:", "dict:", "jar:", "netdoc:", "file:", "view-source:", "localhost:", "metadata.google", "latest/meta-data", "%3a%2f%2f"];
+pub const ANCHORS: &[&str] = &[
+    "://",
+    ":\\\\",
+    "http:",
+    "https:",
+    "//1",
+    "//0",
+    "//[",
+    "//l",
+    "//m",
+    "169.254.",
+    "gopher:",
+    "dict:",
+    "jar:",
+    "netdoc:",
+    "file:",
+    "view-source:",
+    "localhost:",
+    "metadata.google",
+    "latest/meta-data",
+    "%3a%2f%2f",
+];
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     // Host, Origin, Referer and their like name the service itself.
-    if value.path.root() == Root::Header && value.path.last_name().is_none_or(|name| !custom_header(name)) {
+    if value.path.root() == Root::Header
+        && value
+            .path
+            .last_name()
+            .is_none_or(|name| !custom_header(name))
+    {
         return;
     }
     let lower = value.lower;
@@ -44,6 +70,8 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     }
     if seen == 0 {
         without_slashes(value, evidence);
+    } else {
+        cut_off(value, evidence);
     }
     match value.setting {
         Setting::Short => {}
@@ -57,7 +85,11 @@ fn custom_header(name: &[u8]) -> bool {
     for (slot, byte) in lower.iter_mut().zip(name) {
         *slot = byte.to_ascii_lowercase();
     }
-    has(&lower, b"url") || has(&lower, b"callback") || has(&lower, b"webhook") || has(&lower, b"x-forwarded-host") || has(&lower, b"x-proxy")
+    has(&lower, b"url")
+        || has(&lower, b"callback")
+        || has(&lower, b"webhook")
+        || has(&lower, b"x-forwarded-host")
+        || has(&lower, b"x-proxy")
 }
 
 /// A URL as a lax client splits it. Offsets are of the value.
@@ -81,7 +113,9 @@ impl<'a> Url<'a> {
             Some((b':', rest)) => rest
                 .iter()
                 .rev()
-                .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_'))
+                .take_while(|byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_')
+                })
                 .count(),
             // `//host/x` at the beginning is a URL as well; elsewhere it is a comment or a doubled slash.
             _ if before.is_empty() => 0,
@@ -97,7 +131,25 @@ impl<'a> Url<'a> {
         }
         let near = lower.get(authority_start..lower.len().min(authority_start + URL_BYTES))?;
         let authority = run(near, 0, |byte| {
-            !matches!(byte, b'/' | b'?' | b'"' | b'\'' | b'<' | b'>' | b')' | b',' | b'`' | b'\n' | b'\r' | b' ' | b'\t' | b'|' | b'}' | b'{' | b'$')
+            !matches!(
+                byte,
+                b'/' | b'?'
+                    | b'"'
+                    | b'\''
+                    | b'<'
+                    | b'>'
+                    | b')'
+                    | b','
+                    | b'`'
+                    | b'\n'
+                    | b'\r'
+                    | b' '
+                    | b'\t'
+                    | b'|'
+                    | b'}'
+                    | b'{'
+                    | b'$'
+            )
         });
         let mut url = Self {
             scheme,
@@ -136,7 +188,9 @@ impl<'a> Url<'a> {
             }
             None => authority,
         };
-        let authority = run(authority, 0, |byte| !matches!(byte, b'#' | b'\\' | b';' | b'&'));
+        let authority = run(authority, 0, |byte| {
+            !matches!(byte, b'#' | b'\\' | b';' | b'&')
+        });
         if authority.first() == Some(&b'[') {
             let inner = run(authority, 0, |byte| byte != b']');
             self.host = authority.get(..inner.len() + 1).unwrap_or(authority);
@@ -169,7 +223,11 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     let whole = is_whole(value, url);
     let hinted = value.hints.contains(Hints::URL) && !value.is_prose();
     if odd_scheme {
-        let weight = if url.scheme == b"gopher" || url.scheme == b"dict" { 60 } else { 40 };
+        let weight = if url.scheme == b"gopher" || url.scheme == b"dict" {
+            60
+        } else {
+            40
+        };
         evidence.note_at(Kind::Semantics, weight, "odd-scheme", range.clone());
     } else if url.scheme == b"file" {
         file(url, whole, evidence);
@@ -178,7 +236,11 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     if weight == 0 && !url.split_two_ways {
         return true;
     }
-    let web = matches!(url.scheme, b"http" | b"https" | b"ftp" | b"" | b"ws" | b"wss" | b"sftp" | b"ftps");
+    weight = at_port(&host, url, weight);
+    let web = matches!(
+        url.scheme,
+        b"http" | b"https" | b"ftp" | b"" | b"ws" | b"wss" | b"sftp" | b"ftps"
+    );
     if !web && !odd_scheme {
         // `redis://localhost`, `mongodb://10.0.0.1`: how services are configured.
         weight = weight.min(25);
@@ -190,7 +252,11 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     if host.odd && host.reach != Reach::Public {
         evidence.note(Kind::Evasion, 40, "odd-address");
     } else if url.split_two_ways {
-        evidence.note(Kind::Evasion, if weight > 0 { 40 } else { 35 }, "ambiguous-authority");
+        evidence.note(
+            Kind::Evasion,
+            if weight > 0 { 40 } else { 35 },
+            "ambiguous-authority",
+        );
     } else if url.user.is_some() && weight > 0 {
         evidence.note(Kind::Evasion, 20, "user-in-authority");
     }
@@ -200,10 +266,26 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     if whole && weight > 0 {
         evidence.note(Kind::Position, 10, "whole-value");
     }
-    if hinted && whole {
+    let bare_name = host.by_name && url.port.is_none();
+    if hinted && whole && weight > 20 && !bare_name {
         evidence.note(Kind::Hint, 20, "url-name");
     }
     true
+}
+
+/// Everybody develops on a high port of the host itself; and nobody asks for port 80 of it by number but to get in.
+fn at_port(host: &Host, url: &Url<'_>, weight: u8) -> u8 {
+    let own = matches!(host.reach, Reach::Loopback | Reach::Internal) && !host.odd;
+    match url.port {
+        Some(port) if own && port >= 1024 && !TELLING_PORTS.contains(&port) => weight.min(20),
+        None if own && !host.by_name && host.reach == Reach::Loopback => weight.max(50),
+        Some(port)
+            if host.reach == Reach::Private && port >= 1024 && !TELLING_PORTS.contains(&port) =>
+        {
+            weight.min(40)
+        }
+        _ => weight,
+    }
 }
 
 fn target(host: &Host) -> u8 {
@@ -233,15 +315,22 @@ fn reach_name(reach: Reach) -> &'static str {
 
 /// `file:///etc/passwd`, `file://host/share`.
 fn file(url: &Url<'_>, whole: bool, evidence: &mut Evidence) {
-    let rest = if url.host.is_empty() { url.rest } else { url.host };
+    let rest = if url.host.is_empty() {
+        url.rest
+    } else {
+        url.host
+    };
     if rest.is_empty() || rest.starts_with(b"${") {
         return;
     }
     evidence.note_at(Kind::Semantics, 35, "file-scheme", url.start..url.end);
     let path = url.rest;
-    let system = ["/etc", "passwd", "/proc", "/var/", "/root", "win.ini", "boot.ini", "c:", "/windows", "/home/", "\\etc", "/dev/", "shadow", "hosts"]
-        .iter()
-        .any(|name| has(path, name.as_bytes()) || has(url.host, name.as_bytes()));
+    let system = [
+        "/etc", "passwd", "/proc", "/var/", "/root", "win.ini", "boot.ini", "c:", "/windows",
+        "/home/", "\\etc", "/dev/", "shadow", "hosts",
+    ]
+    .iter()
+    .any(|name| has(path, name.as_bytes()) || has(url.host, name.as_bytes()));
     if system {
         evidence.note(Kind::Target, 35, "local-file");
     }
@@ -267,20 +356,35 @@ fn without_slashes(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     let (schemed, text) = match text.iter().position(|byte| *byte == b':') {
-        Some(at) if matches!(text.get(..at), Some(b"http" | b"https" | b"gopher" | b"dict" | b"url")) => {
+        Some(at)
+            if matches!(
+                text.get(..at),
+                Some(b"http" | b"https" | b"gopher" | b"dict" | b"url")
+            ) =>
+        {
             (true, text.get(at + 1..).unwrap_or_default())
         }
         _ => (false, text),
     };
-    let text = text.get(run(text, 0, |byte| matches!(byte, b'/' | b'\\')).len()..).unwrap_or_default();
+    let text = text
+        .get(run(text, 0, |byte| matches!(byte, b'/' | b'\\')).len()..)
+        .unwrap_or_default();
     let host = run(text, 0, |byte| !matches!(byte, b'/' | b'?' | b'#' | b' '));
-    let name = if host.first() == Some(&b'[') { host } else { run(host, 0, |byte| byte != b':') };
+    let name = if host.first() == Some(&b'[') {
+        host
+    } else {
+        run(host, 0, |byte| byte != b':')
+    };
     let judged = address::judge(name);
     let path = text.get(host.len()..).unwrap_or_default();
     let weight = match judged.reach {
         Reach::Metadata if path.len() > 1 || schemed => 60,
         Reach::Loopback | Reach::Private if schemed => 45,
-        Reach::Loopback | Reach::Private if judged.odd && value.hints.contains(Hints::URL) && has(name, b".") => 40,
+        Reach::Loopback | Reach::Private
+            if judged.odd && value.hints.contains(Hints::URL) && has(name, b".") =>
+        {
+            40
+        }
         _ => 0,
     };
     if weight > 0 {
@@ -288,6 +392,8 @@ fn without_slashes(value: &Value<'_>, evidence: &mut Evidence) {
         evidence.note(Kind::Position, 10, "whole-value");
         if judged.odd {
             evidence.note(Kind::Evasion, 30, "odd-address");
+        } else if schemed {
+            evidence.note(Kind::Evasion, 15, "no-slashes");
         }
         if value.hints.contains(Hints::URL) {
             evidence.note(Kind::Hint, 20, "url-name");
@@ -295,25 +401,104 @@ fn without_slashes(value: &Value<'_>, evidence: &mut Evidence) {
     }
 }
 
+/// `http://host/x?`: the question mark takes what the application would append.
+fn cut_off(value: &Value<'_>, evidence: &mut Evidence) {
+    let text = value.lower.trim_ascii();
+    let web = text.starts_with(b"http://")
+        || text.starts_with(b"https://")
+        || text.starts_with(b"ftp://")
+        || text.starts_with(b"ftps://");
+    let one = !text.iter().any(|byte| byte.is_ascii_whitespace());
+    if web
+        && one
+        && text.iter().filter(|byte| **byte == b'?').count() == 1
+        && text.ends_with(b"?")
+        && text.len() > 12
+    {
+        evidence.note(Kind::Terminator, 45, "query-cuts");
+        evidence.note(Kind::Position, 15, "whole-value");
+    }
+}
+
 /// The URL is all there is, but for a prefix such as `jar:` or `url=`.
 fn is_whole(value: &Value<'_>, url: &Url<'_>) -> bool {
-    let before = value.lower.get(..url.start).unwrap_or_default().trim_ascii();
-    let after = value.lower.get(url.end.min(value.lower.len())..).unwrap_or_default().trim_ascii();
-    (before.is_empty() || (before.len() <= 12 && (before.ends_with(b":") || before.ends_with(b"=")))) && after.len() <= 2
+    let before = value
+        .lower
+        .get(..url.start)
+        .unwrap_or_default()
+        .trim_ascii();
+    let after = value
+        .lower
+        .get(url.end.min(value.lower.len())..)
+        .unwrap_or_default()
+        .trim_ascii();
+    (before.is_empty()
+        || (before.len() <= 12 && (before.ends_with(b":") || before.ends_with(b"="))))
+        && after.len() <= 2
 }
 
 /// Schemes that only a server's client library speaks.
-const ODD_SCHEMES: &[&str] = &["dict", "expect", "gopher", "gophers", "imap", "jar", "ldap", "ldaps", "local_file", "netdoc", "phar", "php", "pop3", "rmi", "smb", "smtp", "telnet", "tftp", "view-source"];
+const ODD_SCHEMES: &[&str] = &[
+    "dict",
+    "expect",
+    "gopher",
+    "gophers",
+    "imap",
+    "jar",
+    "ldap",
+    "ldaps",
+    "local_file",
+    "netdoc",
+    "phar",
+    "php",
+    "pop3",
+    "rmi",
+    "smb",
+    "smtp",
+    "telnet",
+    "tftp",
+    "view-source",
+];
 
 const TELLING_PORTS: &[u32] = &[
-    21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 514, 587, 636, 873, 993, 1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 4194, 4243, 5432, 5900, 5984, 5985, 6379, 6443, 8500, 9001, 9042, 9200, 9300, 10250, 10255, 11211, 27017, 50070, 61616,
+    21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 514, 587, 636, 873, 993, 1433, 1521,
+    2049, 2375, 2376, 2379, 3306, 3389, 4194, 4243, 5432, 5900, 5984, 5985, 6379, 6443, 8500, 9001,
+    9042, 9200, 9300, 10250, 10255, 11211, 27017, 50070, 61616,
 ];
 
 static WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[PATHS]));
 
 const PATHS: &[&str] = &[
-    "/latest/", "meta-data", "/metadata/", "computemetadata", "/openstack/", "/admin", "/server-status", "/.env", "/actuator/env", "/actuator/heapdump", "/_cat/", "/containers/json", "/v1/agent", "/api/v1/namespaces", "/flushall", "flag", "/manager/html", "/jmx", "/shutdown", "/secret", "/internal", "/etc/",
-    "/script", "/nginx_status", "/debug/", "/console", "_flush", "_config", "%0d%0a", "/stats",
+    "/latest/",
+    "meta-data",
+    "/metadata/",
+    "computemetadata",
+    "/openstack/",
+    "/admin",
+    "/server-status",
+    "/.env",
+    "/actuator/env",
+    "/actuator/heapdump",
+    "/_cat/",
+    "/containers/json",
+    "/v1/agent",
+    "/api/v1/namespaces",
+    "/flushall",
+    "flag",
+    "/manager/html",
+    "/jmx",
+    "/shutdown",
+    "/secret",
+    "/internal",
+    "/etc/",
+    "/script",
+    "/nginx_status",
+    "/debug/",
+    "/console",
+    "_flush",
+    "_config",
+    "%0d%0a",
+    "/stats",
 ];
 
 /// URLs looked at in full in one value; by then the evidence is in.
