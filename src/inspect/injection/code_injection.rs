@@ -83,9 +83,8 @@ pub const ANCHORS: &[&str] = &[
     "xalan",
     "msxsl",
     "php:function",
-    "_(",
-    "_ (",
-    "{{",
+    "(",
+    "$",
 ];
 
 /// Notes evidence of the class in `value`.

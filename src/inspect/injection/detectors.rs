@@ -12,6 +12,7 @@ use crate::inspect::{Finding, Findings, Severity};
 
 use super::decode::Signs;
 use super::graphql;
+use super::nested;
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
@@ -186,12 +187,10 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
     if classes.is_empty() {
         return;
     }
-    // A GraphQL document is full of brackets, colons and names by its nature: the others see its strings.
-    let classes = if classes.contains(Classes::GRAPHQL) && graphql::is_document(view.bytes) {
-        Classes::GRAPHQL
-    } else {
-        classes
-    };
+    let classes = classes & visible(view.bytes, classes);
+    if classes.is_empty() {
+        return;
+    }
     lower.clear();
     lower.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
     let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
@@ -225,6 +224,18 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
                 chain: view.form.chain,
             });
         }
+    }
+}
+
+/// Documents are full of quotes, brackets and names by their nature: most classes see their strings only, which are
+/// forms of their own.
+fn visible(bytes: &[u8], classes: Classes) -> Classes {
+    if classes.contains(Classes::GRAPHQL) && graphql::is_document(bytes) {
+        Classes::GRAPHQL
+    } else if nested::is_json(bytes) {
+        Classes::DESER | Classes::NOSQLI
+    } else {
+        Classes::all()
     }
 }
 

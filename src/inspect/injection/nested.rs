@@ -3,6 +3,8 @@
 //! These readers are lax on purpose: they only have to find every string that a back end could find. Structure is
 //! checked by the readers of `inspect::json`.
 
+use crate::inspect::json::{self, Fault, Fragment, Mark, Role, Scalar, Tokenizer};
+
 use super::decode;
 use super::graphql;
 use super::walk::Spent;
@@ -45,6 +47,45 @@ pub(super) fn json_strings(
         }
     }
     Ok(())
+}
+
+/// True when `bytes` is an object or array of RFC 8259 from its first byte to its last.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    let trimmed = bytes.trim_ascii();
+    if !matches!(
+        (trimmed.first(), trimmed.last()),
+        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']'))
+    ) {
+        return false;
+    }
+    let mut strict = Strict {
+        valid: true,
+        strings: false,
+    };
+    let mut tokenizer = Tokenizer::new();
+    tokenizer.push(trimmed, &mut strict);
+    tokenizer.finish(&mut strict);
+    strict.valid && strict.strings
+}
+
+/// Notes whether a text is JSON, and whether it has strings.
+struct Strict {
+    valid: bool,
+    strings: bool,
+}
+
+impl json::Sink for Strict {
+    fn mark(&mut self, _mark: Mark, _at: u64) {}
+
+    fn string(&mut self, _role: Role, _fragment: Fragment<'_>) {
+        self.strings = true;
+    }
+
+    fn scalar(&mut self, _role: Role, _scalar: Scalar, _fragment: Fragment<'_>) {}
+
+    fn fault(&mut self, _fault: Fault, _at: u64) {
+        self.valid = false;
+    }
 }
 
 /// Hands the string literals of a GraphQL document to `each`.

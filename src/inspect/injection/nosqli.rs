@@ -72,10 +72,12 @@ fn weigh(name: &[u8]) -> Operator {
         b"$where" | b"$function" | b"$accumulator" | b"$expr" | b"$eval" => Operator::Code,
         b"$ne" | b"$gt" | b"$gte" | b"$lt" | b"$lte" | b"$in" | b"$nin" | b"$regex"
         | b"$exists" | b"$or" | b"$and" | b"$nor" | b"$not" | b"$elemmatch" | b"$mod"
-        | b"$text" | b"$jsonschema" | b"$like" | b"$ilike" | b"$iregexp" | b"$notlike"
-        | b"$between" | b"$any" | b"$all" | b"$size" | b"$near" => Operator::Query,
-        b"$lookup" | b"$group" | b"$match" | b"$project" | b"$out" | b"$merge" | b"$unionwith"
-        | b"$rename" | b"$unset" | b"$push" | b"$inc" | b"$options" | b"$eq" => Operator::Stage,
+        | b"$jsonschema" | b"$like" | b"$ilike" | b"$iregexp" | b"$notlike" | b"$between"
+        | b"$any" | b"$all" | b"$size" | b"$near" => Operator::Query,
+        b"$text" | b"$lookup" | b"$group" | b"$match" | b"$project" | b"$out" | b"$merge"
+        | b"$unionwith" | b"$rename" | b"$unset" | b"$push" | b"$inc" | b"$options" | b"$eq" => {
+            Operator::Stage
+        }
         _ => Operator::None,
     }
 }

@@ -61,6 +61,7 @@ impl<'a> Reading<'a> {
                 Some(T::VersionComment) => self.note(Kind::Evasion, 30, "version-comment", index),
                 Some(T::Hex) => self.hex(index),
                 Some(T::BlockComment) => self.inline_comment(index),
+                Some(T::Json) => self.json_operator(index),
                 _ => {}
             }
         }
@@ -195,7 +196,20 @@ impl<'a> Reading<'a> {
             Some(T::Semicolon) if left.operand != Operand::Name && self.broken_out() => {
                 self.note(Kind::Semantics, 30, "constant-condition", index);
             }
-            None if left.operand != Operand::Name && left.next >= self.tokens.len() => {
+            None if matches!(self.kind(index), Some(T::Pipes | T::Ampersands))
+                && self.entry == Entry::Bare
+                && left.simple
+                && (0..index).all(|before| self.kind(before) == Some(T::Open)) =>
+            {
+                self.note(Kind::Semantics, 50, "constant-condition", index);
+            }
+            Some(T::Word(W::Logic)) | None if left.simple && self.is_word(index, W::Having) => {
+                self.note(Kind::Semantics, 45, "constant-condition", index);
+                self.note(Kind::Structure, 10, "whole-clause", index);
+            }
+            None if (left.operand != Operand::Name || left.next > left.first + 1)
+                && left.next >= self.tokens.len() =>
+            {
                 self.condition_at_end(index, left)
             }
             _ => {}
@@ -327,7 +341,8 @@ impl<'a> Reading<'a> {
     /// `'like'`, `' glob 1`, `'in (…`: the string before the quote is the left side.
     fn predicate_at_break(&mut self, index: usize) {
         let right = self.expression(index + 1 + usize::from(self.is_word(index + 1, W::Unary)));
-        let simple = right.is_some_and(|right| right.simple || right.operand >= Operand::Call);
+        let simple = right.is_some_and(|right| right.simple || right.operand >= Operand::Call)
+            && self.tight();
         if simple && right.is_some_and(|right| self.closes_at(right.next)) {
             self.note(Kind::Semantics, 40, "pattern-condition", index);
         }
@@ -354,8 +369,16 @@ impl<'a> Reading<'a> {
             next = self.skip_comments(next + 1);
         }
         if self.is_word(next, W::Select) {
-            self.note(Kind::Semantics, 60, "union-select", index);
-            if self.select_item(self.skip_comments(next + 1)) {
+            let item = self.skip_comments(next + 1);
+            let listed = self.select_item(item);
+            // `Union Select Oak` is a brand; `union select` at the end of a probe is none.
+            let weight = if listed || item >= self.tokens.len() || index + 1 < next {
+                60
+            } else {
+                45
+            };
+            self.note(Kind::Semantics, weight, "union-select", index);
+            if listed {
                 self.note(Kind::Structure, 20, "select-list", next);
             }
         } else if self.is_word(next, W::Values) && self.kind(next + 1) == Some(T::Open) {
@@ -581,6 +604,13 @@ impl<'a> Reading<'a> {
             self.note(Kind::Semantics, 45, "function-head", index);
             self.note(Kind::Structure, 15, "open-end", open);
         }
+        if index == 0
+            && self.entry == Entry::Bare
+            && self.call_end(open) == self.tokens.len()
+            && self.tokens.len() >= 6
+        {
+            self.note(Kind::Structure, 10, "whole-call", index);
+        }
         let inner = self.kind(open + 1);
         let telling = matches!(
             name,
@@ -794,6 +824,27 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// `'{"a":1}'::jsonb @> '…'`, `'[1]' ? '1'`.
+    fn json_operator(&mut self, index: usize) {
+        let cast = index >= 3
+            && self.kind(index - 2) == Some(T::Cast)
+            && self.kind(index - 3) == Some(T::Text);
+        let left = cast || index > 0 && self.kind(index - 1) == Some(T::Text);
+        let right =
+            self.skip_comments(index + 1 + usize::from(self.kind(index + 1) == Some(T::Compare)));
+        let document = matches!(self.kind(right), Some(T::Text | T::OpenText))
+            || self.lower(right) == b"array";
+        if left && document {
+            let weight = if cast || self.lower(index).len() >= 2 {
+                50
+            } else {
+                40
+            };
+            self.note(Kind::Semantics, weight, "json-operator", index);
+            self.note(Kind::Structure, 10, "whole-clause", right);
+        }
+    }
+
     fn hex(&mut self, index: usize) {
         if self
             .tokens
@@ -875,9 +926,26 @@ impl<'a> Reading<'a> {
             }
             operand = is_operand;
         }
-        if reopened && joined {
+        if reopened && joined && self.tight() {
             self.note(Kind::Structure, 35, "spliced-string", last);
         }
+    }
+
+    /// True unless the quotes look like quotation marks around words or like inches: a space outside of them, a long
+    /// text before, more of them.
+    fn tight(&self) -> bool {
+        let Entry::Quote { quote, at } = self.entry else {
+            return false;
+        };
+        let head = self.value.lower.get(..at).unwrap_or_default();
+        let tail = self.value.lower.get(at + 1..).unwrap_or_default();
+        let reopened = memchr::memchr(quote, tail)
+            .and_then(|at| tail.get(at + 1..))
+            .unwrap_or_default();
+        head.len() <= HEAD_BYTES
+            && !head.last().is_some_and(u8::is_ascii_whitespace)
+            && !reopened.first().is_some_and(u8::is_ascii_whitespace)
+            && reopened.len() <= HEAD_BYTES
     }
 
     fn broken_out(&self) -> bool {
@@ -1011,6 +1079,10 @@ impl<'a> Reading<'a> {
             let Some(more) = self.operand(from) else {
                 return Some(expr);
             };
+            if self.kind(at) == Some(T::Cast) {
+                expr.next = more.next;
+                continue;
+            }
             expr = Expr {
                 operand: expr.operand.max(more.operand),
                 first: expr.first,
@@ -1168,6 +1240,8 @@ impl TrimClose for [u8] {
 const LIST_TOKENS: usize = 64;
 const CALL_TOKENS: usize = 64;
 const EXPRESSION_LINKS: usize = 16;
+/// Bytes before and after a spliced string.
+const HEAD_BYTES: usize = 32;
 /// Tokens of a spliced string.
 const SPLICE_TOKENS: usize = 8;
 /// Characters of a hex literal that hides text instead of being a number.

@@ -57,38 +57,63 @@ pub const ANCHORS: &[&str] = &[
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
-    let mut tokens = Vec::new();
-    let quotes = if value.setting == Setting::Short {
-        Quotes::Sql
-    } else {
-        Quotes::Prose
-    };
-    let limit = if value.setting == Setting::Short {
-        SHORT_TOKENS
-    } else {
-        usize::MAX
-    };
-    token::read(value.lower, 0, quotes, limit, &mut tokens);
-    if tokens.len() < 2 {
+    if is_version_range(value.bytes) {
         return;
     }
-    let mut best = Reading::new(value, &tokens, Entry::Bare).evidence();
-    temper(value.setting, &tokens, &mut best);
-    if value.setting == Setting::Short {
+    let mut tokens = Vec::new();
+    // Quotes of markup belong to attributes.
+    let setting = if is_markup(value.lower) {
+        Setting::Document
+    } else {
+        value.setting
+    };
+    let (quotes, limit) = match setting {
+        Setting::Short => (Quotes::Sql, SHORT_TOKENS),
+        Setting::Prose | Setting::Document => (Quotes::Prose, usize::MAX),
+    };
+    token::read(value.lower, 0, quotes, limit, &mut tokens);
+    let mut best = Evidence::default();
+    if tokens.len() >= 2 {
+        best = Reading::new(value, &tokens, Entry::Bare).evidence();
+        temper(setting, &tokens, &mut best);
+    }
+    if setting == Setting::Short {
         for quote in [b'\'', b'"', b'`'] {
             if let Some(at) = closing(value.lower, quote) {
-                inside(value, quote, at, &mut tokens, &mut best);
+                inside(value, (quote, at), &mut tokens, &mut best);
             }
         }
     }
-    quoted_starts(value, &mut tokens, &mut best);
+    quoted_starts(value, setting, &mut tokens, &mut best);
     if best.score() > evidence.score() {
         *evidence = best;
     }
 }
 
+/// True for `^14.17 || >=16 <17.0.x`, which is comparisons and nothing else.
+fn is_version_range(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| {
+        byte.is_ascii_digit()
+            || matches!(
+                byte,
+                b' ' | b'.' | b'|' | b'<' | b'>' | b'=' | b'^' | b'~' | b'*' | b'x' | b'v' | b','
+            )
+    })
+}
+
+/// True when a closing tag stands in it.
+fn is_markup(lower: &[u8]) -> bool {
+    memchr::memmem::find_iter(lower, b"</")
+        .any(|at| lower.get(at + 2).is_some_and(u8::is_ascii_alphabetic))
+}
+
 /// Reads the value as one that stands behind an opened quote which it closes at `at`.
-fn inside(value: &Value<'_>, quote: u8, at: usize, tokens: &mut Vec<Token>, best: &mut Evidence) {
+fn inside(
+    value: &Value<'_>,
+    (quote, at): (u8, usize),
+    tokens: &mut Vec<Token>,
+    best: &mut Evidence,
+) {
     token::read(value.lower, at + 1, Quotes::Sql, SHORT_TOKENS, tokens);
     if tokens.is_empty() {
         return;
@@ -118,7 +143,12 @@ fn closing(lower: &[u8], quote: u8) -> Option<usize> {
 }
 
 /// Tries the quotes that are followed by what continues a statement, each as the end of a string.
-fn quoted_starts(value: &Value<'_>, tokens: &mut Vec<Token>, best: &mut Evidence) {
+fn quoted_starts(
+    value: &Value<'_>,
+    setting: Setting,
+    tokens: &mut Vec<Token>,
+    best: &mut Evidence,
+) {
     let mut tried = 0;
     for at in memchr::memchr3_iter(b'\'', b'"', b'`', value.lower) {
         let after = value.lower.get(at + 1..).unwrap_or_default();
@@ -137,7 +167,7 @@ fn quoted_starts(value: &Value<'_>, tokens: &mut Vec<Token>, best: &mut Evidence
             continue;
         }
         let mut found = Reading::new(value, tokens, Entry::Quote { quote, at }).evidence();
-        temper(value.setting, tokens, &mut found);
+        temper(setting, tokens, &mut found);
         if found.score() > best.score() {
             *best = found;
         }
@@ -195,8 +225,6 @@ const CONTINUATIONS: &[&str] = &[
     "into",
     "as",
     "=",
-    "<",
-    ">",
     "!",
     "*",
     "^",

@@ -168,9 +168,9 @@ impl Word {
 const DANGER: &[&str] = &[
     "benchmark",
     "extractvalue",
-    "load_file",
     "lo_export",
     "lo_import",
+    "load_file",
     "master",
     "openrowset",
     "pg_ls_dir",
@@ -267,6 +267,7 @@ const FUNCTIONS: &[&str] = &[
     "field",
     "find_in_set",
     "floor",
+    "format",
     "found_rows",
     "from_base64",
     "from_days",

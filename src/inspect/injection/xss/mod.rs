@@ -428,7 +428,16 @@ impl Look<'_> {
                 && !url.starts_with(b"data:;")
                 && !url.starts_with(b"data:,")
             {
-                self.note(Kind::Semantics, 60, "script-url", 0..lower.len().min(16));
+                // `Javascript: the good parts` is a title.
+                let spaced = lower.iter().skip_while(|byte| **byte != b':').nth(1) == Some(&b' ');
+                let title = spaced && script::signs(&url) != Script::Sink;
+                let weight = if title { 30 } else { 60 };
+                self.note(
+                    Kind::Semantics,
+                    weight,
+                    "script-url",
+                    0..lower.len().min(16),
+                );
             }
         }
         for scheme in ["javascript:", "vbscript:"] {
