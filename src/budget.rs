@@ -65,6 +65,11 @@ impl Reservation {
         self.bytes
     }
 
+    /// An empty reservation of the same budget.
+    pub fn sibling(&self) -> Self {
+        self.budget.reservation()
+    }
+
     /// Takes `more` bytes from the budget.
     ///
     /// # Errors

@@ -3,3 +3,4 @@
 mod house;
 mod protocol;
 mod scan;
+mod signatures;

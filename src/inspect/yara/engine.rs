@@ -1,119 +1,202 @@
 //! The adapter of boreal. Nothing outside this file knows which engine runs.
+//!
+//! Never used: compiled rules from elsewhere, memory maps, process memory, includes.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use boreal::Compiler;
 use boreal::compiler::CompilerParams;
-use boreal::scanner::{ScanParams, Scanner};
-use boreal::{Compiler, MetadataValue};
+use boreal::scanner::{
+    CallbackEvents, ScanCallbackResult, ScanError, ScanEvent, ScanParams, Scanner,
+};
 
+use crate::inspect::yara::source::{Source, Visibility};
 use crate::inspect::yara::{Externals, YaraLimits};
-use crate::inspect::{Category, Severity};
-use crate::rules::yara::YaraFile;
-use crate::rules::{About, Fault, RulesError, line_of};
+use crate::rules::{Fault, RulesError, line_of};
 
-/// Compiled rules.
+/// Rules compiled together: cheap to share, nothing is built for a scan.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub(super) struct Unit {
     scanner: Scanner,
-    about: HashMap<(Box<str>, Box<str>), Arc<About>>,
+    /// Number of each public rule, by namespace and name.
+    numbers: HashMap<Box<str>, HashMap<Box<str>, u32>>,
+    /// Rules whose truth may change when matches are capped.
+    positions: Vec<u32>,
+    externals: bool,
 }
 
-/// The time for one body is over.
-#[derive(Debug)]
-pub(super) struct TimedOut;
+/// What a unit found.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Numbers of the rules that match; unordered, each once.
+    pub(super) matches: Vec<u32>,
+    /// A string had more matches than are counted, in a rule that counts.
+    pub(super) capped: bool,
+    /// The time was over before the end.
+    pub(super) timed_out: bool,
+}
 
-impl Engine {
+impl Unit {
+    /// Compiles the rules with these numbers, in order. What does not compile is in the second value.
     pub(super) fn compile(
-        files: &[YaraFile],
+        sources: &[Source],
+        numbers: &[usize],
         limits: &YaraLimits,
-    ) -> (Self, Vec<Arc<About>>, Vec<RulesError>) {
+    ) -> (Self, Vec<RulesError>) {
         let mut compiler = Compiler::new();
-        compiler.set_params(CompilerParams::default().disable_includes(true));
+        compiler.set_params(
+            CompilerParams::default()
+                .disable_includes(true)
+                .disable_unknown_escape_warning(true),
+        );
         for (name, _) in Externals::default().pairs() {
             compiler.define_symbol(name, "");
         }
-        let mut problems = Vec::new();
-        for file in files {
-            if let Err(error) = compiler.add_rules_str_in_namespace(&file.text, &file.namespace) {
-                let diagnostic = error.to_diagnostic();
-                let line = diagnostic
-                    .labels
-                    .first()
-                    .map(|label| line_of(&file.text, label.range.start));
-                let fault = Fault::Syntax {
-                    reason: diagnostic.message.into(),
-                };
-                problems.push(RulesError::new(Path::new(&*file.shown), line, fault));
+        let mut unit = UnitParts::default();
+        let mut imported: Vec<(&str, &str)> = Vec::new();
+        for number in numbers {
+            let Some(source) = sources.get(*number) else {
+                continue;
+            };
+            for module in &source.modules {
+                if !imported.contains(&(&source.namespace, module)) {
+                    imported.push((&source.namespace, module));
+                    let import = format!("import \"{module}\"");
+                    // A module that is not there fails the rule that uses it, below.
+                    let _ = compiler.add_rules_str_in_namespace(import, &source.namespace);
+                }
+            }
+            match compiler.add_rules_str_in_namespace(&source.text, &source.namespace) {
+                Ok(_) => unit.add(source, *number),
+                Err(error) => {
+                    let diagnostic = error.to_diagnostic();
+                    let offset = diagnostic
+                        .labels
+                        .first()
+                        .map_or(0, |label| label.range.start);
+                    let line = source.line + line_of(&source.text, offset) - 1;
+                    let reason = format!("rule {}: {}", source.name, diagnostic.message).into();
+                    let fault = Fault::Syntax { reason };
+                    unit.problems.push(RulesError::new(
+                        Path::new(&*source.file),
+                        Some(line),
+                        fault,
+                    ));
+                }
             }
         }
-        let mut scanner = compiler.finalize();
-        scanner.set_scan_params(
-            ScanParams::default()
-                .timeout_duration(Some(limits.scan_time))
-                .string_max_nb_matches(limits.matches),
-        );
-        let mut about = HashMap::new();
-        let mut rules = Vec::new();
-        for rule in scanner.rules().filter(|rule| !rule.is_private) {
-            let entry = Arc::new(describe(&scanner, &rule));
-            about.insert(
-                (rule.namespace.into(), rule.name.into()),
-                Arc::clone(&entry),
-            );
-            rules.push(entry);
-        }
-        (Self { scanner, about }, rules, problems)
+        unit.finish(compiler, limits)
     }
 
+    /// Scans `body` whole.
     pub(super) fn scan(
         &self,
         body: &[u8],
         externals: &Externals,
-        report: &mut dyn FnMut(&About),
-    ) -> Result<(), TimedOut> {
-        let mut scanner = self.scanner.clone();
-        for (name, value) in externals.pairs() {
-            let _ = scanner.define_symbol(name, value);
-        }
-        let (result, outcome) = match scanner.scan_mem(body) {
-            Ok(result) => (result, Ok(())),
-            Err((_, result)) => (result, Err(TimedOut)),
-        };
-        for rule in result.rules {
-            if let Some(about) = self.about.get(&(rule.namespace.into(), rule.name.into())) {
-                report(about);
+        time: Duration,
+        out: &mut Outcome,
+    ) {
+        let begun = Instant::now();
+        let own;
+        let scanner = if self.externals || time < *self.limit() {
+            let mut copy = self.scanner.clone();
+            for (name, value) in externals.pairs() {
+                // All of them were defined as strings when the unit was compiled.
+                let _ = copy.define_symbol(name, value);
             }
-        }
-        outcome
+            copy.set_scan_params(
+                self.scanner
+                    .scan_params()
+                    .clone()
+                    .timeout_duration(Some(time)),
+            );
+            own = copy;
+            &own
+        } else {
+            &self.scanner
+        };
+        let (mut matches, mut capped) = (Vec::new(), false);
+        let result = scanner.scan_mem_with_callback(body, |event| {
+            match event {
+                ScanEvent::RuleMatch(rule) => {
+                    matches.extend(self.number(rule.namespace, rule.name))
+                }
+                ScanEvent::StringReachedMatchLimit(string) => {
+                    capped |= self
+                        .number(string.rule_namespace, string.rule_name)
+                        .is_some_and(|number| self.positions.contains(&number));
+                }
+                _ => {}
+            }
+            ScanCallbackResult::Continue
+        });
+        out.matches.append(&mut matches);
+        out.capped |= capped;
+        out.timed_out |= match result {
+            Ok(()) => false,
+            Err(ScanError::Timeout) => true,
+            Err(_) => begun.elapsed() >= time,
+        };
+    }
+
+    fn limit(&self) -> &Duration {
+        self.scanner
+            .scan_params()
+            .get_timeout_duration()
+            .unwrap_or(&Duration::MAX)
+    }
+
+    fn number(&self, namespace: &str, name: &str) -> Option<u32> {
+        self.numbers.get(namespace)?.get(name).copied()
     }
 }
 
-fn describe(scanner: &Scanner, rule: &boreal::scanner::RuleDetails<'_>) -> About {
-    let mut about = About {
-        id: format!("{}/{}", rule.namespace, rule.name).into(),
-        severity: Severity::High,
-        category: Category::Malware,
-        description: Box::default(),
-        reference: Box::default(),
-        licence: Box::default(),
-        mode: crate::rules::Mode::Enforce,
-    };
-    for meta in rule.metadatas {
-        let value = match meta.value {
-            MetadataValue::Bytes(bytes) => String::from_utf8_lossy(scanner.get_bytes_symbol(bytes)),
-            MetadataValue::Integer(_) | MetadataValue::Boolean(_) => continue,
-        };
-        match scanner.get_string_symbol(meta.name) {
-            "id" if crate::rules::literal::check_id(&value).is_ok() && value.contains('/') => {
-                about.id = value.into()
+/// A unit while it is being compiled.
+#[derive(Default)]
+struct UnitParts {
+    numbers: HashMap<Box<str>, HashMap<Box<str>, u32>>,
+    positions: Vec<u32>,
+    externals: bool,
+    problems: Vec<RulesError>,
+}
+
+impl UnitParts {
+    fn add(&mut self, source: &Source, number: usize) {
+        let number =
+            u32::try_from(number).expect("rules are counted in 32 bits where they are read");
+        self.externals |= source.uses.externals;
+        if source.uses.positions {
+            self.positions.push(number);
+        }
+        match source.visibility {
+            Visibility::Public => {
+                self.numbers
+                    .entry((&*source.namespace).into())
+                    .or_default()
+                    .insert(source.name.clone(), number);
             }
-            "description" => about.description = value.into(),
-            "reference" => about.reference = value.into(),
-            "license" | "licence" => about.licence = value.into(),
-            _ => {}
+            Visibility::Private => {}
         }
     }
-    about
+
+    fn finish(self, compiler: Compiler, limits: &YaraLimits) -> (Unit, Vec<RulesError>) {
+        let mut scanner = compiler.finalize();
+        scanner.set_scan_params(
+            ScanParams::default()
+                .timeout_duration(Some(limits.scan_time))
+                .string_max_nb_matches(limits.matches)
+                .callback_events(
+                    CallbackEvents::RULE_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT,
+                ),
+        );
+        let unit = Unit {
+            scanner,
+            numbers: self.numbers,
+            positions: self.positions,
+            externals: self.externals,
+        };
+        (unit, self.problems)
+    }
 }

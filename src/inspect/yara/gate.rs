@@ -1,0 +1,178 @@
+//! The gate: from strings that were seen, a head and a length to the groups of rules that may be true.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use crate::inspect::yara::need::{HEAD_BYTES, Need};
+use crate::inspect::yara::source::Source;
+use crate::rules::literal::Pattern;
+
+/// Compiled gate of a set of rules.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    patterns: Vec<Pattern>,
+    /// Rules that wait for each pattern.
+    waiting: Vec<Box<[u32]>>,
+    /// Rules that wait for no string; magic and size decide.
+    unbidden: Vec<u32>,
+    /// What each rule needs besides its strings.
+    lanes: Vec<Need>,
+    /// Group of each rule.
+    group: Vec<u16>,
+}
+
+/// What one part has shown of the gate's strings. Reuse it with [`reset`](Self::reset).
+#[derive(Clone, Debug, Default)]
+pub struct YaraGate {
+    /// Each once: the literal search reports first occurrences only.
+    hits: Vec<u32>,
+}
+
+impl YaraGate {
+    /// Marks one of the gate's patterns as seen.
+    pub fn mark(&mut self, pattern: u32) {
+        self.hits.push(pattern);
+    }
+
+    /// Forgets everything; keeps its memory.
+    pub fn reset(&mut self) {
+        self.hits.clear();
+    }
+}
+
+/// The groups of rules that a body must meet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    bits: Vec<u64>,
+}
+
+impl Due {
+    /// All of `groups`.
+    pub(super) fn all(groups: usize) -> Self {
+        let mut due = Self::default();
+        for group in 0..groups {
+            due.add(group);
+        }
+        due
+    }
+
+    /// True when no rule can be true.
+    pub fn is_empty(&self) -> bool {
+        self.bits.iter().all(|word| *word == 0)
+    }
+
+    /// The groups, in order.
+    pub(super) fn groups(&self) -> impl Iterator<Item = usize> {
+        self.bits.iter().enumerate().flat_map(|(word, bits)| {
+            (0..64)
+                .filter(move |bit| bits >> bit & 1 != 0)
+                .map(move |bit| word * 64 + bit)
+        })
+    }
+
+    fn add(&mut self, group: usize) {
+        let word = group / 64;
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= 1 << (group % 64);
+        }
+    }
+}
+
+/// The order in which rules are packed into groups: neighbours wait for the same kind of thing.
+pub(super) fn order(sources: &[Source]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sources.len()).collect();
+    order.sort_by_cached_key(|number| {
+        let need = sources.get(*number).map(|source| &source.need);
+        let class = match need {
+            // Rules that run always stand together, so that they disturb no other group.
+            Some(Need {
+                strings: None,
+                magic: None,
+                ..
+            }) => 0,
+            Some(Need { strings: None, .. }) => 1,
+            _ => 2,
+        };
+        let magic = need.and_then(|need| need.magic.clone());
+        (class, Reverse(magic), *number)
+    });
+    order
+}
+
+impl Gate {
+    pub(super) fn new(sources: &[Source], packs: &[&[usize]]) -> Self {
+        let mut gate = Self {
+            group: vec![0; sources.len()],
+            ..Self::default()
+        };
+        for (number, pack) in (0u16..).zip(packs) {
+            for rule in *pack {
+                if let Some(group) = gate.group.get_mut(*rule) {
+                    *group = number;
+                }
+            }
+        }
+        let mut numbers: HashMap<Pattern, usize> = HashMap::new();
+        let mut waiting: Vec<Vec<u32>> = Vec::new();
+        for (rule, source) in (0u32..).zip(sources) {
+            let mut need = source.need.clone();
+            match need.strings.take() {
+                None => gate.unbidden.push(rule),
+                Some(strings) => {
+                    for string in strings {
+                        let number = *numbers.entry(string.clone()).or_insert_with(|| {
+                            gate.patterns.push(string);
+                            waiting.push(Vec::new());
+                            waiting.len() - 1
+                        });
+                        if let Some(list) = waiting.get_mut(number) {
+                            list.push(rule);
+                        }
+                    }
+                }
+            }
+            gate.lanes.push(need);
+        }
+        gate.waiting = waiting.into_iter().map(Into::into).collect();
+        gate
+    }
+
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    /// Rules that neither a string nor a magic number keeps from running.
+    pub(super) fn ungated(&self) -> impl Iterator<Item = usize> {
+        self.unbidden
+            .iter()
+            .map(|rule| *rule as usize)
+            .filter(|rule| {
+                self.lanes
+                    .get(*rule)
+                    .is_some_and(|lane| lane.magic.is_none())
+            })
+    }
+
+    pub(super) fn due(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
+        let head = head.get(..HEAD_BYTES).unwrap_or(head);
+        let mut due = Due::default();
+        let waiting = seen
+            .hits
+            .iter()
+            .filter_map(|pattern| self.waiting.get(*pattern as usize))
+            .flat_map(|rules| rules.iter());
+        for rule in self.unbidden.iter().chain(waiting) {
+            let rule = *rule as usize;
+            let (Some(lane), Some(group)) = (self.lanes.get(rule), self.group.get(rule)) else {
+                continue;
+            };
+            if lane.admits(head, length) {
+                due.add(usize::from(*group));
+            }
+        }
+        due
+    }
+}

@@ -1,0 +1,630 @@
+//! From a YARA file to its rules: cut apart, parsed, described, with what each refers to and what each needs.
+//!
+//! A file is cut before it is parsed, so that one rule that breaks the grammar (or wants a module that is not here)
+//! leaves the others of its file in force, and is named with its line.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use boreal_parser::expression::{
+    Expression, ExpressionKind as Kind, ForIterator, ForSelection, IdentifierOperationType,
+};
+use boreal_parser::file::YaraFileComponent;
+use boreal_parser::rule::{MetadataValue, Rule};
+
+use crate::inspect::yara::condition::{self, Known};
+use crate::inspect::yara::need::Need;
+use crate::inspect::{Category, Severity};
+use crate::rules::literal::check_id;
+use crate::rules::yara::YaraFile;
+use crate::rules::{About, Fault, Mode, RulesError, line_of};
+
+/// One rule, ready to be compiled.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) namespace: Arc<str>,
+    pub(super) name: Box<str>,
+    /// Its text, from `rule` (or `private`, `global`) to its brace.
+    pub(super) text: Box<str>,
+    /// Shown name of its file.
+    pub(super) file: Box<str>,
+    /// Line of its first byte.
+    pub(super) line: u32,
+    pub(super) about: Arc<About>,
+    /// Modules that it uses.
+    pub(super) modules: Vec<Box<str>>,
+    /// Rules that must be compiled before it, in order: those it names, and global ones.
+    pub(super) before: Vec<usize>,
+    pub(super) need: Need,
+    pub(super) visibility: Visibility,
+    pub(super) uses: Uses,
+}
+
+/// Whether a match is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Visibility {
+    Public,
+    Private,
+}
+
+/// What a condition looks at besides the presence of strings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Uses {
+    /// External variables.
+    pub(super) externals: bool,
+    /// Counts, offsets or ranges of matches, so that a cap on matches may change its truth.
+    pub(super) positions: bool,
+}
+
+/// Modules of the engine.
+const MODULES: &[&str] = &[
+    "time", "math", "string", "hash", "elf", "macho", "pe", "dotnet", "dex",
+];
+
+/// Reads the rules of `files`. `externals` are the names of external variables.
+pub(super) fn read(files: &[YaraFile], externals: &[&str]) -> (Vec<Source>, Vec<RulesError>) {
+    let (mut sources, mut problems) = (Vec::new(), Vec::new());
+    for file in files {
+        let mut reader = Reader {
+            file,
+            externals,
+            known: Known::new(),
+            first: sources.len(),
+            globals: Vec::new(),
+            sources: &mut sources,
+            problems: &mut problems,
+        };
+        reader.read();
+    }
+    (sources, problems)
+}
+
+struct Reader<'a> {
+    file: &'a YaraFile,
+    externals: &'a [&'a str],
+    known: Known,
+    /// Number of the file's first rule.
+    first: usize,
+    globals: Vec<usize>,
+    sources: &'a mut Vec<Source>,
+    problems: &'a mut Vec<RulesError>,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) {
+        let text: &str = &self.file.text;
+        let mut at = 0;
+        while let Some((start, end)) = next_item(text, at) {
+            at = end;
+            let item = text.get(start..end).unwrap_or_default();
+            match boreal_parser::parse(item) {
+                Ok(file) => {
+                    for component in file.components {
+                        self.component(component, item, start);
+                    }
+                }
+                Err(error) => {
+                    let diagnostic = error.to_diagnostic();
+                    let offset = diagnostic
+                        .labels
+                        .first()
+                        .map_or(0, |label| label.range.start);
+                    let reason = diagnostic.message.into();
+                    self.problem(start + offset, Fault::Syntax { reason });
+                    at = resume(text, start + 1, end);
+                }
+            }
+        }
+    }
+
+    fn problem(&mut self, offset: usize, fault: Fault) {
+        self.problems.push(RulesError::new(
+            Path::new(&*self.file.shown),
+            Some(line_of(&self.file.text, offset)),
+            fault,
+        ));
+    }
+
+    fn component(&mut self, component: YaraFileComponent, item: &str, start: usize) {
+        match component {
+            YaraFileComponent::Rule(rule) => self.rule(&rule, item, start),
+            // Whether a module is there matters only to the rules that use it.
+            YaraFileComponent::Import(_) => {}
+            YaraFileComponent::Include(_) => self.problem(start, Fault::Include),
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule, item: &str, start: usize) {
+        let mut references = References::default();
+        references.walk(&rule.condition, &mut Vec::new());
+        let modules: Vec<Box<str>> = references
+            .modules
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect();
+        if let Some(missing) = modules.iter().find(|name| !MODULES.contains(&&***name)) {
+            let fault = Fault::MissingModule {
+                rule: rule.name.as_str().into(),
+                module: missing.clone(),
+            };
+            return self.problem(start, fault);
+        }
+        let need = condition::need(rule, &self.known);
+        let number = self.sources.len();
+        let before = self.before(&references);
+        self.known.insert(rule.name.clone(), need.clone());
+        if rule.is_global {
+            self.globals.push(number);
+        }
+        let need = before
+            .iter()
+            .filter(|index| self.globals.contains(index))
+            .filter_map(|index| self.sources.get(*index))
+            .fold(need, |need, global| need.and(global.need.clone()));
+        self.sources.push(Source {
+            namespace: Arc::clone(&self.file.namespace),
+            name: rule.name.as_str().into(),
+            text: item.into(),
+            file: self.file.shown.clone(),
+            line: line_of(&self.file.text, start),
+            about: Arc::new(describe(rule, self.file)),
+            modules,
+            before,
+            need,
+            visibility: if rule.is_private {
+                Visibility::Private
+            } else {
+                Visibility::Public
+            },
+            uses: Uses {
+                externals: references
+                    .names
+                    .iter()
+                    .any(|name| self.externals.contains(&name.as_str())),
+                positions: references.positions,
+            },
+        });
+    }
+
+    /// Rules of this file that must stand before, in order, with what they need in turn.
+    fn before(&self, references: &References) -> Vec<usize> {
+        let mut before: Vec<usize> = self.globals.clone();
+        for (index, source) in self.sources.iter().enumerate().skip(self.first) {
+            let named = references.names.iter().any(|name| **name == *source.name)
+                || references
+                    .prefixes
+                    .iter()
+                    .any(|prefix| source.name.starts_with(prefix.as_str()));
+            if named {
+                before.extend_from_slice(&source.before);
+                before.push(index);
+            }
+        }
+        before.sort_unstable();
+        before.dedup();
+        before
+    }
+}
+
+/// What a condition names.
+#[derive(Default)]
+struct References {
+    names: Vec<String>,
+    prefixes: Vec<String>,
+    modules: Vec<String>,
+    positions: bool,
+}
+
+impl References {
+    /// The depth of the tree is bounded by the parser.
+    fn walk(&mut self, expression: &Expression, bound: &mut Vec<String>) {
+        match &expression.expr {
+            Kind::Identifier(identifier) => self.identifier(identifier, bound),
+            Kind::Count(_)
+            | Kind::CountInRange { .. }
+            | Kind::VariableIn { .. }
+            | Kind::ForIn { .. } => {
+                self.positions = true;
+            }
+            Kind::Offset {
+                occurence_number, ..
+            }
+            | Kind::Length {
+                occurence_number, ..
+            } => {
+                self.positions |= !matches!(occurence_number.expr, Kind::Integer(1));
+            }
+            Kind::VariableAt { offset, .. } | Kind::ForAt { offset, .. } => {
+                self.positions |= !matches!(offset.expr, Kind::Integer(0));
+            }
+            Kind::ForRules { set, .. } => {
+                for element in &set.elements {
+                    let list = if element.is_wildcard {
+                        &mut self.prefixes
+                    } else {
+                        &mut self.names
+                    };
+                    list.push(element.name.clone());
+                }
+            }
+            _ => {}
+        }
+        let depth = bound.len();
+        if let Kind::ForIdentifiers {
+            identifiers,
+            iterator,
+            ..
+        } = &expression.expr
+        {
+            if let ForIterator::Identifier(identifier) = iterator {
+                self.identifier(identifier, bound);
+            }
+            bound.extend_from_slice(identifiers);
+        }
+        for child in children(&expression.expr) {
+            self.walk(child, bound);
+        }
+        bound.truncate(depth);
+    }
+
+    fn identifier(
+        &mut self,
+        identifier: &boreal_parser::expression::Identifier,
+        bound: &mut Vec<String>,
+    ) {
+        for operation in &identifier.operations {
+            match &operation.op {
+                IdentifierOperationType::Subscript(inner) => self.walk(inner, bound),
+                IdentifierOperationType::FunctionCall(arguments) => {
+                    for argument in arguments {
+                        self.walk(argument, bound);
+                    }
+                }
+                IdentifierOperationType::Subfield(_) => {}
+            }
+        }
+        if bound.contains(&identifier.name) {
+            return;
+        }
+        let list = if identifier.operations.is_empty() {
+            &mut self.names
+        } else {
+            &mut self.modules
+        };
+        if !list.contains(&identifier.name) {
+            list.push(identifier.name.clone());
+        }
+    }
+}
+
+/// The expressions directly inside one.
+fn children(kind: &Kind) -> Vec<&Expression> {
+    match kind {
+        Kind::And(list) | Kind::Or(list) => list.iter().collect(),
+        Kind::ReadInteger { addr: one, .. }
+        | Kind::Neg(one)
+        | Kind::BitwiseNot(one)
+        | Kind::Not(one)
+        | Kind::Matches(one, _)
+        | Kind::Defined(one)
+        | Kind::VariableAt { offset: one, .. }
+        | Kind::Offset {
+            occurence_number: one,
+            ..
+        }
+        | Kind::Length {
+            occurence_number: one,
+            ..
+        } => vec![one],
+        Kind::Add(a, b)
+        | Kind::Sub(a, b)
+        | Kind::Mul(a, b)
+        | Kind::Div(a, b)
+        | Kind::Mod(a, b)
+        | Kind::BitwiseXor(a, b)
+        | Kind::BitwiseAnd(a, b)
+        | Kind::BitwiseOr(a, b)
+        | Kind::ShiftLeft(a, b)
+        | Kind::ShiftRight(a, b)
+        | Kind::Eq(a, b)
+        | Kind::NotEq(a, b)
+        | Kind::IEquals(a, b)
+        | Kind::Cmp {
+            left: a, right: b, ..
+        }
+        | Kind::Contains {
+            haystack: a,
+            needle: b,
+            ..
+        }
+        | Kind::StartsWith {
+            expr: a, prefix: b, ..
+        }
+        | Kind::EndsWith {
+            expr: a, suffix: b, ..
+        }
+        | Kind::CountInRange { from: a, to: b, .. }
+        | Kind::VariableIn { from: a, to: b, .. } => vec![a, b],
+        Kind::For {
+            selection, body, ..
+        } => selector(selection)
+            .into_iter()
+            .chain(body.as_deref())
+            .collect(),
+        Kind::ForIn {
+            selection,
+            from,
+            to,
+            ..
+        } => selector(selection)
+            .into_iter()
+            .chain([&**from, &**to])
+            .collect(),
+        Kind::ForAt {
+            selection, offset, ..
+        } => selector(selection).into_iter().chain([&**offset]).collect(),
+        Kind::ForRules { selection, .. } => selector(selection).into_iter().collect(),
+        Kind::ForIdentifiers {
+            selection,
+            iterator,
+            body,
+            ..
+        } => {
+            let values: Vec<&Expression> = match iterator {
+                ForIterator::Identifier(_) => Vec::new(),
+                ForIterator::Range { from, to } => vec![from, to],
+                ForIterator::List(list) => list.iter().collect(),
+            };
+            selector(selection)
+                .into_iter()
+                .chain(values)
+                .chain([&**body])
+                .collect()
+        }
+        Kind::Filesize
+        | Kind::Entrypoint
+        | Kind::Integer(_)
+        | Kind::Double(_)
+        | Kind::Count(_)
+        | Kind::Boolean(_)
+        | Kind::Variable(_)
+        | Kind::Identifier(_)
+        | Kind::Bytes(_)
+        | Kind::Regex(_) => Vec::new(),
+    }
+}
+
+fn selector(selection: &ForSelection) -> Option<&Expression> {
+    match selection {
+        ForSelection::Any | ForSelection::All | ForSelection::None => None,
+        ForSelection::Expr { expr, .. } => Some(expr),
+    }
+}
+
+fn describe(rule: &Rule, file: &YaraFile) -> About {
+    let mut about = About {
+        id: format!(
+            "{}/{}",
+            file.namespace.trim_start_matches("yara/"),
+            rule.name
+        )
+        .into(),
+        severity: Severity::High,
+        category: Category::Malware,
+        description: Box::default(),
+        reference: Box::default(),
+        licence: Box::default(),
+        mode: file.mode,
+    };
+    for meta in &rule.metadatas {
+        let text = match &meta.value {
+            MetadataValue::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            // Public sets grade by number: 0 to 100.
+            MetadataValue::Integer(number)
+                if matches!(meta.name.as_str(), "score" | "severity") =>
+            {
+                about.severity = graded(*number);
+                continue;
+            }
+            MetadataValue::Integer(_) | MetadataValue::Boolean(_) => continue,
+        };
+        match meta.name.as_str() {
+            // Public sets use `id` for digests and serial numbers; ours have a slash.
+            "id" if text.contains('/') && check_id(&text).is_ok() => {
+                about.id = text.as_ref().into()
+            }
+            "severity" => about.severity = named(&text).unwrap_or(about.severity),
+            "category" => {
+                let found = Category::ALL
+                    .iter()
+                    .find(|category| category.code() == text);
+                about.category = found.copied().unwrap_or(about.category);
+            }
+            "mode" if text == "observe" => about.mode = Mode::Observe,
+            "description" => about.description = text.into(),
+            "reference" => about.reference = text.into(),
+            "license" | "licence" => about.licence = text.into(),
+            _ => {}
+        }
+    }
+    about
+}
+
+fn graded(number: i64) -> Severity {
+    match number {
+        ..=24 => Severity::Low,
+        25..=59 => Severity::Medium,
+        60..=84 => Severity::High,
+        _ => Severity::Critical,
+    }
+}
+
+fn named(text: &str) -> Option<Severity> {
+    Some(match text.to_ascii_lowercase().as_str() {
+        "info" => Severity::Info,
+        "low" => Severity::Low,
+        "medium" => Severity::Medium,
+        "high" => Severity::High,
+        "critical" => Severity::Critical,
+        _ => return None,
+    })
+}
+
+/// The next import, include or rule at or after `at`: where it begins and ends.
+fn next_item(text: &str, at: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let mut at = skip_blank(bytes, at);
+    // A byte order mark, and what was left over by something broken.
+    while bytes
+        .get(at)
+        .is_some_and(|byte| !byte.is_ascii_alphabetic())
+    {
+        at = skip_blank(bytes, at + 1);
+    }
+    let start = at;
+    bytes.get(start)?;
+    let rest = bytes.get(start..).unwrap_or_default();
+    if rest.starts_with(b"import") || rest.starts_with(b"include") {
+        let open = memchr::memchr(b'"', rest)?;
+        let after = rest.get(open + 1..).unwrap_or_default();
+        let close = memchr::memchr2(b'"', b'\n', after)?;
+        return Some((start, start + open + close + 2));
+    }
+    let mut depth = 0usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth <= 1 => return Some((start, at + 1)),
+            b'}' => depth -= 1,
+            b'"' => at = skip_quoted(bytes, at, b'"'),
+            b'/' => match bytes.get(at + 1) {
+                Some(b'/' | b'*') => {
+                    at = skip_blank(bytes, at);
+                    continue;
+                }
+                // YARA divides with a backslash: any other slash begins a regular expression.
+                _ if depth > 0 => at = skip_quoted(bytes, at, b'/'),
+                _ => {}
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    Some((start, bytes.len()))
+}
+
+/// After white space and comments.
+fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(byte), _) if byte.is_ascii_whitespace() => at += 1,
+            (Some(b'/'), Some(b'/')) => {
+                let rest = bytes.get(at..).unwrap_or_default();
+                at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            }
+            (Some(b'/'), Some(b'*')) => {
+                let rest = bytes.get(at + 2..).unwrap_or_default();
+                at += memchr::memmem::find(rest, b"*/").map_or(rest.len() + 2, |end| end + 4);
+            }
+            _ => return at,
+        }
+    }
+}
+
+/// The place of the closing `quote`; the end of the line when there is none.
+fn skip_quoted(bytes: &[u8], open: usize, quote: u8) -> usize {
+    let mut at = open + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'\n' => return at - 1,
+            byte if *byte == quote => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Where to go on after something broken in `from..to`: the next line that begins like a rule.
+fn resume(text: &str, from: usize, to: usize) -> usize {
+    let broken = text.get(from..to).unwrap_or_default();
+    let mut at = from;
+    for line in broken.split_inclusive('\n') {
+        let begins = ["rule ", "private rule ", "global rule ", "import "]
+            .iter()
+            .any(|word| line.starts_with(word));
+        if begins && at > from {
+            return at;
+        }
+        at += line.len();
+    }
+    to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> YaraFile {
+        YaraFile {
+            namespace: "yara/test".into(),
+            shown: "test.yar".into(),
+            text: text.into(),
+            mode: Mode::Enforce,
+        }
+    }
+
+    fn names(text: &str) -> (Vec<String>, Vec<Option<u32>>) {
+        let (sources, problems) = read(&[file(text)], &["filename"]);
+        (
+            sources
+                .iter()
+                .map(|source| source.name.to_string())
+                .collect(),
+            problems.iter().map(|problem| problem.line).collect(),
+        )
+    }
+
+    #[test]
+    fn cuts_at_braces_outside_strings_comments_and_expressions() {
+        let text = "import \"pe\"\n// }\nrule a { strings: $a = \"}\\\"{\" $b = /}[{]\\/ /i $c = { 41 [2] 42 } condition: any of them }\n/* { */ private rule b : x { condition: filesize \\ 2 > 1 }";
+        assert_eq!(names(text), (vec!["a".into(), "b".into()], vec![]));
+    }
+
+    #[test]
+    fn a_broken_rule_leaves_the_others() {
+        let text = "rule a { condition: true }\nrule b { condition: oops oops }\nrule c { condition: true }\nrule d { strings: $a = { 41 \ncondition: $a\nrule e { condition: true }\n";
+        assert_eq!(
+            names(text),
+            (
+                vec!["a".into(), "c".into(), "e".into()],
+                vec![Some(2), Some(5)]
+            )
+        );
+    }
+
+    #[test]
+    fn a_missing_module_takes_only_the_rules_that_use_it() {
+        let text = "import \"cuckoo\"\nrule a { condition: cuckoo.network.host(/x/) }\nrule b { condition: true }\n";
+        assert_eq!(names(text), (vec!["b".into()], vec![Some(2)]));
+    }
+
+    #[test]
+    fn includes_are_refused() {
+        assert_eq!(
+            names("include \"/etc/passwd\"\nrule a { condition: true }"),
+            (vec!["a".into()], vec![Some(1)])
+        );
+    }
+
+    #[test]
+    fn rules_bring_what_they_refer_to() {
+        let text = "global rule g { condition: filesize < 9 } private rule p1 { condition: true } rule p2 { condition: p1 } rule z { condition: any of (p*) and filename == \"x\" }";
+        let (sources, _) = read(&[file(text)], &["filename"]);
+        let last = sources.last().expect("four rules");
+        assert_eq!(last.before, [0, 1, 2]);
+        assert!(last.uses.externals);
+        assert_eq!(last.need.size, (0, 8));
+    }
+}
