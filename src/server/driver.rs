@@ -504,6 +504,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !current.transaction.answered() {
             current.transaction.abandon(Failure::PeerGone, 0);
         }
+        if current.answered.is_some() {
+            current.first_byte.get_or_insert(now);
+        }
         let since = |at: Instant| at.saturating_duration_since(current.began);
         let timing = Timing {
             first_byte: current.first_byte.map(since),

@@ -78,7 +78,7 @@ pub struct Heads {
 pub enum Change {
     /// The same bytes.
     None,
-    /// Other bytes, without content-coding; their length where it is known.
+    /// Other bytes in the same content-codings; their length where it is known.
     Edited(Option<u64>),
 }
 
@@ -122,6 +122,19 @@ impl Heads {
         }
     }
 
+    /// True when the message of `direction` says `Cache-Control: no-transform`.
+    pub fn forbid_edits(&self, direction: Direction) -> bool {
+        let fields = match direction {
+            Direction::Request => self.request.as_ref().map(|head| &head.fields),
+            Direction::Response => self.response.as_ref().map(|head| &head.fields),
+        };
+        fields.is_some_and(|fields| {
+            fields
+                .list("cache-control")
+                .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
+        })
+    }
+
     fn audience(&self, direction: Direction) -> Audience<'_> {
         let request = |name| self.request.as_ref().and_then(|head| head.fields.get(name));
         let response = |name| {
@@ -156,8 +169,10 @@ fn edit(fields: &mut crate::wire::Fields, change: Change) {
         fields.remove("etag");
     }
     match length {
-        Some(length) => fields.set("Content-Length", length.to_string().as_bytes()),
-        None => {
+        Some(length) if fields.contains("content-length") => {
+            fields.set("Content-Length", length.to_string().as_bytes());
+        }
+        Some(_) | None => {
             fields.remove("content-length");
         }
     }
@@ -226,13 +241,18 @@ impl Style {
     }
 
     /// Adds the headers that name edits.
-    pub fn redacted(&self, answer: &mut Response, verdict: &Verdict) {
-        let name = &self.headers.infection_found;
-        if let (Verdict::Redact { edits }, false) = (verdict, name.is_empty()) {
-            answer.push_field(
-                name,
-                &format!("Type={POLICY}; Resolution=1; Threat=redacted {edits};"),
-            );
+    pub fn redacted(&self, answer: &mut Response, verdict: &Verdict, transaction: TransactionId) {
+        let Verdict::Redact { .. } = verdict else {
+            return;
+        };
+        let infection = format!("Type={POLICY}; Resolution=1; Threat=sensitive data;");
+        for (name, value) in [
+            (&self.headers.infection_found, infection),
+            (&self.headers.transaction, transaction.to_string()),
+        ] {
+            if !name.is_empty() {
+                answer.push_field(name, &value);
+            }
         }
     }
 }
@@ -297,8 +317,7 @@ const CONTAINER: u8 = 2;
 /// Rule ids are far shorter; clients keep this in fixed buffers.
 const THREAT_CHARS: usize = 128;
 
-const STALE_AFTER_EDIT: [&str; 8] = [
-    "content-encoding",
+const STALE_AFTER_EDIT: [&str; 7] = [
     "content-md5",
     "digest",
     "content-digest",

@@ -110,6 +110,9 @@ pub struct Transaction {
     trailers: Option<Fields>,
     state: State,
     refusal: Option<(Failure, Status)>,
+    forbids_edits: bool,
+    edited_bytes: u64,
+    streams: Option<Copy>,
     outcome: Partial,
 }
 
@@ -207,9 +210,16 @@ impl Transaction {
             trailers: None,
             state: State::Undecided,
             refusal: None,
+            forbids_edits: false,
+            edited_bytes: 0,
+            streams: None,
             outcome: Partial::default(),
             heads: Heads::of(&mut request),
         };
+        begun.forbids_edits = begun
+            .method
+            .direction()
+            .is_some_and(|direction| begun.heads.forbid_edits(direction));
         begun.refusal = begun.refused(&request);
         if begun.refusal.is_none() {
             begun.start_scan(budget);
@@ -400,10 +410,14 @@ impl Transaction {
         }
         let message = super::facts::message(direction, &self.heads, &self.facts);
         let scan = Scan::new(&self.house.rules, &profile, budget, &message);
-        self.plan = match profile.release {
-            Release::AsSettled if !keeps_copy || scan.edits() => Plan::Stream,
-            Release::AtVerdict | Release::AsSettled if keeps_copy => Plan::Judge,
-            Release::AtVerdict | Release::AsSettled => Plan::JudgeAndKeep,
+        let settles = profile.release == Release::AsSettled && !self.forbids_edits;
+        self.plan = if settles && (!keeps_copy || scan.edits()) {
+            Plan::Stream
+        } else if keeps_copy || scan.edits() && !scan.recodes() && !self.forbids_edits {
+            // Where nothing is edited the edited copy is the original.
+            Plan::Judge
+        } else {
+            Plan::JudgeAndKeep
         };
         self.scan = Some(scan);
         self.work = Work::Waiting;
@@ -433,11 +447,9 @@ impl Transaction {
     /// Bytes for the store: the original before it is inspected, edited ones as they settle.
     fn store_input(&mut self) -> Option<Action> {
         let edits = self.scan.as_ref().is_some_and(Scan::edits);
-        if edits {
-            let settled = self.scan.as_mut().and_then(Scan::released);
-            if let Some(bytes) = settled {
-                return Some(Action::Keep(Copy::Edited, bytes));
-            }
+        if edits && let Some(bytes) = self.scan.as_mut().and_then(Scan::released) {
+            self.edited_bytes += bytes.len() as u64;
+            return Some(Action::Keep(Copy::Edited, bytes));
         }
         // A stream's bytes leave only after they were inspected.
         let held = self.plan == Plan::Stream && (edits || self.work == Work::Waiting);
@@ -522,11 +534,11 @@ impl Transaction {
     }
 
     fn begin_stream(&mut self) -> Action {
-        let edits = self.scan.as_ref().is_some_and(Scan::edits);
-        let (copy, change) = match edits {
+        let (copy, change) = match self.scan.as_ref().is_some_and(Scan::edits) {
             true => (Copy::Edited, Change::Edited(None)),
             false => (Copy::Original, Change::None),
         };
+        self.streams = Some(copy);
         let answer = self.message(change);
         self.state = State::Streaming;
         self.outcome.status = answer.status().code();
@@ -538,6 +550,12 @@ impl Transaction {
 impl Transaction {
     fn finish(&mut self) -> Action {
         if self.state == State::Streaming {
+            // The rest of an edited stream cannot be made any more: the scan was given up.
+            let lost = self.streams == Some(Copy::Edited)
+                && !self.scan.as_ref().is_some_and(Scan::edits);
+            if lost {
+                return self.cut_off(Failure::CutOff);
+            }
             self.state = State::Answered;
             return Action::BodyDone(self.trailers.take());
         }
@@ -554,34 +572,52 @@ impl Transaction {
 
     /// The message as it came, in the cheapest form that the client can take.
     fn unchanged(&mut self) -> Action {
-        let answer = match unchanged(self.allow, self.stage) {
-            Unchanged::NoContent => (
-                Response::new(Status::NoContent, self.house.istag),
-                Source::None,
-            ),
-            Unchanged::Original => {
-                let source = match self.section_has_body() {
-                    true => Source::Store(Copy::Original),
-                    false => Source::None,
-                };
-                (self.message(Change::None), source)
-            }
+        if unchanged(self.allow, self.stage) == Unchanged::NoContent {
+            let answer = Response::new(Status::NoContent, self.house.istag);
+            return self.respond((answer, Source::None));
+        }
+        let edits = self.scan.as_ref().is_some_and(Scan::edits);
+        let source = match (self.section_has_body(), self.plan) {
+            (false, _) => Source::None,
+            (true, Plan::Judge) if edits => Source::Store(Copy::Edited),
+            // The scan was given up, policy lets the message pass, and half of it was never kept.
+            (true, Plan::Judge) => return self.fail(Failure::Spool, Status::ServerError),
+            (true, _) => Source::Store(Copy::Original),
         };
-        self.respond(answer)
+        let answer = self.message(Change::None);
+        self.respond((answer, source))
     }
 
     fn edited(&mut self) -> Action {
+        if self.forbids_edits {
+            return self.edit_forbidden();
+        }
         let source = match self.section_has_body() {
             true => Source::Store(Copy::Edited),
             false => Source::None,
         };
-        let mut answer = self.message(Change::Edited(None));
+        let mut answer = self.message(Change::Edited(Some(self.edited_bytes)));
         if let Some(scan) = &self.scan {
             self.house
                 .style
-                .redacted(&mut answer, &scan.report().verdict);
+                .redacted(&mut answer, &scan.report().verdict, self.id);
         }
         self.respond((answer, source))
+    }
+
+    /// RFC 9111 §5.2.2.6: `no-transform` says that nobody on the way may change the message; policy judges that.
+    fn edit_forbidden(&mut self) -> Action {
+        let Some(scan) = &mut self.scan else {
+            return self.unchanged();
+        };
+        scan.abandon(Anomaly::EditForbidden);
+        match scan.report().verdict.clone() {
+            Verdict::Block(reason) => self.block(reason),
+            Verdict::Allow | Verdict::Redact { .. } => {
+                self.outcome.verdict = Some(Verdict::Allow);
+                self.unchanged()
+            }
+        }
     }
 
     fn block(&mut self, reason: Reason) -> Action {

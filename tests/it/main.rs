@@ -4,3 +4,4 @@ mod house;
 mod protocol;
 mod scan;
 mod signatures;
+mod server;

@@ -1,0 +1,255 @@
+//! The program itself: signals, exit codes, messages.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use super::harness::{Client, POST, eicar, reqmod};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+/// A served process; killed when dropped.
+struct Process {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    icap: SocketAddr,
+    seen: String,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let log = BufReader::new(child.stderr.take().expect("piped"));
+        let mut process = Self {
+            child,
+            log,
+            icap: SocketAddr::from(([0, 0, 0, 0], 0)),
+            seen: String::new(),
+        };
+        let line = process.wait_for("listening for ICAP");
+        process.icap = line["address"].as_str().expect("an address").parse().expect("an address");
+        process
+    }
+
+    fn serve(config: Option<&Path>) -> Self {
+        let mut command = Command::new(SLUICE);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(config.map(|path| format!("--config={}", path.display())));
+        Self::start(command)
+    }
+
+    /// The first log line from here on whose message begins so.
+    fn wait_for(&mut self, message: &str) -> serde_json::Value {
+        loop {
+            let mut line = String::new();
+            let read = self.log.read_line(&mut line).expect("text");
+            assert!(read > 0, "it ended before it said {message:?}:\n{}", self.seen);
+            self.seen += &line;
+            let value: serde_json::Value = serde_json::from_str(&line).expect("JSON lines on a pipe");
+            if value["message"].as_str().is_some_and(|text| text.starts_with(message)) {
+                return value;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args([name, &id]).status().expect("kill");
+        assert!(status.success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(SLUICE).args(arguments).output().expect("it runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn sigterm_answers_what_is_in_flight_and_ends_with_zero() {
+    let mut process = Process::serve(None);
+    let mut client = Client::connect(process.icap);
+    let request = reqmod("/reqmod", "Preview: 4\r\nAllow: 204\r\n", POST, Some(b"hell"));
+    assert_eq!(client.ask(request).status, 100);
+    process.signal("-TERM");
+    process.wait_for("draining");
+    let reply = client.ask(b"1\r\no\r\n0\r\n\r\n");
+    assert!(reply.status == 204 && reply.closes());
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_second_sigterm_ends_at_once() {
+    let mut process = Process::serve(None);
+    let mut client = Client::connect(process.icap);
+    let request = reqmod("/reqmod", "Preview: 4\r\n", POST, Some(b"hell"));
+    assert_eq!(client.ask(request).status, 100);
+    process.signal("-TERM");
+    process.wait_for("draining");
+    process.signal("-TERM");
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(143));
+}
+
+#[test]
+fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    std::fs::write(&path, "").expect("a file");
+    let mut process = Process::serve(Some(&path));
+    let mut client = Client::connect(process.icap);
+    let bad = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(eicar().as_bytes()));
+    let first = client.ask(&bad);
+    assert!(first.is_block());
+    std::fs::write(&path, "[server]\nmax-conections = 7\n").expect("a file");
+    process.signal("-HUP");
+    let refused = process.wait_for("reload refused");
+    let why = refused["error"].as_str().expect("a reason");
+    assert!(why.contains("sluice.toml:2:1") && why.contains("max-connections"), "{why}");
+    let same = client.ask(&bad);
+    assert!(same.is_block() && same.field("ISTag") == first.field("ISTag"));
+    std::fs::write(&path, "[profiles.request]\nmode = \"observe\"\n[profiles.response]\n[profiles.off]\nmode = \"off\"\n[profiles.redact-request]\n[profiles.redact-response]\n")
+        .expect("a file");
+    process.signal("-HUP");
+    process.wait_for("configuration and rules are in force");
+    let observed = client.ask(&bad);
+    assert_eq!(observed.status, 204, "the same connection, the new policy");
+    assert_ne!(observed.field("ISTag"), first.field("ISTag"));
+}
+
+#[test]
+fn running_out_of_descriptors_does_not_end_the_accept_loop() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=24:24", SLUICE, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.env("SLUICE__SERVER__THREADS", "1");
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        println!("skipped: no prlimit here");
+        return;
+    }
+    let mut process = Process::start(command);
+    let flood: Vec<_> = (0..40).filter_map(|_| std::net::TcpStream::connect(process.icap).ok()).collect();
+    process.wait_for("no file descriptor is left");
+    drop(flood);
+    let request = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"));
+    let served = (0..200).any(|_| {
+        let Ok(mut stream) = std::net::TcpStream::connect(process.icap) else {
+            return false;
+        };
+        let mut start = [0; 12];
+        stream.write_all(&request).is_ok()
+            && std::io::Read::read_exact(&mut stream, &mut start).is_ok()
+            && &start == b"ICAP/1.0 204"
+    });
+    assert!(served, "the server does not come back");
+}
+
+#[test]
+fn scan_says_what_it_found_by_its_exit_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (good, bad) = (folder.path().join("good.txt"), folder.path().join("bad.com"));
+    std::fs::write(&good, "hello").expect("a file");
+    std::fs::write(&bad, eicar()).expect("a file");
+    let (good, bad) = (good.to_str().expect("text"), bad.to_str().expect("text"));
+    assert_eq!(run(&["scan", good]).status.code(), Some(0));
+    let found = run(&["scan", good, bad]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(text(&found.stdout).contains("block (malware)"), "{}", text(&found.stdout));
+    let found = run(&["scan", "--json", "--as", "request", "--content-type", "text/plain", bad]);
+    let line: serde_json::Value = serde_json::from_slice(&found.stdout).expect("JSON");
+    assert_eq!(line["findings"][0]["category"], "malware");
+    let missing = run(&["scan", "/nonexistent/file"]);
+    assert_eq!(missing.status.code(), Some(2));
+    let said = text(&missing.stderr);
+    assert!(said.lines().count() == 1 && said.contains("/nonexistent/file"), "{said}");
+    assert_eq!(run(&["scan"]).status.code(), Some(2));
+}
+
+#[test]
+fn check_names_line_and_column_of_a_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    for (file, place, hint) in [
+        ("[server]\nmax-conections = 7\n", ":2:1: ", "did you mean \"max-connections\""),
+        ("[sever]\n", ":1:2: ", "did you mean \"server\""),
+        ("[server]\nmax-connections = \"many\"\n", ":2:19: ", "invalid type"),
+        ("[server]\nmax-connections = -1\n", ":2:19: ", "invalid value"),
+        ("[server]\nlisten = [\"here\"]\n", ":2:11: ", "invalid socket address"),
+        ("[log]\nlevel = \"loud\"\n", ":2:9: ", "loud"),
+        ("[log]\nformat = \"jsn\"\n", ":2:10: ", "did you mean \"json\""),
+        ("[timeouts]\nidle-seconds = 3\n", ":2:1: ", "idle-seconds"),
+        ("not toml", ":1:5: ", ""),
+        ("[profiles.request.classes.sqlli]\naction = \"off\"\n", ":1:", "did you mean \"sqli\""),
+        ("[profiles.request.fail-modes]\ntruncatedbody = \"open\"\n", ": ", "did you mean \"truncated-body\""),
+        ("[[services]]\npath = \"/a\"\nrequest-profile = \"reqest\"\n", ":3:19: ", "did you mean \"request\""),
+        ("[[services]]\npath = \"a\"\nrequest-profile = \"request\"\n", ": ", "begin with /"),
+        (
+            "[[services]]\npath = \"/a\"\naliases = [\"/a\"]\nrequest-profile = \"request\"\n",
+            ": ",
+            "two services",
+        ),
+        ("[block-page]\nhtml = \"/nonexistent\"\n", ": ", "cannot read the block page"),
+    ] {
+        std::fs::write(&path, file).expect("a file");
+        let checked = run(&["check", "--config", path.to_str().expect("text")]);
+        let said = text(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(2), "{file}");
+        assert!(said.contains(&format!("sluice.toml{place}")) && said.contains(hint), "{file}\n{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    let good = run(&["check"]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert!(text(&good.stdout).contains("/reqmod"));
+}
+
+#[test]
+fn the_environment_overrides_each_key_and_its_mistakes_are_named() {
+    let check = |name: &str, value: &str| {
+        Command::new(SLUICE).arg("check").env(name, value).output().expect("it runs")
+    };
+    for (name, value) in [
+        ("SLUICE__SERVER__MAX_CONNECTIONS", "5"),
+        ("SLUICE__SERVER__LISTEN", "[\"127.0.0.1:9\"]"),
+        ("SLUICE__PROFILES__REQUEST__MODE", "observe"),
+        ("SLUICE__PROFILES__REQUEST__CLASSES__SQLI__ACTION", "observe"),
+        ("SLUICE__SERVICES__0__PATH", "/mine"),
+        ("SLUICE__VERDICT_HEADERS__VIRUS_ID", "X-Virus-Name"),
+    ] {
+        let checked = check(name, value);
+        assert_eq!(checked.status.code(), Some(0), "{name} {}", text(&checked.stderr));
+    }
+    let mine = check("SLUICE__SERVICES__0__PATH", "/mine");
+    assert!(text(&mine.stdout).contains("/mine"));
+    for (name, value, hint) in [
+        ("SLUICE__SERVER__MAX_CONECTIONS", "5", "did you mean \"max-connections\""),
+        ("SLUICE__SERVER__MAX_CONNECTIONS", "many", "invalid type"),
+        ("SLUICE__SERVICES__99__PATH", "/x", "does not name a key"),
+    ] {
+        let checked = check(name, value);
+        let said = text(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(2), "{name}");
+        assert!(said.contains(name) && said.contains(hint), "{said}");
+    }
+}
+
+#[test]
+fn help_teaches() {
+    for (arguments, word) in [
+        (&["--help"][..], "icap://127.0.0.1:1344/reqmod"),
+        (&["serve", "--help"], "SIGHUP"),
+        (&["scan", "--help"], "Exit code"),
+        (&["check", "--help"], "column"),
+    ] {
+        let help = run(arguments);
+        assert_eq!(help.status.code(), Some(0));
+        assert!(text(&help.stdout).contains(word), "{arguments:?}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The server over real sockets.
+
+mod answers;
+mod binary;
+mod bodies;
+mod deadlines;
+mod harness;
+mod load;
