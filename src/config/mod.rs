@@ -144,9 +144,10 @@ fn overridden(
     let mut file = file.clone();
     for (name, value) in overrides {
         environment::apply(&mut table, name, value)?;
-        file = table.clone().try_into().map_err(|error: toml::de::Error| {
-            Mistake::environment(name, with_nearest(error.message()))
-        })?;
+        // Through text, because places (`Spanned`) exist in text only; they are not shown for the environment.
+        let text = toml::to_string(&table).unwrap_or_default();
+        file = toml::from_str(&text)
+            .map_err(|error| Mistake::environment(name, with_nearest(error.message())))?;
     }
     Ok(file)
 }

@@ -728,7 +728,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let linger = self.shared.snapshot.load().config.deadlines.linger;
         let _ = tokio::time::timeout(linger, async {
             let mut sink = Vec::with_capacity(LINGER_READ_BYTES);
+            let mut left = self.drain_bytes;
             while let Ok(1..) = self.stream.read_buf(&mut sink).await {
+                left = left.saturating_sub(sink.len() as u64);
+                if left == 0 {
+                    break;
+                }
                 sink.clear();
             }
         })

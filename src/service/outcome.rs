@@ -196,7 +196,7 @@ impl Outcome {
     /// One word for what was decided: `allow`, `block`, `redact`, `error`.
     pub fn verdict_code(&self) -> &'static str {
         match (&self.ending, &self.report.verdict) {
-            (_, Verdict::Block(_)) => "block",
+            (Ending::Answered | Ending::Failed(Failure::CutOff), Verdict::Block(_)) => "block",
             (Ending::Failed(_), _) => "error",
             (Ending::Answered, Verdict::Allow) => "allow",
             (Ending::Answered, Verdict::Redact { .. }) => "redact",
@@ -206,7 +206,9 @@ impl Outcome {
     /// The reason code of a block or failure.
     pub fn reason_code(&self) -> Option<&'static str> {
         match (&self.ending, &self.report.verdict) {
-            (_, Verdict::Block(reason)) => Some(reason.code()),
+            (Ending::Answered | Ending::Failed(Failure::CutOff), Verdict::Block(reason)) => {
+                Some(reason.code())
+            }
             (Ending::Failed(failure), _) => Some(failure.code()),
             (Ending::Answered, _) => None,
         }

@@ -551,8 +551,8 @@ impl Transaction {
     fn finish(&mut self) -> Action {
         if self.state == State::Streaming {
             // The rest of an edited stream cannot be made any more: the scan was given up.
-            let lost = self.streams == Some(Copy::Edited)
-                && !self.scan.as_ref().is_some_and(Scan::edits);
+            let lost =
+                self.streams == Some(Copy::Edited) && !self.scan.as_ref().is_some_and(Scan::edits);
             if lost {
                 return self.cut_off(Failure::CutOff);
             }

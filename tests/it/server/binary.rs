@@ -19,7 +19,11 @@ struct Process {
 
 impl Process {
     fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let log = BufReader::new(child.stderr.take().expect("piped"));
         let mut process = Self {
             child,
@@ -28,7 +32,11 @@ impl Process {
             seen: String::new(),
         };
         let line = process.wait_for("listening for ICAP");
-        process.icap = line["address"].as_str().expect("an address").parse().expect("an address");
+        process.icap = line["address"]
+            .as_str()
+            .expect("an address")
+            .parse()
+            .expect("an address");
         process
     }
 
@@ -44,10 +52,18 @@ impl Process {
         loop {
             let mut line = String::new();
             let read = self.log.read_line(&mut line).expect("text");
-            assert!(read > 0, "it ended before it said {message:?}:\n{}", self.seen);
+            assert!(
+                read > 0,
+                "it ended before it said {message:?}:\n{}",
+                self.seen
+            );
             self.seen += &line;
-            let value: serde_json::Value = serde_json::from_str(&line).expect("JSON lines on a pipe");
-            if value["message"].as_str().is_some_and(|text| text.starts_with(message)) {
+            let value: serde_json::Value =
+                serde_json::from_str(&line).expect("JSON lines on a pipe");
+            if value["message"]
+                .as_str()
+                .is_some_and(|text| text.starts_with(message))
+            {
                 return value;
             }
         }
@@ -55,7 +71,10 @@ impl Process {
 
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args([name, &id]).status().expect("kill");
+        let status = Command::new("kill")
+            .args([name, &id])
+            .status()
+            .expect("kill");
         assert!(status.success());
     }
 }
@@ -68,7 +87,10 @@ impl Drop for Process {
 }
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(SLUICE).args(arguments).output().expect("it runs")
+    Command::new(SLUICE)
+        .args(arguments)
+        .output()
+        .expect("it runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -79,7 +101,12 @@ fn text(bytes: &[u8]) -> String {
 fn sigterm_answers_what_is_in_flight_and_ends_with_zero() {
     let mut process = Process::serve(None);
     let mut client = Client::connect(process.icap);
-    let request = reqmod("/reqmod", "Preview: 4\r\nAllow: 204\r\n", POST, Some(b"hell"));
+    let request = reqmod(
+        "/reqmod",
+        "Preview: 4\r\nAllow: 204\r\n",
+        POST,
+        Some(b"hell"),
+    );
     assert_eq!(client.ask(request).status, 100);
     process.signal("-TERM");
     process.wait_for("draining");
@@ -114,7 +141,10 @@ fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
     process.signal("-HUP");
     let refused = process.wait_for("reload refused");
     let why = refused["error"].as_str().expect("a reason");
-    assert!(why.contains("sluice.toml:2:1") && why.contains("max-connections"), "{why}");
+    assert!(
+        why.contains("sluice.toml:2:1") && why.contains("max-connections"),
+        "{why}"
+    );
     let same = client.ask(&bad);
     assert!(same.is_block() && same.field("ISTag") == first.field("ISTag"));
     std::fs::write(&path, "[profiles.request]\nmode = \"observe\"\n[profiles.response]\n[profiles.off]\nmode = \"off\"\n[profiles.redact-request]\n[profiles.redact-response]\n")
@@ -129,14 +159,24 @@ fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
 #[test]
 fn running_out_of_descriptors_does_not_end_the_accept_loop() {
     let mut command = Command::new("prlimit");
-    command.args(["--nofile=24:24", SLUICE, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.args([
+        "--nofile=24:24",
+        SLUICE,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ]);
     command.env("SLUICE__SERVER__THREADS", "1");
     if Command::new("prlimit").arg("--version").output().is_err() {
         println!("skipped: no prlimit here");
         return;
     }
     let mut process = Process::start(command);
-    let flood: Vec<_> = (0..40).filter_map(|_| std::net::TcpStream::connect(process.icap).ok()).collect();
+    let flood: Vec<_> = (0..40)
+        .filter_map(|_| std::net::TcpStream::connect(process.icap).ok())
+        .collect();
     process.wait_for("no file descriptor is left");
     drop(flood);
     let request = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"));
@@ -155,21 +195,39 @@ fn running_out_of_descriptors_does_not_end_the_accept_loop() {
 #[test]
 fn scan_says_what_it_found_by_its_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (good, bad) = (folder.path().join("good.txt"), folder.path().join("bad.com"));
+    let (good, bad) = (
+        folder.path().join("good.txt"),
+        folder.path().join("bad.com"),
+    );
     std::fs::write(&good, "hello").expect("a file");
     std::fs::write(&bad, eicar()).expect("a file");
     let (good, bad) = (good.to_str().expect("text"), bad.to_str().expect("text"));
     assert_eq!(run(&["scan", good]).status.code(), Some(0));
     let found = run(&["scan", good, bad]);
     assert_eq!(found.status.code(), Some(1));
-    assert!(text(&found.stdout).contains("block (malware)"), "{}", text(&found.stdout));
-    let found = run(&["scan", "--json", "--as", "request", "--content-type", "text/plain", bad]);
+    assert!(
+        text(&found.stdout).contains("block (malware)"),
+        "{}",
+        text(&found.stdout)
+    );
+    let found = run(&[
+        "scan",
+        "--json",
+        "--as",
+        "request",
+        "--content-type",
+        "text/plain",
+        bad,
+    ]);
     let line: serde_json::Value = serde_json::from_slice(&found.stdout).expect("JSON");
     assert_eq!(line["findings"][0]["category"], "malware");
     let missing = run(&["scan", "/nonexistent/file"]);
     assert_eq!(missing.status.code(), Some(2));
     let said = text(&missing.stderr);
-    assert!(said.lines().count() == 1 && said.contains("/nonexistent/file"), "{said}");
+    assert!(
+        said.lines().count() == 1 && said.contains("/nonexistent/file"),
+        "{said}"
+    );
     assert_eq!(run(&["scan"]).status.code(), Some(2));
 }
 
@@ -178,31 +236,74 @@ fn check_names_line_and_column_of_a_mistake() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sluice.toml");
     for (file, place, hint) in [
-        ("[server]\nmax-conections = 7\n", ":2:1: ", "did you mean \"max-connections\""),
+        (
+            "[server]\nmax-conections = 7\n",
+            ":2:1: ",
+            "did you mean \"max-connections\"",
+        ),
         ("[sever]\n", ":1:2: ", "did you mean \"server\""),
-        ("[server]\nmax-connections = \"many\"\n", ":2:19: ", "invalid type"),
-        ("[server]\nmax-connections = -1\n", ":2:19: ", "invalid value"),
-        ("[server]\nlisten = [\"here\"]\n", ":2:11: ", "invalid socket address"),
+        (
+            "[server]\nmax-connections = \"many\"\n",
+            ":2:19: ",
+            "invalid type",
+        ),
+        (
+            "[server]\nmax-connections = -1\n",
+            ":2:19: ",
+            "invalid value",
+        ),
+        (
+            "[server]\nlisten = [\"here\"]\n",
+            ":2:11: ",
+            "invalid socket address",
+        ),
         ("[log]\nlevel = \"loud\"\n", ":2:9: ", "loud"),
-        ("[log]\nformat = \"jsn\"\n", ":2:10: ", "did you mean \"json\""),
+        (
+            "[log]\nformat = \"jsn\"\n",
+            ":2:10: ",
+            "did you mean \"json\"",
+        ),
         ("[timeouts]\nidle-seconds = 3\n", ":2:1: ", "idle-seconds"),
         ("not toml", ":1:5: ", ""),
-        ("[profiles.request.classes.sqlli]\naction = \"off\"\n", ":1:", "did you mean \"sqli\""),
-        ("[profiles.request.fail-modes]\ntruncatedbody = \"open\"\n", ": ", "did you mean \"truncated-body\""),
-        ("[[services]]\npath = \"/a\"\nrequest-profile = \"reqest\"\n", ":3:19: ", "did you mean \"request\""),
-        ("[[services]]\npath = \"a\"\nrequest-profile = \"request\"\n", ": ", "begin with /"),
+        (
+            "[profiles.request.classes.sqlli]\naction = \"off\"\n",
+            ":1:",
+            "did you mean \"sqli\"",
+        ),
+        (
+            "[profiles.request.fail-modes]\ntruncatedbody = \"open\"\n",
+            ": ",
+            "did you mean \"truncated-body\"",
+        ),
+        (
+            "[[services]]\npath = \"/a\"\nrequest-profile = \"reqest\"\n",
+            ":3:19: ",
+            "did you mean \"request\"",
+        ),
+        (
+            "[[services]]\npath = \"a\"\nrequest-profile = \"request\"\n",
+            ": ",
+            "begin with /",
+        ),
         (
             "[[services]]\npath = \"/a\"\naliases = [\"/a\"]\nrequest-profile = \"request\"\n",
             ": ",
             "two services",
         ),
-        ("[block-page]\nhtml = \"/nonexistent\"\n", ": ", "cannot read the block page"),
+        (
+            "[block-page]\nhtml = \"/nonexistent\"\n",
+            ": ",
+            "cannot read the block page",
+        ),
     ] {
         std::fs::write(&path, file).expect("a file");
         let checked = run(&["check", "--config", path.to_str().expect("text")]);
         let said = text(&checked.stderr);
         assert_eq!(checked.status.code(), Some(2), "{file}");
-        assert!(said.contains(&format!("sluice.toml{place}")) && said.contains(hint), "{file}\n{said}");
+        assert!(
+            said.contains(&format!("sluice.toml{place}")) && said.contains(hint),
+            "{file}\n{said}"
+        );
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let good = run(&["check"]);
@@ -213,23 +314,39 @@ fn check_names_line_and_column_of_a_mistake() {
 #[test]
 fn the_environment_overrides_each_key_and_its_mistakes_are_named() {
     let check = |name: &str, value: &str| {
-        Command::new(SLUICE).arg("check").env(name, value).output().expect("it runs")
+        Command::new(SLUICE)
+            .arg("check")
+            .env(name, value)
+            .output()
+            .expect("it runs")
     };
     for (name, value) in [
         ("SLUICE__SERVER__MAX_CONNECTIONS", "5"),
         ("SLUICE__SERVER__LISTEN", "[\"127.0.0.1:9\"]"),
         ("SLUICE__PROFILES__REQUEST__MODE", "observe"),
-        ("SLUICE__PROFILES__REQUEST__CLASSES__SQLI__ACTION", "observe"),
+        (
+            "SLUICE__PROFILES__REQUEST__CLASSES__SQLI__ACTION",
+            "observe",
+        ),
         ("SLUICE__SERVICES__0__PATH", "/mine"),
         ("SLUICE__VERDICT_HEADERS__VIRUS_ID", "X-Virus-Name"),
     ] {
         let checked = check(name, value);
-        assert_eq!(checked.status.code(), Some(0), "{name} {}", text(&checked.stderr));
+        assert_eq!(
+            checked.status.code(),
+            Some(0),
+            "{name} {}",
+            text(&checked.stderr)
+        );
     }
     let mine = check("SLUICE__SERVICES__0__PATH", "/mine");
     assert!(text(&mine.stdout).contains("/mine"));
     for (name, value, hint) in [
-        ("SLUICE__SERVER__MAX_CONECTIONS", "5", "did you mean \"max-connections\""),
+        (
+            "SLUICE__SERVER__MAX_CONECTIONS",
+            "5",
+            "did you mean \"max-connections\"",
+        ),
         ("SLUICE__SERVER__MAX_CONNECTIONS", "many", "invalid type"),
         ("SLUICE__SERVICES__99__PATH", "/x", "does not name a key"),
     ] {

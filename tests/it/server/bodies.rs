@@ -13,7 +13,12 @@ fn a_large_clean_body_comes_back_byte_for_byte_through_the_spool() {
     let reply = client.ask(respmod("/respmod", "", OK, &body));
     assert_eq!(reply.status, 200);
     assert!(reply.body == body);
-    assert_eq!(client.ask(respmod("/respmod", "Allow: 204\r\n", OK, &body)).status, 204);
+    assert_eq!(
+        client
+            .ask(respmod("/respmod", "Allow: 204\r\n", OK, &body))
+            .status,
+        204
+    );
 }
 
 #[test]
@@ -23,7 +28,12 @@ fn an_echo_serves_a_client_that_writes_everything_before_it_reads() {
     let reply = client.ask(respmod("/echo", "", OK, &body));
     assert_eq!(reply.status, 200);
     assert!(reply.body == body);
-    assert_eq!(client.ask(respmod("/echo", "Allow: 204\r\n", OK, b"x")).status, 204);
+    assert_eq!(
+        client
+            .ask(respmod("/echo", "Allow: 204\r\n", OK, b"x"))
+            .status,
+        204
+    );
 }
 
 #[test]
@@ -33,7 +43,10 @@ fn an_echo_begins_before_the_body_has_ended() {
     request.truncate(request.len() - 5);
     client.send(&request);
     let mut first = [0; 8];
-    client.stream.read_exact(&mut first).expect("an answer while the body is open");
+    client
+        .stream
+        .read_exact(&mut first)
+        .expect("an answer while the body is open");
     assert_eq!(&first, b"ICAP/1.0");
 }
 
@@ -45,7 +58,11 @@ fn an_early_block_is_answered_early_and_survives_the_rest_of_the_body() {
     // A client that reads while it writes.
     let mut client = Client::connect(shared());
     client.send(&start);
-    client.send(chunked(&harmless(100_000)).strip_suffix(b"0\r\n\r\n").expect("the last chunk"));
+    client.send(
+        chunked(&harmless(100_000))
+            .strip_suffix(b"0\r\n\r\n")
+            .expect("the last chunk"),
+    );
     let reply = client.reply();
     assert!(reply.is_block());
     // A client that writes all of it first: the answer is not lost to a reset.
@@ -90,12 +107,21 @@ fn small_requests_do_not_wait_for_a_large_one() {
     let mut large = Client::connect(server.icap());
     let body = harmless(8 << 20);
     let address = server.icap();
-    let writer = std::thread::spawn(move || large.ask(respmod("/respmod", "Allow: 204\r\n", OK, &body)).status);
+    let writer = std::thread::spawn(move || {
+        large
+            .ask(respmod("/respmod", "Allow: 204\r\n", OK, &body))
+            .status
+    });
     let mut small = Client::connect(address);
     let mut slowest = Duration::ZERO;
     for _ in 0..50 {
         let began = Instant::now();
-        assert_eq!(small.ask(respmod("/respmod", "Allow: 204\r\n", OK, b"small")).status, 204);
+        assert_eq!(
+            small
+                .ask(respmod("/respmod", "Allow: 204\r\n", OK, b"small"))
+                .status,
+            204
+        );
         slowest = slowest.max(began.elapsed());
     }
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");

@@ -78,7 +78,9 @@ impl Running {
                 .expect("a runtime");
             runtime.block_on(async {
                 let source = Arc::new(|| Config::load(None, &[]));
-                let mut server = Server::bind(config, telemetry, source).await.expect("it binds");
+                let mut server = Server::bind(config, telemetry, source)
+                    .await
+                    .expect("it binds");
                 if let Some(probe) = probe {
                     server = server.with_probe(probe);
                 }
@@ -111,7 +113,11 @@ impl Running {
     /// Stops, and yields the audit records.
     pub(super) fn stop(mut self) -> Vec<serde_json::Value> {
         self.begin_stop();
-        self.thread.take().expect("it runs").join().expect("it ends well");
+        self.thread
+            .take()
+            .expect("it runs")
+            .join()
+            .expect("it ends well");
         drop(self.lines.take());
         let bytes = self.audit.0.lock().expect("no panic").clone();
         String::from_utf8(bytes)
@@ -123,12 +129,22 @@ impl Running {
 
     /// A page of the admin listener: status code and body.
     pub(super) fn admin(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.addresses.admin.expect("an admin listener")).expect("it accepts");
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").expect("it reads");
+        let mut stream = TcpStream::connect(self.addresses.admin.expect("an admin listener"))
+            .expect("it accepts");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        )
+        .expect("it reads");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("it answers");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).expect("a status").parse().expect("digits");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .expect("a status")
+            .parse()
+            .expect("digits");
         (status, body.to_owned())
     }
 
@@ -188,8 +204,12 @@ impl Reply {
 impl Client {
     pub(super) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("it accepts");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-        stream.set_write_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("a timeout");
+        stream
+            .set_write_timeout(Some(Duration::from_secs(20)))
+            .expect("a timeout");
         Self {
             stream,
             unread: Vec::new(),
@@ -220,9 +240,16 @@ impl Client {
             return reply;
         }
         let tag = reply.field("ISTag").expect("every answer has an ISTag");
-        assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() <= 34, "{tag}");
+        assert!(
+            tag.starts_with('"') && tag.ends_with('"') && tag.len() <= 34,
+            "{tag}"
+        );
         let sections = reply.field("Encapsulated").unwrap_or_default().to_owned();
-        let Some((name, offset)) = sections.rsplit(", ").next().and_then(|last| last.split_once('=')) else {
+        let Some((name, offset)) = sections
+            .rsplit(", ")
+            .next()
+            .and_then(|last| last.split_once('='))
+        else {
             assert_eq!(reply.status, 204, "{}", reply.head);
             return reply;
         };
@@ -268,7 +295,9 @@ impl Client {
     fn until(&mut self, end: &[u8]) -> Vec<u8> {
         let mut from = 0;
         loop {
-            let found = self.unread[from..].windows(end.len()).position(|window| window == end);
+            let found = self.unread[from..]
+                .windows(end.len())
+                .position(|window| window == end);
             if let Some(at) = found {
                 let rest = self.unread.split_off(from + at + end.len());
                 return std::mem::replace(&mut self.unread, rest);
@@ -289,14 +318,22 @@ impl Client {
     fn fill(&mut self) {
         let mut buffer = [0; 64 << 10];
         let read = self.stream.read(&mut buffer).expect("an answer in time");
-        assert!(read > 0, "closed inside an answer: {:?}", String::from_utf8_lossy(&self.unread));
+        assert!(
+            read > 0,
+            "closed inside an answer: {:?}",
+            String::from_utf8_lossy(&self.unread)
+        );
         self.unread.extend_from_slice(&buffer[..read]);
     }
 }
 
 /// A REQMOD to `path` with these ICAP lines, this HTTP head and this body.
 pub(super) fn reqmod(path: &str, lines: &str, head: &str, body: Option<&[u8]>) -> Vec<u8> {
-    let section = if body.is_some() { "req-body" } else { "null-body" };
+    let section = if body.is_some() {
+        "req-body"
+    } else {
+        "null-body"
+    };
     let mut request = format!(
         "REQMOD icap://h{path} ICAP/1.0\r\nHost: h\r\n{lines}Encapsulated: req-hdr=0, {section}={}\r\n\r\n{head}",
         head.len()
@@ -341,7 +378,8 @@ pub(super) fn harmless(length: usize) -> Vec<u8> {
 }
 
 /// A request head.
-pub(super) const POST: &str = "POST /upload HTTP/1.1\r\nHost: origin\r\nContent-Type: text/plain\r\n\r\n";
+pub(super) const POST: &str =
+    "POST /upload HTTP/1.1\r\nHost: origin\r\nContent-Type: text/plain\r\n\r\n";
 
 /// A request head without a body.
 pub(super) const GET: &str = "GET /page HTTP/1.1\r\nHost: origin\r\n\r\n";

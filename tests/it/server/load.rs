@@ -11,26 +11,49 @@ use super::harness::{Client, POST, Running, reqmod};
 fn a_connection_over_the_cap_is_told_503_and_the_next_one_finds_room() {
     let server = Running::start("[server]\nmax-connections = 1\n");
     let mut first = Client::connect(server.icap());
-    assert_eq!(first.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).status, 204);
+    assert_eq!(
+        first
+            .ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .status,
+        204
+    );
     let mut second = Client::connect(server.icap());
     let reply = second.reply();
     assert_eq!(reply.status, 503);
     assert!(reply.closes() && second.is_closed());
-    assert_eq!(first.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).status, 204);
+    assert_eq!(
+        first
+            .ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .status,
+        204
+    );
     drop(first);
     while server.metric("sluice_connections{") > 0.0 {
         std::thread::yield_now();
     }
     let mut third = Client::connect(server.icap());
-    assert_eq!(third.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).status, 204);
+    assert_eq!(
+        third
+            .ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .status,
+        204
+    );
 }
 
 #[test]
 fn the_last_request_of_a_connection_announces_its_end() {
     let server = Running::start("[server]\nrequests-per-connection = 2\n");
     let mut client = Client::connect(server.icap());
-    assert!(!client.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).closes());
-    assert!(client.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).closes());
+    assert!(
+        !client
+            .ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .closes()
+    );
+    assert!(
+        client
+            .ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .closes()
+    );
     assert!(client.is_closed());
 }
 
@@ -38,9 +61,18 @@ fn the_last_request_of_a_connection_announces_its_end() {
 fn a_drain_closes_idle_connections_and_lets_requests_in_flight_finish() {
     let mut server = Running::start("");
     let mut idle = Client::connect(server.icap());
-    assert_eq!(idle.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"))).status, 204);
+    assert_eq!(
+        idle.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x")))
+            .status,
+        204
+    );
     let mut busy = Client::connect(server.icap());
-    let request = reqmod("/reqmod", "Preview: 4\r\nAllow: 204\r\n", POST, Some(b"hell"));
+    let request = reqmod(
+        "/reqmod",
+        "Preview: 4\r\nAllow: 204\r\n",
+        POST,
+        Some(b"hell"),
+    );
     assert_eq!(busy.ask(request).status, 100);
     let fresh = Client::connect(server.icap());
     server.begin_stop();
@@ -57,7 +89,10 @@ fn a_drain_closes_idle_connections_and_lets_requests_in_flight_finish() {
 fn a_panic_costs_one_transaction_and_nothing_else() {
     let probe: Probe = Arc::new(|stage: Stage, request: &Request| {
         let pairs: Vec<_> = request.uri.query_pairs().collect();
-        assert!(!pairs.contains(&("panic", "begin")), "as the test wants at {stage:?}");
+        assert!(
+            !pairs.contains(&("panic", "begin")),
+            "as the test wants at {stage:?}"
+        );
     });
     let server = Running::start_with("", Some(probe));
     let mut bystander = Client::connect(server.icap());
