@@ -3,5 +3,5 @@
 mod house;
 mod protocol;
 mod scan;
-mod signatures;
 mod server;
+mod signatures;
