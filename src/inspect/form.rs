@@ -3,18 +3,15 @@
 //! Each name and each value is a leaf: `+` is a blank, `%xx` a byte, all else stands for itself. A nested name
 //! (`user[roles][0]`, `a.b`) becomes steps of the path. Several fields of one name are all read.
 
-use std::borrow::Cow;
-
-use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{Assembler, HostSyntax, LeafSink, Outlet, Path, Root};
 use crate::inspect::pollution::reaches_prototype;
-use crate::inspect::{Category, Finding, Findings, PartId, Severity};
+use crate::inspect::record::{Charge, Recorder};
+use crate::inspect::{Category, Findings, PartId};
 use crate::span::Span;
 
 /// Reads one form or query after another; keeps its memory between them.
 #[derive(Debug)]
 pub struct Reader {
-    part: PartId,
     path: Path,
     /// Steps of the path that the form itself lies under.
     base: usize,
@@ -22,7 +19,7 @@ pub struct Reader {
     side: Side,
     escape: Escape,
     value: Assembler,
-    reported: u8,
+    recorder: Recorder,
     /// Fields begun so far.
     fields: u64,
 }
@@ -48,14 +45,13 @@ impl Reader {
     /// A reader of a form in the body.
     pub fn new() -> Self {
         Self {
-            part: PartId::BODY,
             path: Path::new(Root::Form),
             base: 0,
             at: 0,
             side: Side::Between,
             escape: Escape::None,
             value: Assembler::default(),
-            reported: 0,
+            recorder: Recorder::default(),
             fields: 0,
         }
     }
@@ -73,12 +69,11 @@ impl Reader {
     }
 
     fn restart(&mut self, part: PartId, base: u64) {
-        self.part = part;
         self.base = self.path.depth();
         self.at = base;
         self.side = Side::Between;
         self.escape = Escape::None;
-        self.reported = 0;
+        self.recorder.begin(part);
         self.fields = 0;
     }
 
@@ -212,20 +207,11 @@ impl Reader {
         if self.path.depth() == self.base {
             self.path.push_name(name);
         }
-        if reaches_prototype(name, None) && self.reported < MOST_FINDINGS {
-            self.reported += 1;
-            findings.record(Finding {
-                rule: Cow::Borrowed("prototype-pollution/form-name"),
-                category: Category::PrototypePollution,
-                severity: Severity::High,
-                score: 100,
-                part: self.part,
-                span: Span::new(self.value.start(), self.at),
-                path: self.path.shown(),
-                reason: Cow::Borrowed("name that reaches a prototype"),
-            });
-        } else if self.reported == MOST_FINDINGS {
-            findings.anomaly(Anomaly::TooManyMatches, self.part, self.at);
+        if reaches_prototype(name, None) {
+            let span = Span::new(self.value.start(), self.at);
+            let path = &self.path;
+            self.recorder
+                .record(PROTOTYPE, span, || path.shown(), findings);
         }
     }
 
@@ -272,5 +258,9 @@ impl Default for Reader {
 /// Steps that a nested name is split into.
 const MOST_STEPS: usize = 32;
 
-/// Findings of one form.
-const MOST_FINDINGS: u8 = 16;
+const PROTOTYPE: Charge = Charge {
+    rule: "prototype-pollution/form-name",
+    category: Category::PrototypePollution,
+    score: 100,
+    reason: "name that reaches a prototype",
+};

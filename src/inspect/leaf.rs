@@ -350,6 +350,13 @@ impl Assembler {
         self.end = raw.end;
     }
 
+    /// Leaves out raw bytes that are no part of the value, up to `at`.
+    pub fn skip_to<S: LeafSink + ?Sized>(&mut self, at: u64, out: &mut Outlet<'_, S>) {
+        if at > self.end {
+            self.unit(b"", Span::new(self.end, at), out);
+        }
+    }
+
     /// Ends the value and hands out what is left of it.
     pub fn finish<S: LeafSink + ?Sized>(&mut self, out: &mut Outlet<'_, S>) {
         let piece = if self.windowed {

@@ -17,6 +17,7 @@ pub mod json;
 pub mod leaf;
 pub mod literal;
 mod pollution;
+mod record;
 pub mod sensitive;
 pub mod signatures;
 pub mod text;

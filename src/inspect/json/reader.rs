@@ -2,7 +2,7 @@
 
 use super::keys::{Clash, Flood, Keys, Kind};
 use super::number;
-use super::rule::{Recorder, Rule};
+use super::rule::Rule;
 use super::string::{Decoder, Flaw, Flaws};
 use super::token::{Fault, Fragment, Mark, Role, Scalar, Sink, Tokenizer};
 use crate::anomaly::Anomaly;
@@ -11,6 +11,7 @@ use crate::inspect::leaf::{
     Written,
 };
 use crate::inspect::pollution::reaches_prototype;
+use crate::inspect::record::Recorder;
 use crate::inspect::{Findings, PartId};
 use crate::span::Span;
 
@@ -570,7 +571,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     #[cold]
     fn record(&mut self, rule: Rule, span: Span) {
         let State { recorder, path, .. } = &mut *self.state;
-        recorder.record(rule, span, || path.shown(), self.findings);
+        recorder.record(rule.charge(), span, || path.shown(), self.findings);
     }
 }
 

@@ -1,11 +1,8 @@
 //! The findings of the JSON reader: ids, classes, reasons.
 
-use std::borrow::Cow;
-
 use super::token::Fault;
-use crate::anomaly::Anomaly;
-use crate::inspect::{Category, Finding, Findings, PartId, Severity};
-use crate::span::Span;
+use crate::inspect::Category;
+use crate::inspect::record::Charge;
 
 /// What a JSON document can be guilty of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +25,17 @@ pub(super) enum Rule {
 }
 
 impl Rule {
+    /// What the rule's findings share. All are facts, so all are sure.
+    pub(super) fn charge(self) -> Charge {
+        let (rule, category, reason) = self.text();
+        Charge {
+            rule,
+            category,
+            score: 100,
+            reason,
+        }
+    }
+
     /// Id, class and reason.
     fn text(self) -> (&'static str, Category, &'static str) {
         use Category::{JsonAbuse, PrototypePollution};
@@ -152,61 +160,3 @@ fn fault_text(fault: Fault) -> (&'static str, Category, &'static str) {
     };
     (id, Category::JsonMalformed, reason)
 }
-
-/// Records findings: each rule up to [`MOST_A_RULE`] times a document, then once as an anomaly, so that neither a flood
-/// costs nor an exception for one path hides the others silently.
-#[derive(Debug, Default)]
-pub(super) struct Recorder {
-    part: PartId,
-    counts: Vec<(&'static str, u8)>,
-}
-
-impl Recorder {
-    pub(super) fn begin(&mut self, part: PartId) {
-        self.part = part;
-        self.counts.clear();
-    }
-
-    /// True as long as another finding of the rule is worth the making.
-    fn admit(&mut self, id: &'static str, at: u64, findings: &mut Findings) -> bool {
-        let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| *known == id) else {
-            self.counts.push((id, 1));
-            return true;
-        };
-        if *count < MOST_A_RULE {
-            *count += 1;
-            return true;
-        }
-        if *count == MOST_A_RULE {
-            *count += 1;
-            findings.anomaly(Anomaly::TooManyMatches, self.part, at);
-        }
-        false
-    }
-
-    /// Records one finding.
-    pub(super) fn record(
-        &mut self,
-        rule: Rule,
-        span: Span,
-        path: impl FnOnce() -> Box<str>,
-        findings: &mut Findings,
-    ) {
-        let (id, category, reason) = rule.text();
-        if self.admit(id, span.start, findings) {
-            findings.record(Finding {
-                rule: Cow::Borrowed(id),
-                category,
-                severity: Severity::High,
-                score: 100,
-                part: self.part,
-                span,
-                path: path(),
-                reason: Cow::Borrowed(reason),
-            });
-        }
-    }
-}
-
-/// Findings of one rule that a document yields at most.
-const MOST_A_RULE: u8 = 16;

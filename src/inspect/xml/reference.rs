@@ -1,0 +1,213 @@
+//! References in character data and attribute values (XML 1.0 §4.1): decoded where they stand for a character, named
+//! where they stand for an entity, across windows.
+
+use crate::span::Span;
+
+/// What a piece of text consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Item<'a> {
+    /// Bytes that stand for themselves; the first lies at the offset.
+    Plain(&'a [u8], u64),
+    /// A reference to a character.
+    Character(char, Span),
+    /// A reference to an entity that is not predefined: its name. Its raw bytes follow as plain ones.
+    Entity(&'a [u8], u64),
+    /// An `&` that begins no reference, or a reference to no character. Its raw bytes follow as plain ones.
+    Broken(u64),
+}
+
+/// Undoes the references of one text after another.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    /// An `&` and what followed it at the end of the last piece.
+    held: Vec<u8>,
+    /// Where it lies.
+    at: u64,
+}
+
+impl Decoder {
+    /// Begins a text.
+    pub(super) fn begin(&mut self) {
+        self.held.clear();
+    }
+
+    /// True when the last piece ended inside a reference.
+    pub(super) fn is_open(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Reads a piece whose first byte lies at `at`.
+    pub(super) fn push(&mut self, raw: &[u8], at: u64, out: &mut impl FnMut(Item<'_>)) {
+        let (mut rest, mut at) = (raw, at);
+        while !rest.is_empty() {
+            if self.held.is_empty() {
+                let len = memchr::memchr(b'&', rest).unwrap_or(rest.len());
+                let (plain, later) = rest.split_at(len);
+                if !plain.is_empty() {
+                    out(Item::Plain(plain, at));
+                }
+                at += len as u64;
+                let Some((_, later)) = later.split_first() else {
+                    return;
+                };
+                self.held.push(b'&');
+                self.at = at;
+                at += 1;
+                rest = later;
+                continue;
+            }
+            let room = (MOST_NAME + 1).saturating_sub(self.held.len());
+            let len = rest
+                .iter()
+                .take(room)
+                .position(|&byte| !is_name(byte))
+                .unwrap_or(rest.len().min(room));
+            let (name, later) = rest.split_at(len);
+            self.held.extend_from_slice(name);
+            at += len as u64;
+            rest = later;
+            match rest.split_first() {
+                Some((b';', later)) => {
+                    self.complete(out);
+                    at += 1;
+                    rest = later;
+                }
+                Some(_) => self.broken(out),
+                None if self.held.len() > MOST_NAME => self.broken(out),
+                None => {}
+            }
+        }
+    }
+
+    /// Ends the text.
+    pub(super) fn finish(&mut self, out: &mut impl FnMut(Item<'_>)) {
+        if self.is_open() {
+            self.broken(out);
+        }
+    }
+
+    fn broken(&mut self, out: &mut impl FnMut(Item<'_>)) {
+        out(Item::Broken(self.at));
+        out(Item::Plain(&self.held, self.at));
+        self.held.clear();
+    }
+
+    /// The `;` was met.
+    fn complete(&mut self, out: &mut impl FnMut(Item<'_>)) {
+        let name = self.held.get(1..).unwrap_or_default();
+        let span = Span::new(self.at, self.at + self.held.len() as u64 + 1);
+        match character(name) {
+            Meaning::Character(char) => out(Item::Character(char, span)),
+            Meaning::Entity => {
+                out(Item::Entity(name, self.at));
+                self.held.push(b';');
+                out(Item::Plain(&self.held, self.at));
+            }
+            Meaning::Nothing => {
+                out(Item::Broken(self.at));
+                self.held.push(b';');
+                out(Item::Plain(&self.held, self.at));
+            }
+        }
+        self.held.clear();
+    }
+}
+
+enum Meaning {
+    Character(char),
+    Entity,
+    Nothing,
+}
+
+fn character(name: &[u8]) -> Meaning {
+    let known = match name {
+        b"lt" => Some('<'),
+        b"gt" => Some('>'),
+        b"amp" => Some('&'),
+        b"quot" => Some('"'),
+        b"apos" => Some('\''),
+        _ => None,
+    };
+    if let Some(char) = known {
+        return Meaning::Character(char);
+    }
+    let (digits, radix) = match name {
+        [b'#', b'x' | b'X', digits @ ..] => (digits, 16),
+        [b'#', digits @ ..] => (digits, 10),
+        [] => return Meaning::Nothing,
+        _ => return Meaning::Entity,
+    };
+    let mut code = 0u32;
+    for &byte in digits {
+        let Some(digit) = char::from(byte).to_digit(radix) else {
+            return Meaning::Nothing;
+        };
+        code = code.saturating_mul(radix).saturating_add(digit);
+    }
+    // XML 1.0 §2.2 `Char`; NUL and most control characters cannot be referred to.
+    match char::from_u32(code) {
+        Some(char @ ('\t' | '\n' | '\r' | ' '..)) if !digits.is_empty() => Meaning::Character(char),
+        Some(_) | None => Meaning::Nothing,
+    }
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'_' | b':' | b'.' | b'-' | 0x80..)
+}
+
+/// Bytes between `&` and `;`; zero padding of character references included.
+const MOST_NAME: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(pieces: &[&[u8]]) -> String {
+        let mut decoder = Decoder::default();
+        decoder.begin();
+        let mut text = String::new();
+        let mut plain = Vec::new();
+        let mut out = |item: Item<'_>| match item {
+            Item::Plain(raw, _) => plain.extend_from_slice(raw),
+            Item::Character(char, span) => {
+                text.push_str(&String::from_utf8_lossy(&std::mem::take(&mut plain)));
+                text.push_str(&format!("[{char} {span}]"));
+            }
+            Item::Entity(name, at) => {
+                text.push_str(&String::from_utf8_lossy(&std::mem::take(&mut plain)));
+                text.push_str(&format!("({} {at})", String::from_utf8_lossy(name)));
+            }
+            Item::Broken(at) => {
+                text.push_str(&String::from_utf8_lossy(&std::mem::take(&mut plain)));
+                text.push_str(&format!("!{at}!"));
+            }
+        };
+        let mut at = 0;
+        for piece in pieces {
+            decoder.push(piece, at, &mut out);
+            at += piece.len() as u64;
+        }
+        decoder.finish(&mut out);
+        text.push_str(&String::from_utf8_lossy(&plain));
+        text
+    }
+
+    #[test]
+    fn references_are_decoded_in_all_spellings_and_any_pieces() {
+        let text = b"a&lt;&#0060;&#x3c;&#X3C; b&co;c & d&#0;&#xd800;&;&#;&x";
+        let expected = "a[< 1..5][< 5..12][< 12..18][< 18..24] b(co 26)&co;c !32!& d!35!&#0;!39!&#xd800;!47!&;!49!&#;!52!&x";
+        assert_eq!(decode(&[text]), expected);
+        for cut in 0..=text.len() {
+            let (left, right) = text.split_at(cut);
+            assert_eq!(decode(&[left, right]), expected, "cut at {cut}");
+        }
+        let bytes: Vec<&[u8]> = text.chunks(1).collect();
+        assert_eq!(decode(&bytes), expected);
+    }
+
+    #[test]
+    fn an_endless_reference_is_plain() {
+        let long = ["&".to_owned(), "a".repeat(1000)].concat();
+        assert_eq!(decode(&[long.as_bytes()]), format!("!0!{long}"));
+    }
+}
