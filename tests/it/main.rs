@@ -5,3 +5,4 @@ mod protocol;
 mod scan;
 mod server;
 mod signatures;
+mod structure;
