@@ -132,9 +132,9 @@ fn rules(case: &Case) -> Option<Vec<String>> {
 
 /// The half of the corpus that may be tuned on.
 fn is_tuning_half(id: &str) -> bool {
-    let hash = id
-        .bytes()
-        .fold(5381u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(byte));
+    let hash = id.bytes().fold(5381u32, |hash, byte| {
+        hash.wrapping_mul(33) ^ u32::from(byte)
+    });
     hash.is_multiple_of(2)
 }
 
@@ -176,7 +176,10 @@ fn structure_alone_stops_the_attacks_that_are_structural() {
             }
         }
     }
-    println!("benign: other half {} of {} refused, tuned half {} of {}", refused[0], all[0], refused[1], all[1]);
+    println!(
+        "benign: other half {} of {} refused, tuned half {} of {}",
+        refused[0], all[0], refused[1], all[1]
+    );
     for ((class, _), (all, found)) in &totals {
         // Labels of the XML classes hold payloads of other classes in CDATA, and charsets that only `content` undoes.
         let bar = if class == "xxe" { 80 } else { 95 };
