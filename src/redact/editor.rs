@@ -25,6 +25,8 @@ pub(super) struct Editor {
     /// Edits to be made.
     pub(super) plan: Plan,
     pub(super) summary: Summary,
+    /// What is added to the offsets of a reader that counts from the first byte of its part.
+    pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
     pub(super) windowed: u64,
 }
@@ -44,6 +46,7 @@ impl Editor {
             nested: Some(Box::default()),
             plan: Plan::default(),
             summary: Summary::default(),
+            base: 0,
             windowed: 0,
         }
     }
@@ -88,7 +91,7 @@ impl Editor {
                 let (from, to) = window(leaf.bytes.len(), overlap, last);
                 hits.retain(|hit| hit.start >= from && hit.start < to);
                 if !last {
-                    self.windowed = leaf.map.raw(to, to).start;
+                    self.windowed = leaf.map.raw(to, to).start + self.base;
                 }
             }
         }
@@ -124,6 +127,7 @@ impl Editor {
             let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             span = outer.map.raw(offset(span.start), offset(span.end));
         }
+        span = span.shifted(self.base);
         let action = match (profile.mode(), mask) {
             (Mode::Observe, _) => Action::Observed,
             (Mode::Enforce, Mask::Block) => Action::Blocked,

@@ -7,14 +7,21 @@
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
 //! - `editor` — from leaves to edits; `nested` — JSON inside strings
-//! - `text` — lines of plain text
+//! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
+//!   of [`crate::inspect`]
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 
+mod csv;
 mod editor;
+mod entity;
+mod format;
 pub mod head;
+mod markup;
+mod multipart;
 mod nested;
 pub mod operator;
+mod outline;
 pub mod plan;
 pub mod profile;
 pub mod redactor;

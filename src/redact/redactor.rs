@@ -7,12 +7,12 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::editor::Editor;
+use super::format::{Family, Format};
 use super::profile::Profile;
 use super::rewriter::Rewriter;
-use super::text::{self, Lines};
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
-use crate::inspect::{Direction, Findings, form, json};
+use crate::inspect::{Direction, Findings};
 use crate::span::Span;
 
 /// What was done to a value.
@@ -72,23 +72,10 @@ pub struct Redactor {
     findings: Findings,
 }
 
-/// How a body is read.
-#[derive(Debug)]
-enum Format {
-    Json(Box<json::Reader>, u64),
-    Form(Box<form::Reader>, u64),
-    Text(Box<Lines>),
-}
-
 impl Redactor {
     /// True when bodies of this type (the value of `Content-Type`) can be redacted.
     pub fn covers(content_type: &str) -> bool {
-        let essence = essence(content_type);
-        essence.starts_with("text/")
-            || essence.starts_with("multipart/")
-            || essence.ends_with("json")
-            || essence.ends_with("xml")
-            || essence == "application/x-www-form-urlencoded"
+        Family::of(content_type) != Family::Unknown
     }
 
     /// Begins a body of type `content_type` (the whole field value; empty when there is none).
@@ -110,7 +97,8 @@ impl Redactor {
     /// Takes the next bytes (content-codings undone) and appends to `out` what has settled.
     pub fn push(&mut self, input: &[u8], out: &mut BytesMut) {
         let editor = &mut self.editor;
-        let settled = self.format.push(input, editor, &mut self.findings);
+        self.format.push(input, editor, &mut self.findings);
+        let settled = self.format.settled(editor);
         self.rewriter.push(input, settled, &mut editor.plan, out);
         self.forget();
     }
@@ -134,65 +122,4 @@ impl Redactor {
             }
         }
     }
-}
-
-impl Format {
-    fn of(content_type: &str) -> Self {
-        let essence = essence(content_type);
-        if essence.ends_with("json") || essence.ends_with("jsonl") || essence.ends_with("json-seq")
-        {
-            let mut reader = json::Reader::default();
-            reader.begin(json::Document {
-                framing: json::Framing::Lines,
-                ..json::Document::default()
-            });
-            Format::Json(Box::new(reader), 0)
-        } else if essence == "application/x-www-form-urlencoded" {
-            Format::Form(Box::default(), 0)
-        } else {
-            Format::Text(Box::new(Lines::new(text::root(), 0)))
-        }
-    }
-
-    /// Reads `input`; says up to where no further edit will be planned.
-    fn push(&mut self, input: &[u8], editor: &mut Editor, findings: &mut Findings) -> u64 {
-        match self {
-            Format::Json(reader, at) => {
-                reader.push(input, editor, findings);
-                *at += input.len() as u64;
-                settled(reader.pending(), *at, editor)
-            }
-            Format::Form(reader, at) => {
-                reader.push(input, editor, findings);
-                *at += input.len() as u64;
-                settled(reader.pending(), *at, editor)
-            }
-            Format::Text(lines) => {
-                lines.push(input, editor);
-                lines.settled(editor)
-            }
-        }
-    }
-
-    fn finish(&mut self, editor: &mut Editor, findings: &mut Findings) {
-        match self {
-            Format::Json(reader, _) => reader.finish(editor, findings),
-            Format::Form(reader, _) => reader.finish(editor, findings),
-            Format::Text(lines) => lines.finish(editor),
-        }
-    }
-}
-
-/// Up to where no edit will be planned, when the value that begins at `pending` is still being read at `at`.
-fn settled(pending: Option<u64>, at: u64, editor: &Editor) -> u64 {
-    pending.map_or(at, |begun| begun.max(editor.windowed).min(at))
-}
-
-fn essence(content_type: &str) -> String {
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
 }

@@ -1,0 +1,217 @@
+//! Which reader reads a body, and up to where its bytes have settled.
+
+use super::csv::Table;
+use super::editor::Editor;
+use super::markup::{self, Markup};
+use super::multipart::{Parts, parameter};
+use super::text::{self, Lines};
+use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path};
+use crate::inspect::{Findings, PartId, form, json};
+
+/// How a body, or a part of one, is read.
+#[derive(Debug)]
+pub(super) enum Format {
+    Json(Box<json::Reader>, Place),
+    Form(Box<form::Reader>, Place),
+    Text(Box<Lines>),
+    Table(Box<Table>),
+    Markup(Box<Markup>),
+    Parts(Box<Parts>),
+    /// A form field: all of it is one value.
+    Value(Box<Assembler>, Path, Place),
+    /// Nothing that an edit can reach.
+    Opaque(Place),
+}
+
+/// Where in the stream a reader is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    base: u64,
+    at: u64,
+    pending: Option<u64>,
+}
+
+impl Place {
+    fn new(base: u64) -> Self {
+        Self {
+            base,
+            at: base,
+            pending: None,
+        }
+    }
+}
+
+/// The family of a media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Json,
+    Form,
+    Csv,
+    Tsv,
+    Xml,
+    Html,
+    Multipart,
+    Text,
+    Unknown,
+}
+
+impl Family {
+    /// That of a `Content-Type` field value.
+    pub(super) fn of(content_type: &str) -> Self {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        let essence = essence.to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-www-form-urlencoded" => Family::Form,
+            "text/csv" | "application/csv" | "text/x-csv" | "text/comma-separated-values" => Family::Csv,
+            "text/tab-separated-values" | "text/tsv" => Family::Tsv,
+            "text/html" | "application/xhtml+xml" => Family::Html,
+            "application/x-javascript" | "application/javascript" | "application/yaml"
+            | "application/x-yaml" | "application/toml" | "application/sql" | "application/graphql"
+            | "application/x-sh" | "application/x-pem-file" | "message/http" => Family::Text,
+            other if other.starts_with("multipart/") => Family::Multipart,
+            other if ["json", "jsonl", "ndjson", "json-seq", "json5", "jsonlines"]
+                .iter()
+                .any(|end| other.ends_with(end)) =>
+            {
+                Family::Json
+            }
+            other if other.ends_with("xml") => Family::Xml,
+            other if other.starts_with("text/") => Family::Text,
+            _ => Family::Unknown,
+        }
+    }
+}
+
+impl Format {
+    /// The reader of a body of that type.
+    pub(super) fn of(content_type: &str) -> Self {
+        Self::at(content_type, None, 0, PART_LEVELS)
+    }
+
+    /// The reader of a part of that type whose values lie below `path`.
+    pub(super) fn below(content_type: &str, path: Path, base: u64, levels: u32) -> Self {
+        Self::at(content_type, Some(path), base, levels)
+    }
+
+    /// A form field whose value begins at `base`.
+    pub(super) fn value(path: Path, base: u64) -> Self {
+        let mut value = Assembler::default();
+        value.begin(base);
+        Format::Value(Box::new(value), path, Place::new(base))
+    }
+
+    /// Bytes that are passed as they are.
+    pub(super) fn opaque(base: u64) -> Self {
+        Format::Opaque(Place::new(base))
+    }
+
+    fn at(content_type: &str, path: Option<Path>, base: u64, levels: u32) -> Self {
+        match Family::of(content_type) {
+            Family::Json => {
+                let mut reader = json::Reader::default();
+                let document = json::Document {
+                    framing: json::Framing::Lines,
+                    ..json::Document::default()
+                };
+                match path {
+                    Some(path) => reader.begin_below(document, &path),
+                    None => reader.begin(document),
+                }
+                Format::Json(Box::new(reader), Place::new(base))
+            }
+            Family::Form => {
+                let mut reader = form::Reader::new();
+                if let Some(path) = path {
+                    reader.begin_below(PartId::BODY, &path, base);
+                }
+                Format::Form(Box::new(reader), Place::new(base))
+            }
+            Family::Csv => Format::Table(Box::new(Table::new(path, base, None))),
+            Family::Tsv => Format::Table(Box::new(Table::new(path, base, Some(b'\t')))),
+            Family::Xml => Format::Markup(Box::new(Markup::new(markup::Dialect::Xml, path, base))),
+            Family::Html => Format::Markup(Box::new(Markup::new(markup::Dialect::Html, path, base))),
+            Family::Multipart => match parameter(content_type.as_bytes(), b"boundary") {
+                Some(boundary) => Format::Parts(Box::new(Parts::new(&boundary, base, levels))),
+                None => Self::text(path, base),
+            },
+            Family::Text | Family::Unknown => Self::text(path, base),
+        }
+    }
+
+    fn text(path: Option<Path>, base: u64) -> Self {
+        Format::Text(Box::new(Lines::new(path.unwrap_or_else(text::root), base)))
+    }
+
+    /// Reads `input`, the next bytes of the stream.
+    pub(super) fn push(&mut self, input: &[u8], editor: &mut Editor, findings: &mut Findings) {
+        match self {
+            Format::Json(reader, place) => {
+                editor.base = place.base;
+                reader.push(input, editor, findings);
+                editor.base = 0;
+                place.at += input.len() as u64;
+                place.pending = reader.pending().map(|at| at + place.base);
+            }
+            Format::Form(reader, place) => {
+                reader.push(input, editor, findings);
+                place.at += input.len() as u64;
+                place.pending = reader.pending();
+            }
+            Format::Text(lines) => lines.push(input, editor),
+            Format::Table(table) => table.push(input, editor),
+            Format::Markup(markup) => markup.push(input, editor),
+            Format::Parts(parts) => parts.push(input, editor, findings),
+            Format::Value(value, path, place) => {
+                let mut out = Outlet {
+                    sink: editor,
+                    path,
+                    host: HostSyntax::Raw,
+                };
+                value.plain(input, place.at, &mut out);
+                place.at += input.len() as u64;
+                place.pending = Some(place.base);
+            }
+            Format::Opaque(place) => place.at += input.len() as u64,
+        }
+    }
+
+    /// Ends the body or part.
+    pub(super) fn finish(&mut self, editor: &mut Editor, findings: &mut Findings) {
+        match self {
+            Format::Json(reader, place) => {
+                editor.base = place.base;
+                reader.finish(editor, findings);
+                editor.base = 0;
+            }
+            Format::Form(reader, _) => reader.finish(editor, findings),
+            Format::Text(lines) => lines.finish(editor),
+            Format::Table(table) => table.finish(editor),
+            Format::Markup(markup) => markup.finish(editor),
+            Format::Parts(parts) => parts.finish(editor, findings),
+            Format::Value(value, path, _) => value.finish(&mut Outlet {
+                sink: editor,
+                path,
+                host: HostSyntax::Raw,
+            }),
+            Format::Opaque(_) => {}
+        }
+    }
+
+    /// Offset before which no edit will be planned any more.
+    pub(super) fn settled(&self, editor: &Editor) -> u64 {
+        match self {
+            Format::Json(_, place) | Format::Form(_, place) | Format::Value(_, _, place) | Format::Opaque(place) => {
+                place
+                    .pending
+                    .map_or(place.at, |begun| begun.max(editor.windowed).min(place.at))
+            }
+            Format::Text(lines) => lines.settled(editor),
+            Format::Table(table) => table.settled(editor),
+            Format::Markup(markup) => markup.settled(editor),
+            Format::Parts(parts) => parts.settled(editor),
+        }
+    }
+}
+
+/// Multipart inside multipart: mail programs nest three deep.
+const PART_LEVELS: u32 = 3;

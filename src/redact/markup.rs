@@ -1,0 +1,657 @@
+//! XML and HTML: text, attributes, CDATA, comments and scripts as values, everything else passed over.
+//!
+//! ```text
+//!             ┌────────── `>` ───────────┐
+//!             ▼                          │
+//!   Text ─ `<` ─► Open ─ letter ─► Name ─┴─ blank ─► Attributes ─► Attribute ─ `=` ─► Before ─► Quoted / Bare
+//!     │             ├─ `/` ─► Close ─ `>` ─► Text
+//!     `&`           ├─ `!` ─► Bang ─► Comment / Cdata / Declaration ─► Text
+//!     ▼             └─ `?` ─► Instruction ─► Text
+//!   Entity                          (HTML) script, style ─► Element ─ `</script` ─► Close
+//! ```
+//!
+//! Tolerant as browsers are: it never fails, and what it does not understand is passed as it is.
+
+use super::editor::Editor;
+use super::entity;
+use super::outline::Outline;
+use crate::inspect::leaf::{Assembler, HostSyntax, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root};
+use crate::span::Span;
+
+/// Which language is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// XML 1.0, SOAP.
+    Xml,
+    /// HTML as browsers read it.
+    Html,
+}
+
+/// Reads markup.
+#[derive(Debug)]
+pub(super) struct Markup {
+    dialect: Dialect,
+    at: u64,
+    state: State,
+    value: Assembler,
+    /// A value is being read.
+    open: bool,
+    /// What may be the beginning of an entity, of the end of a section or of a tag.
+    ahead: Vec<u8>,
+    /// Offset of the `<` of the tag at hand.
+    tag_at: u64,
+    name: Vec<u8>,
+    attribute: Vec<u8>,
+    held: Vec<Held>,
+    outline: Outline,
+    path: Path,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Text,
+    Open,
+    Name,
+    Close,
+    Attributes,
+    Attribute,
+    /// After an attribute's name.
+    Equals,
+    /// Before its value.
+    Before,
+    Quoted(u8),
+    Bare,
+    /// After `<!`.
+    Bang,
+    /// Until `-->`, `]]>` or `?>`.
+    Section(Section),
+    /// Until `>`, outside of `[` and `]`.
+    Declaration(u32),
+    /// Content of a script or style, until its closing tag.
+    Element,
+    /// After `&`, in text or in an attribute with that quote.
+    Entity(Inside),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Section {
+    Comment,
+    Cdata,
+    Instruction,
+}
+
+impl Section {
+    fn terminator(self) -> &'static [u8] {
+        match self {
+            Section::Comment => b"-->",
+            Section::Cdata => b"]]>",
+            Section::Instruction => b"?>",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    Text,
+    Quoted(u8),
+    Bare,
+}
+
+/// An attribute's value, held until the tag ends: another attribute may say what it is.
+#[derive(Debug)]
+struct Held {
+    name: Box<[u8]>,
+    bytes: Vec<u8>,
+    map: OffsetMap,
+    span: Span,
+    host: HostSyntax,
+}
+
+impl Markup {
+    /// A document whose values lie below `path` and whose first byte has offset `base`.
+    pub(super) fn new(dialect: Dialect, path: Option<Path>, base: u64) -> Self {
+        let root = match dialect {
+            Dialect::Xml => Root::Xml,
+            Dialect::Html => Root::Html,
+        };
+        let path = path.unwrap_or_else(|| Path::new(root));
+        Self {
+            dialect,
+            at: base,
+            state: State::Text,
+            value: Assembler::default(),
+            open: false,
+            ahead: Vec::new(),
+            tag_at: base,
+            name: Vec::new(),
+            attribute: Vec::new(),
+            held: Vec::new(),
+            outline: Outline::new(dialect, path.clone()),
+            path,
+        }
+    }
+
+    pub(super) fn push(&mut self, mut rest: &[u8], editor: &mut Editor) {
+        while let Some(&byte) = rest.first() {
+            let length = self.step(byte, rest, editor);
+            rest = rest.get(length..).unwrap_or_default();
+            self.at += length as u64;
+        }
+    }
+
+    pub(super) fn finish(&mut self, editor: &mut Editor) {
+        self.flush_ahead(editor);
+        self.end_value(editor);
+        self.release(editor);
+    }
+
+    /// Offset before which no edit will be planned any more.
+    pub(super) fn settled(&self, editor: &Editor) -> u64 {
+        let begun = match self.state {
+            _ if !self.held.is_empty() => self.tag_at,
+            _ if self.open => self.value.start().max(editor.windowed),
+            _ => self.at - self.ahead.len() as u64,
+        };
+        begun.min(self.at)
+    }
+
+    /// Reads the byte at the front, or a run; says how many bytes were read.
+    fn step(&mut self, byte: u8, rest: &[u8], editor: &mut Editor) -> usize {
+        match self.state {
+            State::Text => return self.text(byte, rest, editor),
+            State::Open => return self.open_tag(byte, editor),
+            State::Name => match byte {
+                b'>' => self.end_tag(editor),
+                b'/' | b' ' | b'\t' | b'\r' | b'\n' => self.state = State::Attributes,
+                _ => keep(&mut self.name, byte),
+            },
+            State::Close => match byte {
+                b'>' => {
+                    let name = std::mem::take(&mut self.name);
+                    self.outline.close(&name);
+                    self.name = name;
+                    self.state = State::Text;
+                }
+                byte if byte.is_ascii_whitespace() => {}
+                _ => keep(&mut self.name, byte),
+            },
+            State::Attributes => match byte {
+                b'>' => self.end_tag(editor),
+                b'/' => keep(&mut self.ahead, b'/'),
+                byte if byte.is_ascii_whitespace() => {}
+                _ => {
+                    self.ahead.clear();
+                    self.attribute.clear();
+                    self.attribute.push(byte);
+                    self.state = State::Attribute;
+                }
+            },
+            State::Attribute => match byte {
+                b'=' => self.state = State::Before,
+                b'>' => self.end_tag(editor),
+                b'/' => self.state = State::Attributes,
+                byte if byte.is_ascii_whitespace() => self.state = State::Equals,
+                _ => keep(&mut self.attribute, byte),
+            },
+            State::Equals => match byte {
+                b'=' => self.state = State::Before,
+                byte if byte.is_ascii_whitespace() => {}
+                _ => {
+                    self.state = State::Attributes;
+                    return 0;
+                }
+            },
+            State::Before => match byte {
+                b'"' | b'\'' => {
+                    self.begin_value(self.at + 1);
+                    self.state = State::Quoted(byte);
+                }
+                b'>' => self.end_tag(editor),
+                byte if byte.is_ascii_whitespace() => {}
+                _ => {
+                    self.begin_value(self.at);
+                    self.state = State::Bare;
+                    return 0;
+                }
+            },
+            State::Quoted(quote) => return self.attribute_text(byte, rest, Inside::Quoted(quote), editor),
+            State::Bare => return self.attribute_text(byte, rest, Inside::Bare, editor),
+            State::Bang => return self.bang(byte),
+            State::Section(section) => return self.section(section, rest, editor),
+            State::Declaration(depth) => match byte {
+                b'[' => self.state = State::Declaration(depth.saturating_add(1)),
+                b']' => self.state = State::Declaration(depth.saturating_sub(1)),
+                b'>' if depth == 0 => self.state = State::Text,
+                _ => {}
+            },
+            State::Element => return self.element(byte, rest, editor),
+            State::Entity(inside) => return self.entity(byte, inside, editor),
+        }
+        1
+    }
+
+    fn text(&mut self, byte: u8, rest: &[u8], editor: &mut Editor) -> usize {
+        match byte {
+            b'<' => {
+                self.tag_at = self.at;
+                self.state = State::Open;
+                1
+            }
+            b'&' => {
+                self.begin_text();
+                self.ahead.push(b'&');
+                self.state = State::Entity(Inside::Text);
+                1
+            }
+            _ => {
+                self.begin_text();
+                let length = memchr::memchr2(b'<', b'&', rest).unwrap_or(rest.len());
+                self.plain(rest.get(..length).unwrap_or(rest), self.at, editor);
+                length
+            }
+        }
+    }
+
+    fn begin_text(&mut self) {
+        if !self.open {
+            self.begin_value(self.at);
+        }
+    }
+
+    /// After `<`.
+    fn open_tag(&mut self, byte: u8, editor: &mut Editor) -> usize {
+        let next = match byte {
+            b'/' => State::Close,
+            b'!' => State::Bang,
+            b'?' => State::Section(Section::Instruction),
+            byte if byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_' || byte == b':' => State::Name,
+            _ => {
+                // `a < b`: text.
+                if !self.open {
+                    self.begin_value(self.tag_at);
+                }
+                self.plain(b"<", self.tag_at, editor);
+                self.state = State::Text;
+                return 0;
+            }
+        };
+        self.end_value(editor);
+        self.name.clear();
+        self.held.clear();
+        self.state = next;
+        if next == State::Name {
+            self.name.push(byte);
+        }
+        1
+    }
+
+    fn end_tag(&mut self, editor: &mut Editor) {
+        let empty = self.ahead.last() == Some(&b'/') && self.dialect == Dialect::Xml;
+        self.ahead.clear();
+        let attributes = self
+            .held
+            .iter()
+            .map(|held| (&*held.name, held.bytes.as_slice()));
+        self.outline.open(&self.name, attributes);
+        self.release(editor);
+        if empty {
+            self.outline.close(&self.name);
+        }
+        let raw = self.dialect == Dialect::Html
+            && RAW_ELEMENTS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&self.name));
+        self.state = if raw { State::Element } else { State::Text };
+    }
+
+    /// Hands out the attributes of the tag at hand.
+    fn release(&mut self, editor: &mut Editor) {
+        for held in self.held.drain(..) {
+            self.path.assign(self.outline.attribute(&held.name));
+            editor.leaf(&Leaf {
+                path: &self.path,
+                host: held.host,
+                span: held.span,
+                bytes: &held.bytes,
+                map: &held.map,
+                piece: Piece::Whole,
+            });
+        }
+    }
+
+    fn attribute_text(&mut self, byte: u8, rest: &[u8], inside: Inside, editor: &mut Editor) -> usize {
+        let ends = |byte: u8| match inside {
+            Inside::Quoted(quote) => byte == quote,
+            Inside::Bare | Inside::Text => byte.is_ascii_whitespace() || byte == b'>',
+        };
+        if ends(byte) {
+            self.end_attribute(editor);
+            self.state = State::Attributes;
+            return usize::from(inside != Inside::Bare);
+        }
+        if byte == b'&' {
+            self.ahead.push(b'&');
+            self.state = State::Entity(inside);
+            return 1;
+        }
+        let length = rest
+            .iter()
+            .position(|byte| ends(*byte) || *byte == b'&')
+            .unwrap_or(rest.len());
+        self.attribute_plain(rest.get(..length).unwrap_or(rest), self.at, editor);
+        length
+    }
+
+    /// After `&`: until `;`, or until it is clear that there is none.
+    fn entity(&mut self, byte: u8, inside: Inside, editor: &mut Editor) -> usize {
+        let back = match inside {
+            Inside::Text => State::Text,
+            Inside::Quoted(quote) => State::Quoted(quote),
+            Inside::Bare => State::Bare,
+        };
+        if byte == b';' {
+            let start = self.at - self.ahead.len() as u64;
+            let mut decoded = [0; 4];
+            let text = self.ahead.get(1..).unwrap_or_default();
+            match entity::decode(text, self.dialect == Dialect::Html) {
+                Some(char) => {
+                    let bytes = char.encode_utf8(&mut decoded).as_bytes();
+                    self.ahead.clear();
+                    self.unit(bytes, Span::new(start, self.at + 1), inside, editor);
+                }
+                None => {
+                    self.ahead.push(b';');
+                    self.state = back;
+                    self.pass_ahead(start, inside, editor);
+                }
+            }
+            self.state = back;
+            return 1;
+        }
+        if (byte.is_ascii_alphanumeric() || byte == b'#') && self.ahead.len() < ENTITY_BYTES {
+            self.ahead.push(byte);
+            return 1;
+        }
+        self.state = back;
+        self.pass_ahead(self.at - self.ahead.len() as u64, inside, editor);
+        0
+    }
+
+    /// What looked like an entity stands for itself.
+    fn pass_ahead(&mut self, start: u64, inside: Inside, editor: &mut Editor) {
+        let ahead = std::mem::take(&mut self.ahead);
+        match inside {
+            Inside::Text => self.plain(&ahead, start, editor),
+            Inside::Quoted(_) | Inside::Bare => self.attribute_plain(&ahead, start, editor),
+        }
+        self.ahead = ahead;
+        self.ahead.clear();
+    }
+
+    /// After `<!`.
+    fn bang(&mut self, byte: u8) -> usize {
+        self.ahead.push(byte);
+        let section = [(b"--".as_slice(), Section::Comment), (b"[CDATA[", Section::Cdata)];
+        if let Some((_, section)) = section.iter().find(|(open, _)| *open == self.ahead) {
+            self.ahead.clear();
+            self.state = State::Section(*section);
+            self.begin_value(self.at + 1);
+            return 1;
+        }
+        if section.iter().any(|(open, _)| open.starts_with(&self.ahead)) {
+            return 1;
+        }
+        self.ahead.clear();
+        self.state = State::Declaration(0);
+        0
+    }
+
+    /// Inside a comment, a CDATA section or an instruction.
+    fn section(&mut self, section: Section, rest: &[u8], editor: &mut Editor) -> usize {
+        let terminator = section.terminator();
+        let mark = terminator.first().copied().unwrap_or(b'>');
+        if self.ahead.is_empty() {
+            let length = memchr::memchr(mark, rest).unwrap_or(rest.len());
+            if length > 0 {
+                self.plain(rest.get(..length).unwrap_or(rest), self.at, editor);
+                return length;
+            }
+        }
+        let Some(&byte) = rest.first() else { return 0 };
+        if terminator.get(self.ahead.len()) == Some(&byte) {
+            self.ahead.push(byte);
+            if self.ahead.len() == terminator.len() {
+                self.ahead.clear();
+                self.end_value(editor);
+                self.state = State::Text;
+            }
+            return 1;
+        }
+        // `--->`: the first mark is content, the others may still end it.
+        let start = self.at - self.ahead.len() as u64;
+        let again = byte == mark && self.ahead.len() + 1 == terminator.len();
+        let ahead = std::mem::take(&mut self.ahead);
+        let (passed, kept) = ahead.split_at(if again { 1 } else { ahead.len() });
+        self.plain(passed, start, editor);
+        self.ahead = kept.to_vec();
+        if again {
+            self.ahead.push(byte);
+            return 1;
+        }
+        0
+    }
+
+    /// Inside a script or a style.
+    fn element(&mut self, byte: u8, rest: &[u8], editor: &mut Editor) -> usize {
+        if self.ahead.is_empty() {
+            let length = memchr::memchr(b'<', rest).unwrap_or(rest.len());
+            if length > 0 {
+                self.begin_text();
+                self.plain(rest.get(..length).unwrap_or(rest), self.at, editor);
+                return length;
+            }
+        }
+        let expected = match self.ahead.len() {
+            0 => Some(b'<'),
+            1 => Some(b'/'),
+            seen => self.name.get(seen - 2).map(u8::to_ascii_lowercase),
+        };
+        if expected == Some(byte.to_ascii_lowercase()) {
+            self.ahead.push(byte);
+            if self.ahead.len() == self.name.len() + 2 {
+                self.ahead.clear();
+                self.end_value(editor);
+                self.state = State::Close;
+            }
+            return 1;
+        }
+        self.begin_value_before_ahead();
+        self.pass_ahead(self.at - self.ahead.len() as u64, Inside::Text, editor);
+        0
+    }
+
+    fn begin_value_before_ahead(&mut self) {
+        if !self.open {
+            self.begin_value(self.at - self.ahead.len() as u64);
+        }
+    }
+
+    fn begin_value(&mut self, at: u64) {
+        self.value.begin(at);
+        self.open = true;
+    }
+
+    fn host(&self) -> HostSyntax {
+        match (self.state, self.dialect) {
+            (State::Section(Section::Cdata), _) => HostSyntax::XmlCdata,
+            (State::Section(_), _) => HostSyntax::XmlComment,
+            (State::Element, _) => HostSyntax::Raw,
+            (_, Dialect::Xml) => HostSyntax::XmlText,
+            (_, Dialect::Html) => HostSyntax::HtmlText,
+        }
+    }
+
+    fn plain(&mut self, raw: &[u8], at: u64, editor: &mut Editor) {
+        if self.state == State::Section(Section::Instruction) {
+            return;
+        }
+        let host = self.host();
+        self.value.plain(
+            raw,
+            at,
+            &mut Outlet {
+                sink: editor,
+                path: self.outline.text(),
+                host,
+            },
+        );
+    }
+
+    fn unit(&mut self, decoded: &[u8], span: Span, inside: Inside, editor: &mut Editor) {
+        if inside != Inside::Text {
+            let mut sink = AttributeSink {
+                editor,
+                held: &mut self.held,
+                name: &self.attribute,
+            };
+            let host = attribute_host(self.dialect);
+            self.value.unit(
+                decoded,
+                span,
+                &mut Outlet {
+                    sink: &mut sink,
+                    path: &self.path,
+                    host,
+                },
+            );
+            return;
+        }
+        let host = self.host();
+        self.value.unit(
+            decoded,
+            span,
+            &mut Outlet {
+                sink: editor,
+                path: self.outline.text(),
+                host,
+            },
+        );
+    }
+
+    fn attribute_plain(&mut self, raw: &[u8], at: u64, editor: &mut Editor) {
+        let mut sink = AttributeSink {
+            editor,
+            held: &mut self.held,
+            name: &self.attribute,
+        };
+        let host = attribute_host(self.dialect);
+        self.value.plain(
+            raw,
+            at,
+            &mut Outlet {
+                sink: &mut sink,
+                path: &self.path,
+                host,
+            },
+        );
+    }
+
+    fn end_attribute(&mut self, editor: &mut Editor) {
+        self.open = false;
+        let mut sink = AttributeSink {
+            editor,
+            held: &mut self.held,
+            name: &self.attribute,
+        };
+        let host = attribute_host(self.dialect);
+        self.value.finish(&mut Outlet {
+            sink: &mut sink,
+            path: &self.path,
+            host,
+        });
+    }
+
+    /// Ends the text, comment, CDATA section or script at hand, if there is one.
+    fn end_value(&mut self, editor: &mut Editor) {
+        if !std::mem::take(&mut self.open) || self.state == State::Section(Section::Instruction) {
+            return;
+        }
+        let host = self.host();
+        self.value.finish(&mut Outlet {
+            sink: editor,
+            path: self.outline.text(),
+            host,
+        });
+        if matches!(host, HostSyntax::XmlText | HostSyntax::HtmlText) {
+            self.outline.read(self.value.bytes());
+        }
+    }
+
+    fn flush_ahead(&mut self, editor: &mut Editor) {
+        let start = self.at - self.ahead.len() as u64;
+        match self.state {
+            State::Entity(inside) => self.pass_ahead(start, inside, editor),
+            State::Section(_) | State::Element if self.open => self.pass_ahead(start, Inside::Text, editor),
+            _ => {}
+        }
+        match self.state {
+            State::Quoted(_) | State::Bare | State::Entity(Inside::Quoted(_) | Inside::Bare) => {
+                self.end_attribute(editor);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Holds an attribute's value; hands on what is too long for that.
+struct AttributeSink<'a> {
+    editor: &'a mut Editor,
+    held: &'a mut Vec<Held>,
+    name: &'a [u8],
+}
+
+impl LeafSink for AttributeSink<'_> {
+    fn leaf(&mut self, leaf: &Leaf<'_>) {
+        let fits = leaf.bytes.len() <= HELD_BYTES && self.held.len() < MOST_HELD;
+        if leaf.piece != Piece::Whole || !fits {
+            self.editor.leaf(leaf);
+            return;
+        }
+        self.held.push(Held {
+            name: self.name.into(),
+            bytes: leaf.bytes.to_vec(),
+            map: leaf.map.clone(),
+            span: leaf.span,
+            host: leaf.host,
+        });
+    }
+}
+
+fn attribute_host(dialect: Dialect) -> HostSyntax {
+    match dialect {
+        Dialect::Xml => HostSyntax::XmlAttribute,
+        Dialect::Html => HostSyntax::HtmlAttribute,
+    }
+}
+
+/// Adds a byte to a name, up to what names are looked at for.
+fn keep(name: &mut Vec<u8>, byte: u8) {
+    if name.len() < NAME_BYTES {
+        name.push(byte);
+    }
+}
+
+/// HTML elements whose content is not markup (HTML §13.1.2).
+const RAW_ELEMENTS: [&[u8]; 2] = [b"script", b"style"];
+
+/// Bytes of a name that are looked at.
+const NAME_BYTES: usize = 128;
+
+/// Bytes of an attribute's value that is held until its tag ends.
+const HELD_BYTES: usize = 16 * 1024;
+
+/// Attributes of one tag that are held.
+const MOST_HELD: usize = 32;
+
+/// `&#x10ffff` and the longest names of characters that matter.
+const ENTITY_BYTES: usize = 32;
