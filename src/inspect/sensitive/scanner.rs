@@ -273,7 +273,7 @@ impl Detector {
             }
         }
         if !self.context.is_empty() {
-            let before = words_before(text, start).take(5);
+            let before = words_before(text, start).take(4);
             let name = named.words.backwards().take(3).map(str::as_bytes);
             return before.chain(name).any(|word| listed(&self.context, word));
         }
@@ -414,7 +414,7 @@ fn ends(boundary: Boundary, text: &[u8], end: usize) -> bool {
     }
     match (boundary, text.get(end)) {
         (Boundary::Number, Some(b'.' | b'-')) => !code(end + 1),
-        (Boundary::Phone, Some(b'.' | b'-' | b'/')) => !digit(end + 1),
+        (Boundary::Phone, Some(b'.' | b'-' | b'/' | b' ')) => !digit(end + 1),
         (Boundary::Token, Some(b'-')) => false,
         (Boundary::Address, Some(b':')) => false,
         (Boundary::Address, Some(b'.')) => !code(end + 1),
