@@ -7,7 +7,9 @@ pub(super) fn decode(text: &[u8], html: bool) -> Option<char> {
             [b'x' | b'X', digits @ ..] => (digits, 16),
             digits => (digits, 10),
         };
-        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        let digits = std::str::from_utf8(digits)
+            .ok()
+            .filter(|digits| !digits.starts_with('+'))?;
         return char::from_u32(u32::from_str_radix(digits, radix).ok()?);
     }
     let known = if html { NAMES } else { NAMES.get(..XML_NAMES)? };

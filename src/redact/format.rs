@@ -62,16 +62,26 @@ impl Family {
         let essence = essence.to_ascii_lowercase();
         match essence.as_str() {
             "application/x-www-form-urlencoded" => Family::Form,
-            "text/csv" | "application/csv" | "text/x-csv" | "text/comma-separated-values" => Family::Csv,
+            "text/csv" | "application/csv" | "text/x-csv" | "text/comma-separated-values" => {
+                Family::Csv
+            }
             "text/tab-separated-values" | "text/tsv" => Family::Tsv,
             "text/html" | "application/xhtml+xml" => Family::Html,
-            "application/x-javascript" | "application/javascript" | "application/yaml"
-            | "application/x-yaml" | "application/toml" | "application/sql" | "application/graphql"
-            | "application/x-sh" | "application/x-pem-file" | "message/http" => Family::Text,
+            "application/x-javascript"
+            | "application/javascript"
+            | "application/yaml"
+            | "application/x-yaml"
+            | "application/toml"
+            | "application/sql"
+            | "application/graphql"
+            | "application/x-sh"
+            | "application/x-pem-file"
+            | "message/http" => Family::Text,
             other if other.starts_with("multipart/") => Family::Multipart,
-            other if ["json", "jsonl", "ndjson", "json-seq", "json5", "jsonlines"]
-                .iter()
-                .any(|end| other.ends_with(end)) =>
+            other
+                if ["json", "jsonl", "ndjson", "json-seq", "json5", "jsonlines"]
+                    .iter()
+                    .any(|end| other.ends_with(end)) =>
             {
                 Family::Json
             }
@@ -129,7 +139,9 @@ impl Format {
             Family::Csv => Format::Table(Box::new(Table::new(path, base, None))),
             Family::Tsv => Format::Table(Box::new(Table::new(path, base, Some(b'\t')))),
             Family::Xml => Format::Markup(Box::new(Markup::new(markup::Dialect::Xml, path, base))),
-            Family::Html => Format::Markup(Box::new(Markup::new(markup::Dialect::Html, path, base))),
+            Family::Html => {
+                Format::Markup(Box::new(Markup::new(markup::Dialect::Html, path, base)))
+            }
             Family::Multipart => match parameter(content_type.as_bytes(), b"boundary") {
                 Some(boundary) => Format::Parts(Box::new(Parts::new(&boundary, base, levels))),
                 None => Self::text(path, base),
@@ -200,11 +212,12 @@ impl Format {
     /// Offset before which no edit will be planned any more.
     pub(super) fn settled(&self, editor: &Editor) -> u64 {
         match self {
-            Format::Json(_, place) | Format::Form(_, place) | Format::Value(_, _, place) | Format::Opaque(place) => {
-                place
-                    .pending
-                    .map_or(place.at, |begun| begun.max(editor.windowed).min(place.at))
-            }
+            Format::Json(_, place)
+            | Format::Form(_, place)
+            | Format::Value(_, _, place)
+            | Format::Opaque(place) => place
+                .pending
+                .map_or(place.at, |begun| begun.max(editor.windowed).min(place.at)),
             Format::Text(lines) => lines.settled(editor),
             Format::Table(table) => table.settled(editor),
             Format::Markup(markup) => markup.settled(editor),

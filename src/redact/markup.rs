@@ -15,7 +15,9 @@
 use super::editor::Editor;
 use super::entity;
 use super::outline::Outline;
-use crate::inspect::leaf::{Assembler, HostSyntax, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root};
+use crate::inspect::leaf::{
+    Assembler, HostSyntax, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root,
+};
 use crate::span::Span;
 
 /// Which language is read.
@@ -214,7 +216,9 @@ impl Markup {
                     return 0;
                 }
             },
-            State::Quoted(quote) => return self.attribute_text(byte, rest, Inside::Quoted(quote), editor),
+            State::Quoted(quote) => {
+                return self.attribute_text(byte, rest, Inside::Quoted(quote), editor);
+            }
             State::Bare => return self.attribute_text(byte, rest, Inside::Bare, editor),
             State::Bang => return self.bang(byte),
             State::Section(section) => return self.section(section, rest, editor),
@@ -264,7 +268,9 @@ impl Markup {
             b'/' => State::Close,
             b'!' => State::Bang,
             b'?' => State::Section(Section::Instruction),
-            byte if byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_' || byte == b':' => State::Name,
+            byte if byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_' || byte == b':' => {
+                State::Name
+            }
             _ => {
                 // `a < b`: text.
                 if !self.open {
@@ -319,7 +325,13 @@ impl Markup {
         }
     }
 
-    fn attribute_text(&mut self, byte: u8, rest: &[u8], inside: Inside, editor: &mut Editor) -> usize {
+    fn attribute_text(
+        &mut self,
+        byte: u8,
+        rest: &[u8],
+        inside: Inside,
+        editor: &mut Editor,
+    ) -> usize {
         let ends = |byte: u8| match inside {
             Inside::Quoted(quote) => byte == quote,
             Inside::Bare | Inside::Text => byte.is_ascii_whitespace() || byte == b'>',
@@ -391,14 +403,20 @@ impl Markup {
     /// After `<!`.
     fn bang(&mut self, byte: u8) -> usize {
         self.ahead.push(byte);
-        let section = [(b"--".as_slice(), Section::Comment), (b"[CDATA[", Section::Cdata)];
+        let section = [
+            (b"--".as_slice(), Section::Comment),
+            (b"[CDATA[", Section::Cdata),
+        ];
         if let Some((_, section)) = section.iter().find(|(open, _)| *open == self.ahead) {
             self.ahead.clear();
             self.state = State::Section(*section);
             self.begin_value(self.at + 1);
             return 1;
         }
-        if section.iter().any(|(open, _)| open.starts_with(&self.ahead)) {
+        if section
+            .iter()
+            .any(|(open, _)| open.starts_with(&self.ahead))
+        {
             return 1;
         }
         self.ahead.clear();
@@ -591,7 +609,9 @@ impl Markup {
         let start = self.at - self.ahead.len() as u64;
         match self.state {
             State::Entity(inside) => self.pass_ahead(start, inside, editor),
-            State::Section(_) | State::Element if self.open => self.pass_ahead(start, Inside::Text, editor),
+            State::Section(_) | State::Element if self.open => {
+                self.pass_ahead(start, Inside::Text, editor)
+            }
             _ => {}
         }
         match self.state {

@@ -99,7 +99,8 @@ impl Parts {
                 State::Head => LINE_BYTES.saturating_sub(self.line.len()).min(piece.len()),
                 State::Outside | State::Body => piece.len(),
             };
-            self.line.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            self.line
+                .extend_from_slice(piece.get(..room).unwrap_or(piece));
             if ends {
                 self.end_line(self.at + piece.len() as u64, editor, findings);
             } else if self.state != State::Head && !self.may_be_delimiter() {
@@ -184,7 +185,12 @@ impl Parts {
         } else if self.levels == 0 && head.content_type.starts_with("multipart/") {
             Format::opaque(base)
         } else {
-            Format::below(&head.content_type, path, base, self.levels.saturating_sub(1))
+            Format::below(
+                &head.content_type,
+                path,
+                base,
+                self.levels.saturating_sub(1),
+            )
         };
         self.part = Some(Box::new(format));
     }
@@ -203,10 +209,12 @@ impl Parts {
 
     /// RFC 2046 §5.1.1: the delimiter may be padded with blanks.
     fn is_delimiter(&self) -> bool {
-        self.line.strip_prefix(self.delimiter.as_slice()).is_some_and(|rest| {
-            let rest = rest.strip_prefix(b"--").unwrap_or(rest);
-            rest.trim_ascii().is_empty()
-        })
+        self.line
+            .strip_prefix(self.delimiter.as_slice())
+            .is_some_and(|rest| {
+                let rest = rest.strip_prefix(b"--").unwrap_or(rest);
+                rest.trim_ascii().is_empty()
+            })
     }
 }
 
@@ -221,8 +229,8 @@ impl Head {
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"content-disposition") {
             self.name = parameter(value, b"name").unwrap_or_default();
-            self.file = parameter(value, b"filename").is_some()
-                || parameter(value, b"filename*").is_some();
+            self.file =
+                parameter(value, b"filename").is_some() || parameter(value, b"filename*").is_some();
         } else if name.eq_ignore_ascii_case(b"content-type") {
             self.content_type = String::from_utf8_lossy(value).into_owned();
         } else if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
@@ -276,9 +284,15 @@ mod tests {
     #[test]
     fn parameters_are_read_with_and_without_quotes() {
         let value = br#"form-data; filename="a;name=b.txt"; name="field one""#;
-        assert_eq!(parameter(value, b"name").as_deref(), Some(b"field one".as_slice()));
+        assert_eq!(
+            parameter(value, b"name").as_deref(),
+            Some(b"field one".as_slice())
+        );
         let value = b"multipart/form-data; boundary=----abc; charset=utf-8";
-        assert_eq!(parameter(value, b"boundary").as_deref(), Some(b"----abc".as_slice()));
+        assert_eq!(
+            parameter(value, b"boundary").as_deref(),
+            Some(b"----abc".as_slice())
+        );
         assert_eq!(parameter(b"text/plain", b"charset"), None);
     }
 }

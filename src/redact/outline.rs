@@ -86,9 +86,9 @@ impl Outline {
         match self.dialect {
             Dialect::Xml => self.open_xml(name),
             Dialect::Html => {
-                let masked = attributes
-                    .clone()
-                    .any(|(name, value)| name == b"type" && value.eq_ignore_ascii_case(b"password"));
+                let masked = attributes.clone().any(|(name, value)| {
+                    name == b"type" && value.eq_ignore_ascii_case(b"password")
+                });
                 if masked {
                     self.label.clear();
                     self.label.extend_from_slice(b"password");
@@ -150,7 +150,9 @@ impl Outline {
             Role::Heading | Role::Label | Role::Cell => {}
             Role::Other => {
                 self.announced.clear();
-                let tail = text.get(text.len().saturating_sub(LABEL_BYTES)..).unwrap_or(text);
+                let tail = text
+                    .get(text.len().saturating_sub(LABEL_BYTES)..)
+                    .unwrap_or(text);
                 if let Some(name) = tail.strip_suffix(b":") {
                     // Only the last words before the colon can be a name.
                     let from = name
@@ -172,8 +174,11 @@ impl Outline {
         }
         self.depths.push(self.path.depth());
         self.path.push_name(name);
-        let local = memchr::memrchr(b':', name).map_or(name, |at| name.get(at + 1..).unwrap_or(name));
-        let generic = GENERIC.iter().any(|known| known.eq_ignore_ascii_case(local));
+        let local =
+            memchr::memrchr(b':', name).map_or(name, |at| name.get(at + 1..).unwrap_or(name));
+        let generic = GENERIC
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(local));
         if generic && !self.label.is_empty() {
             self.path.push_name(&self.label);
         }
@@ -253,16 +258,43 @@ impl Table {
 const NAMING: [&[u8]; 6] = [b"name", b"key", b"field", b"property", b"label", b"id"];
 
 /// Attributes that hold such a value.
-const VALUES: [&[u8]; 6] = [b"value", b"content", b"default", b"data-value", b"val", b"data"];
+const VALUES: [&[u8]; 6] = [
+    b"value",
+    b"content",
+    b"default",
+    b"data-value",
+    b"val",
+    b"data",
+];
 
 /// XML elements that only their attribute names.
 const GENERIC: [&[u8]; 20] = [
-    b"entry", b"property", b"field", b"param", b"parameter", b"item", b"string", b"setting", b"data", b"add",
-    b"attribute", b"input", b"value", b"var", b"variable", b"arg", b"option", b"column", b"prop", b"attr",
+    b"entry",
+    b"property",
+    b"field",
+    b"param",
+    b"parameter",
+    b"item",
+    b"string",
+    b"setting",
+    b"data",
+    b"add",
+    b"attribute",
+    b"input",
+    b"value",
+    b"var",
+    b"variable",
+    b"arg",
+    b"option",
+    b"column",
+    b"prop",
+    b"attr",
 ];
 
 /// HTML elements that begin something new.
-const BLOCKS: [&str; 10] = ["p", "div", "li", "section", "article", "h1", "h2", "h3", "form", "body"];
+const BLOCKS: [&str; 10] = [
+    "p", "div", "li", "section", "article", "h1", "h2", "h3", "form", "body",
+];
 
 /// Bytes of a text that can be a name.
 const LABEL_BYTES: usize = 64;
