@@ -2,7 +2,9 @@
 
 use crate::anomaly::Anomaly;
 
+use super::archive::{Start, Tar, Zip};
 use super::charset;
+use super::coding::{self, CodingReader, Format};
 use super::filter::Filter;
 use super::multipart::Multipart;
 use super::node::Node;
@@ -30,6 +32,7 @@ pub(super) fn look(window: &[u8], node: &Node, limits: &Limits) -> Found {
     found.charset(window, node);
     found.transfer(node);
     found.multipart(window, node, limits);
+    found.archive(window, node, limits);
     found
 }
 
@@ -112,6 +115,52 @@ impl Found {
             self.read_by(Reader::Multipart(Box::new(Multipart::new(
                 boundary, essence,
             ))));
+        }
+    }
+
+    /// Archives and compressed files by their magic numbers, whatever they are called.
+    fn archive(&mut self, window: &[u8], node: &Node, limits: &Limits) {
+        let packed = |format, label: &str, name| {
+            let mut child = Child::new(PartKind::Member, label);
+            child.name = name;
+            let reader = Reader::Coding(Box::new(CodingReader::of_file(format)));
+            Some((reader, Some(child)))
+        };
+        let found = match self.sniffed {
+            Type::Gzip => packed(Format::Gzip, "gzip", coding::file_name(window)),
+            Type::Zstd => packed(Format::Zstd, "zstd", None),
+            Type::Bzip2 => packed(Format::Bzip2, "bzip2", None),
+            Type::Xz => packed(Format::Xz, "xz", None),
+            Type::Tar => Some((Reader::Tar(Box::new(Tar::new())), None)),
+            Type::Zip => Some((Reader::Zip(Box::new(Zip::new(Start::Front))), None)),
+            Type::SevenZip | Type::Rar | Type::Cab => {
+                self.anomalies.push(Anomaly::UnsupportedArchive);
+                None
+            }
+            Type::Json | Type::Xml | Type::Html | Type::Form | Type::Multipart | Type::Empty => {
+                None
+            }
+            Type::Pdf
+            | Type::Pe
+            | Type::Elf
+            | Type::MachO
+            | Type::JavaClass
+            | Type::Wasm
+            | Type::Ole2
+            | Type::Rtf
+            | Type::Image
+            | Type::Script
+            | Type::Text
+            | Type::Binary => Some((Reader::Zip(Box::new(Zip::new(Start::Anywhere))), None)),
+        };
+        let Some((reader, child)) = found else {
+            return;
+        };
+        // A zip file deep inside other data is met by the same limit when it opens its first member.
+        if node.archive_depth >= limits.archive_depth && self.sniffed.is_archive() {
+            self.anomalies.push(Anomaly::TooDeep);
+        } else {
+            self.readers.push((reader, child));
         }
     }
 

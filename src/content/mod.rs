@@ -19,10 +19,12 @@
 //! | `charset` | which charset, and its way to UTF-8 |
 //! | `multipart` | RFC 2046 bodies and their part heads |
 //! | [`transfer`] | base64, quoted-printable |
+//! | `archive` | gzip, zstd, bzip2 and xz files, tar, zip |
 //!
 //! Chunk invariance is by construction: the stack cuts its input into windows at absolute multiples before any reader
 //! sees a byte, so everything downstream is a function of the stream.
 
+mod archive;
 mod attach;
 mod charset;
 mod coding;

@@ -3,6 +3,7 @@
 use crate::anomaly::Anomaly;
 
 use super::PartKind;
+use super::archive::{Tar, Zip};
 use super::coding::CodingReader;
 use super::declared::{Coding, MediaType};
 use super::filter::Filter;
@@ -82,11 +83,15 @@ impl Child {
 #[derive(Debug)]
 pub(super) enum Reader {
     /// Undoes a content-coding or unpacks a compressed file.
-    Coding(CodingReader),
+    Coding(Box<CodingReader>),
     /// Turns a charset or a transfer encoding into plain bytes.
     Filter(Filter),
     /// Splits a multipart body.
     Multipart(Box<Multipart>),
+    /// Opens the members of a tar archive.
+    Tar(Box<Tar>),
+    /// Opens the members of a zip archive.
+    Zip(Box<Zip>),
 }
 
 impl Reader {
@@ -102,6 +107,8 @@ impl Reader {
             Reader::Coding(reader) => reader.read(input, out, meter),
             Reader::Filter(filter) => filter.read(input, out),
             Reader::Multipart(multipart) => multipart.read(input, out, meter),
+            Reader::Tar(tar) => tar.read(input, out, meter),
+            Reader::Zip(zip) => zip.read(input, out, meter),
         }
     }
 }

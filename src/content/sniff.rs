@@ -108,6 +108,22 @@ impl Type {
         )
     }
 
+    /// True for archives and compressed files.
+    pub fn is_archive(self) -> bool {
+        matches!(
+            self,
+            Type::Zip
+                | Type::Gzip
+                | Type::Zstd
+                | Type::Bzip2
+                | Type::Xz
+                | Type::SevenZip
+                | Type::Rar
+                | Type::Cab
+                | Type::Tar
+        )
+    }
+
     /// The type that a `type/subtype` in lower case promises; `None` when it promises nothing that we can check.
     pub fn of_media_type(essence: &str) -> Option<Self> {
         let (top, sub) = essence.split_once('/')?;
@@ -183,6 +199,7 @@ fn magic(head: &[u8]) -> Option<Type> {
         // `MZ`, `BM` and the like are also how words begin: text after them is text.
         Some(Type::Pe) if head.len() < 64 || !looks_binary(head) => None,
         Some(Type::JavaClass) => Some(java_or_fat(head)),
+        None if is_skippable_frame(head) => Some(Type::Zstd),
         None if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Some(Type::Image),
         None if head.starts_with(b"BM") && looks_binary(head) => Some(Type::Image),
         None if head.starts_with(b"BZh")
@@ -192,6 +209,11 @@ fn magic(head: &[u8]) -> Option<Type> {
         }
         known => known,
     }
+}
+
+/// RFC 8878 §3.1.2; a zstd file may begin with one.
+fn is_skippable_frame(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// `CAFEBABE` is a Java class and a fat Mach-O; a class's major version is 45 or more, a fat binary holds few slices.
@@ -339,7 +361,7 @@ const MAGICS: &[(&[u8], Type)] = &[
     (b"PK\x05\x06", Type::Zip),
     (b"PK\x07\x08PK\x03\x04", Type::Zip),
     (b"PK00PK\x03\x04", Type::Zip),
-    (b"\x1f\x8b", Type::Gzip),
+    (b"\x1f\x8b\x08", Type::Gzip),
     (b"\x28\xb5\x2f\xfd", Type::Zstd),
     (b"\xfd7zXZ\x00", Type::Xz),
     (b"7z\xbc\xaf\x27\x1c", Type::SevenZip),

@@ -352,13 +352,11 @@ impl Stack {
         }
         if let Some(coding) = node.codings.pop() {
             if coding != Coding::Unknown {
+                let reader = CodingReader::of(coding, node.part.media_type.clone());
                 let below = self.undone(node);
                 node.slots.push(Slot {
                     child: Some(below),
-                    ..Slot::new(Reader::Coding(CodingReader::of(
-                        coding,
-                        node.part.media_type.clone(),
-                    )))
+                    ..Slot::new(Reader::Coding(Box::new(reader)))
                 });
                 return;
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use brotli::enc::StandardAlloc;
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 
-use super::Decoded;
+use super::decoder::Decoded;
 use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 

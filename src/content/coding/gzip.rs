@@ -2,7 +2,7 @@
 
 use flate2::Crc;
 
-use super::Decoded;
+use super::decoder::Decoded;
 use super::inflate::{Inflate, Wrap};
 use crate::anomaly::Anomaly;
 use crate::content::window::Window;

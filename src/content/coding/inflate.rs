@@ -2,7 +2,7 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Decoded;
+use super::decoder::Decoded;
 use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 

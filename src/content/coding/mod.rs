@@ -10,85 +10,32 @@
 //! ```
 
 mod brotli;
+mod bzip2;
+mod decoder;
+mod deflate64;
 mod encoder;
 mod gzip;
 mod inflate;
+mod xz;
 mod zstd;
 
 pub use encoder::{Encoder, Unencodable};
 
 use crate::anomaly::Anomaly;
 
+use super::PartKind;
 use super::declared::{Coding, MediaType};
 use super::meter::Meter;
 use super::reader::{Child, Event, Input};
 use super::window::{Last, WINDOW_BYTES, Window};
-use super::{Limits, PartKind};
 
+pub(super) use decoder::{Decoded, Decoder, Format};
 pub(super) use gzip::file_name;
-
-/// What one call of a decoder came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decoded {
-    /// All input is taken.
-    NeedInput,
-    /// The window is full; more output may wait.
-    Full,
-    /// A gzip member or zstd frame has ended; another may follow.
-    Member,
-    /// The stream has ended; the last `back` bytes taken, and all that follow, are not part of it.
-    Over {
-        /// Bytes taken too many.
-        back: u64,
-    },
-    /// It cannot be decoded any further.
-    Broken(Anomaly),
-}
-
-/// One compressed stream.
-#[derive(Debug)]
-enum Decoder {
-    Gzip(gzip::Gzip),
-    Deflate(inflate::Deflate),
-    Brotli(brotli::Brotli),
-    Zstd(zstd::Zstd),
-}
-
-impl Decoder {
-    fn new(coding: Coding, limits: &Limits) -> Option<Self> {
-        Some(match coding {
-            Coding::Gzip => Decoder::Gzip(gzip::Gzip::default()),
-            Coding::Deflate => Decoder::Deflate(inflate::Deflate::default()),
-            Coding::Brotli => Decoder::Brotli(brotli::Brotli::new()),
-            Coding::Zstd => Decoder::Zstd(zstd::Zstd::new(limits.coding_window_bytes)?),
-            Coding::Unknown => return None,
-        })
-    }
-
-    fn decode(&mut self, input: &mut &[u8], out: &mut Window) -> Decoded {
-        match self {
-            Decoder::Gzip(gzip) => gzip.decode(input, out),
-            Decoder::Deflate(deflate) => deflate.decode(input, out),
-            Decoder::Brotli(brotli) => brotli.decode(input, out),
-            Decoder::Zstd(zstd) => zstd.decode(input, out),
-        }
-    }
-
-    /// True when the input may end here.
-    fn is_complete(&self) -> bool {
-        match self {
-            Decoder::Gzip(gzip) => gzip.is_complete(),
-            Decoder::Deflate(deflate) => deflate.is_complete(),
-            Decoder::Brotli(brotli) => brotli.is_complete(),
-            Decoder::Zstd(zstd) => zstd.is_complete(),
-        }
-    }
-}
 
 /// Undoes one content-coding, or unpacks one compressed file.
 #[derive(Debug)]
 pub(super) struct CodingReader {
-    coding: Coding,
+    format: Option<Format>,
     decoder: Option<Decoder>,
     members: u32,
     taken: u64,
@@ -120,7 +67,7 @@ impl CodingReader {
     /// Undoes a content-coding of a body of that media type.
     pub(super) fn of(coding: Coding, media_type: Option<MediaType>) -> Self {
         Self {
-            coding,
+            format: Format::of(coding),
             decoder: None,
             members: 0,
             taken: 0,
@@ -132,10 +79,11 @@ impl CodingReader {
     }
 
     /// Unpacks a compressed file.
-    pub(super) fn of_file(coding: Coding) -> Self {
+    pub(super) fn of_file(format: Format) -> Self {
         Self {
+            format: Some(format),
             kept: None,
-            ..Self::of(coding, None)
+            ..Self::of(Coding::Unknown, None)
         }
     }
 
@@ -174,7 +122,8 @@ impl CodingReader {
             if input.bytes.is_empty() {
                 return Event::NeedInput;
             }
-            self.decoder = Decoder::new(self.coding, meter.limits());
+            let format = self.format;
+            self.decoder = format.and_then(|format| Decoder::new(format, meter.limits()));
         }
         let Some(decoder) = &mut self.decoder else {
             return self.stop(Anomaly::MemoryBudget);
@@ -232,7 +181,7 @@ impl CodingReader {
         }
         let at = self.taken.saturating_sub(back);
         // Other data can pass for a short bare DEFLATE or brotli stream, so with these all that is kept is shown.
-        let sure = matches!(self.coding, Coding::Gzip | Coding::Zstd);
+        let sure = self.format.is_some_and(Format::is_sure);
         if let (Some(kept), true) = (&mut self.kept, sure) {
             kept.forget_before(at);
         }
@@ -310,7 +259,7 @@ const KEPT_BYTES: usize = 2 * WINDOW_BYTES;
 mod tests {
     use super::*;
     use crate::content::seen::{Seen, prose, run, run_split, run_with};
-    use crate::content::{Declared, Encoder};
+    use crate::content::{Declared, Encoder, Limits};
     use crate::span::PartId;
 
     const CODINGS: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];

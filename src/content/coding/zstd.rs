@@ -4,7 +4,7 @@ use std::fmt;
 
 use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
-use super::Decoded;
+use super::decoder::Decoded;
 use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
