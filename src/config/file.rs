@@ -226,10 +226,12 @@ pub struct VerdictHeaders {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Profile {
-    /// Which built-in settings it begins with.
-    pub base: Base,
-    /// `enforce`, `observe` or `off`.
-    pub mode: Mode,
+    /// Which built-in settings it begins with; `request` when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+    /// `enforce`, `observe` or `off`; `enforce` when nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// `at-verdict` or `as-settled`.
     pub release: Release,
     /// Literal, YARA and hash rules.
@@ -239,7 +241,8 @@ pub struct Profile {
     /// Injection detectors on every value.
     pub injection: Switch,
     /// The built-in redaction profile: `all`, `pci-dss`, `hipaa`, `gdpr`, `secrets`, `log-safe`; empty: none.
-    pub redact: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redact: Option<String>,
     /// Sizes and counts.
     pub limits: ProfileLimits,
     /// Whether an anomaly lets the message pass (`open`) or blocks it (`closed`), by the anomaly's code.
@@ -355,29 +358,6 @@ pub struct Service {
 
 impl Default for File {
     fn default() -> Self {
-        let response = Profile {
-            base: Base::Response,
-            ..Profile::default()
-        };
-        let redact = Profile {
-            redact: "all".into(),
-            ..Profile::default()
-        };
-        let redact_response = Profile {
-            redact: "all".into(),
-            ..response.clone()
-        };
-        let off = Profile {
-            mode: Mode::Off,
-            ..Profile::default()
-        };
-        let profiles = [
-            ("request", Profile::default()),
-            ("response", response),
-            ("redact-request", redact),
-            ("redact-response", redact_response),
-            ("off", off),
-        ];
         Self {
             server: Server::default(),
             icap: Icap::default(),
@@ -388,13 +368,40 @@ impl Default for File {
             audit: Audit::default(),
             block_page: BlockPage::default(),
             verdict_headers: VerdictHeaders::default(),
-            profiles: profiles
-                .map(|(name, profile)| (name.to_owned(), profile))
-                .into(),
+            profiles: BTreeMap::new(),
             services: default_services(),
         }
     }
 }
+
+impl File {
+    /// The same with the built-in profiles: they are there without being written, and keep what makes them what they are
+    /// when a file changes another key of them.
+    #[must_use]
+    pub fn completed(mut self) -> Self {
+        for (name, base, mode, redact) in BUILT_IN_PROFILES {
+            let profile = self.profiles.entry(name.into()).or_default();
+            profile.base.get_or_insert(base);
+            profile.mode.get_or_insert(mode);
+            profile.redact.get_or_insert_with(|| redact.into());
+        }
+        for profile in self.profiles.values_mut() {
+            profile.base.get_or_insert_default();
+            profile.mode.get_or_insert_default();
+            profile.redact.get_or_insert_default();
+        }
+        self
+    }
+}
+
+/// Name, base, mode and redaction profile.
+const BUILT_IN_PROFILES: [(&str, Base, Mode, &str); 5] = [
+    ("request", Base::Request, Mode::Enforce, ""),
+    ("response", Base::Response, Mode::Enforce, ""),
+    ("redact-request", Base::Request, Mode::Enforce, "all"),
+    ("redact-response", Base::Response, Mode::Enforce, "all"),
+    ("off", Base::Request, Mode::Off, ""),
+];
 
 /// The paths that real gateways use by default.
 fn default_services() -> Vec<Service> {
@@ -433,13 +440,13 @@ fn service(path: &str, aliases: &[&str], request: Option<&str>, response: Option
 impl Default for Profile {
     fn default() -> Self {
         Self {
-            base: Base::Request,
-            mode: Mode::Enforce,
+            base: None,
+            mode: None,
             release: Release::AtVerdict,
             signatures: Switch::On,
             structure: Switch::On,
             injection: Switch::On,
-            redact: String::new(),
+            redact: None,
             limits: ProfileLimits::default(),
             fail_modes: BTreeMap::new(),
             classes: BTreeMap::new(),

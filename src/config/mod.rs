@@ -123,8 +123,9 @@ impl Config {
         overrides: &[(String, String)],
     ) -> Result<Config, Mistake> {
         let source = Source { text, path };
-        let mut file: file::File =
+        let file: file::File =
             toml::from_str(text).map_err(|error| source.mistake(error.span(), error.message()))?;
+        let mut file = file.completed();
         if !overrides.is_empty() {
             file = overridden(&file, &source, overrides)?;
         }
@@ -261,4 +262,84 @@ fn distance(one: &str, other: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../deploy/sluice.toml");
+
+    #[test]
+    fn the_example_file_states_every_default() {
+        let example: file::File = toml::from_str(EXAMPLE).expect("the example parses");
+        let shown = Table::try_from(example.completed()).expect("a table");
+        let defaults = Table::try_from(file::File::default().completed()).expect("a table");
+        assert_eq!(shown, defaults);
+    }
+
+    #[test]
+    fn the_example_file_leaves_no_key_out() {
+        let written: Table = toml::from_str(EXAMPLE).expect("the example parses");
+        let defaults = Table::try_from(file::File::default().completed()).expect("a table");
+        for (section, keys) in &defaults {
+            let (Some(keys), Some(written)) = (keys.as_table(), written.get(section)) else {
+                assert!(written.contains_key(section), "{section}");
+                continue;
+            };
+            for key in keys.keys() {
+                assert!(written.get(key).is_some(), "{section}.{key}");
+            }
+        }
+        let profile = &defaults["profiles"]["request"];
+        for (key, value) in profile.as_table().expect("a table") {
+            let known = &written["profiles"]["request"];
+            let exceptions = key == "exceptions";
+            assert!(
+                exceptions || known.get(key).is_some(),
+                "profiles.request.{key}"
+            );
+            for inner in value.as_table().into_iter().flat_map(Table::keys) {
+                assert!(
+                    known[key].get(inner).is_some(),
+                    "profiles.request.{key}.{inner}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_defaults_resolve_and_equal_files_give_equal_digests() {
+        let one = Config::parse("", None, &[]).expect("the defaults are good");
+        let two = Config::parse(EXAMPLE, None, &[]).expect("the example is good");
+        assert_eq!(one.policy_digest, two.policy_digest);
+        let three = Config::parse("[profiles.request]\nmode = \"observe\"\n", None, &[]);
+        assert_ne!(three.expect("good").policy_digest, one.policy_digest);
+    }
+
+    #[test]
+    fn a_built_in_profile_keeps_what_the_file_does_not_change() {
+        use crate::inspect::{Category, Direction};
+        use crate::policy::profile::{Action, Mode};
+        let text = "[profiles.response]\nmode = \"observe\"\n[profiles.off.limits]\nratio = 3\n[profiles.mine]\n";
+        let config = Config::parse(text, None, &[]).expect("good");
+        let of = |path: &str, direction| {
+            let service = config.services.find(path).expect("a default service");
+            std::sync::Arc::clone(service.profile(direction).expect("offered"))
+        };
+        let response = of("/respmod", Direction::Response);
+        assert_eq!(response.mode, Mode::Observe);
+        assert_eq!(response.classes.of(Category::Sqli).action, Action::Off);
+        assert_eq!(of("/echo", Direction::Request).mode, Mode::Off);
+        assert_eq!(of("/reqmod", Direction::Request).mode, Mode::Enforce);
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        assert_eq!(distance("max-conections", "max-connections"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        let known = ["listen", "admin", "threads"];
+        assert_eq!(nearest("lisen", known.into_iter()), Some("listen"));
+        assert_eq!(nearest("completely-else", known.into_iter()), None);
+    }
 }

@@ -7,7 +7,7 @@ use crate::content;
 use crate::inspect::Direction;
 use crate::policy::exception::{Exception, Scope, Subject};
 use crate::policy::profile::{Inspect, Limits, Profile};
-use crate::redact;
+use crate::redact::Profile as Redaction;
 
 use super::file::{self, Base, Switch};
 use super::{Mistake, Source, mib};
@@ -18,13 +18,13 @@ pub(super) fn resolve(
     file: &file::Profile,
     source: &Source<'_>,
 ) -> Result<Profile, Mistake> {
-    let direction = match file.base {
+    let direction = match file.base.unwrap_or_default() {
         Base::Request => Direction::Request,
         Base::Response => Direction::Response,
     };
     let mut profile = Profile {
         name: name.into(),
-        mode: file.mode,
+        mode: file.mode.unwrap_or_default(),
         release: file.release,
         inspect: Inspect {
             signatures: file.signatures == Switch::On,
@@ -83,16 +83,17 @@ fn redaction(
     name: &str,
     file: &file::Profile,
     source: &Source<'_>,
-) -> Result<Option<Arc<redact::Profile>>, Mistake> {
-    if file.redact.is_empty() {
+) -> Result<Option<Arc<Redaction>>, Mistake> {
+    let redact = file.redact.as_deref().unwrap_or_default();
+    if redact.is_empty() {
         return Ok(None);
     }
-    match redact::Profile::builtin(&file.redact) {
+    match Redaction::builtin(redact) {
         Some(profile) => Ok(Some(Arc::new(profile))),
         None => Err(source.unknown(
             &format!("redaction profile of profiles.{name}"),
-            &file.redact,
-            redact::Profile::BUILTIN.iter().copied(),
+            redact,
+            Redaction::BUILTIN.iter().copied(),
         )),
     }
 }
