@@ -154,6 +154,10 @@ pub struct Timeouts {
     pub drain_ms: u64,
     /// Waiting for the client's close after ours.
     pub linger_ms: u64,
+    /// Processor time of one message's inspection, whatever its size …
+    pub scan_ms: u64,
+    /// … and for each MiB of its body on top.
+    pub scan_per_mib_ms: u64,
 }
 
 /// Where bodies are kept that may have to be returned.
@@ -218,7 +222,7 @@ pub struct VerdictHeaders {
     pub blocked_reason: String,
     /// The count and four folded lines for each finding.
     pub violations_found: String,
-    /// The transaction's name, on every answer to REQMOD and RESPMOD.
+    /// The transaction's name.
     pub transaction: String,
 }
 
@@ -540,6 +544,8 @@ impl Default for Timeouts {
             idle_ms: 60_000,
             drain_ms: 30_000,
             linger_ms: 1_000,
+            scan_ms: 2_000,
+            scan_per_mib_ms: 50,
         }
     }
 }

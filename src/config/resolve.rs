@@ -48,6 +48,10 @@ pub struct Config {
     pub drain_bytes: u64,
     /// How long each state may last.
     pub deadlines: Deadlines,
+    /// Processor time of one message's inspection, whatever its size.
+    pub scan_time: Duration,
+    /// Processor time for each MiB on top.
+    pub scan_time_per_mib: Duration,
     /// The folder of the spool files.
     pub spool_directory: PathBuf,
     /// Memory for one body before a file is begun.
@@ -103,6 +107,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         protocol: Arc::new(protocol(file)),
         drain_bytes: mib(file.limits.drain_mib),
         deadlines: deadlines(&file.timeouts),
+        scan_time: Duration::from_millis(file.timeouts.scan_ms),
+        scan_time_per_mib: Duration::from_millis(file.timeouts.scan_per_mib_ms),
         spool_directory: match file.spool.directory.as_os_str().is_empty() {
             true => std::env::temp_dir(),
             false => file.spool.directory.clone(),

@@ -115,12 +115,20 @@ impl Response {
     pub fn push_field(&mut self, name: &str, value: &str) {
         self.fields.extend_from_slice(name.as_bytes());
         self.fields.extend_from_slice(b": ");
-        self.fields.extend(value.bytes().map(|byte| match byte {
-            b'\t' | b' '..=b'~' => byte,
-            0x80.. => b'?',
-            _ => b' ',
-        }));
+        self.fields.extend(value.bytes().map(clean));
         self.fields.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds a header field that goes on over several lines (RFC 9112 §5.2, obsolete but asked for by
+    /// `X-Violations-Found`); each line is cleaned as in [`field`](Self::field).
+    pub fn push_folded_field(&mut self, name: &str, lines: &[&str]) {
+        let mut lines = lines.iter();
+        self.push_field(name, lines.next().copied().unwrap_or_default());
+        for line in lines {
+            self.fields.push(b'\t');
+            self.fields.extend(line.bytes().map(clean));
+            self.fields.extend_from_slice(b"\r\n");
+        }
     }
 
     /// Encapsulates an HTTP request head (blank line included): the changed request of a REQMOD.
@@ -198,6 +206,15 @@ impl Response {
         {
             out.extend_from_slice(head);
         }
+    }
+}
+
+/// A byte of a field value as it may be sent.
+fn clean(byte: u8) -> u8 {
+    match byte {
+        b'\t' | b' '..=b'~' => byte,
+        0x80.. => b'?',
+        _ => b' ',
     }
 }
 

@@ -47,6 +47,10 @@ pub(super) async fn serve<S>(
         connection: Connection::new(Arc::clone(&config.protocol), snapshot.house.istag),
         clock: Clock::new(config.deadlines, Instant::now()),
         drain_bytes: config.drain_bytes,
+        scan_limits: ScanLimits {
+            base: config.scan_time,
+            per_mib: config.scan_time_per_mib,
+        },
         stream,
         peer,
         current: None,
@@ -68,6 +72,21 @@ struct Driver<S> {
     server: Server,
     pause: Pause,
     drain_bytes: u64,
+    scan_limits: ScanLimits,
+}
+
+/// How much processor time one message's inspection may take.
+#[derive(Clone, Copy, Debug)]
+struct ScanLimits {
+    base: Duration,
+    per_mib: Duration,
+}
+
+impl ScanLimits {
+    fn of(self, bytes: u64) -> Duration {
+        let mib = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
+        self.base.saturating_add(self.per_mib.saturating_mul(mib))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +117,8 @@ struct Current {
     first_byte: Option<Instant>,
     bytes_out: u64,
     overflow: Overflow,
+    steps: u32,
+    scanned: Duration,
 }
 
 /// How far the answer's body is.
@@ -241,10 +262,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Flow::Socket;
         };
         let transaction = &mut current.transaction;
+        let began = (current.steps > 0).then(thread_time);
         let Ok(action) = guarded(|| transaction.poll()) else {
             self.panicked();
             return Flow::Socket;
         };
+        if let Some(began) = began {
+            current.scanned += thread_time().saturating_sub(began);
+            if current.scanned > self.scan_limits.of(transaction.bytes_in()) {
+                transaction.time_is_over();
+            }
+        }
         self.act(action).await
     }
 
@@ -254,7 +282,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         match action {
             Action::Wait => return Flow::Socket,
-            Action::Yield => tokio::task::yield_now().await,
+            Action::Yield => {
+                current.steps = current.steps.saturating_add(1);
+                tokio::task::yield_now().await;
+            }
             Action::Continue => {
                 self.connection.send_continue();
                 self.clock.enter(Waiting::AfterContinue, Instant::now());
@@ -271,14 +302,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     self.finish_early(action);
                 }
             }
-            Action::Offload(job) => match self.shared.pool.run(move || job.run()).await {
-                Ok(result) => current.transaction.job_done(result),
-                Err(PoolError::Full) => {
-                    self.shared.telemetry.metrics.shed("heavy-queue");
-                    current.transaction.job_refused();
+            Action::Offload(job) => {
+                let work = self.shared.pool.run(move || job.run());
+                let patience = self.scan_limits.of(current.transaction.bytes_in()) * JOB_PATIENCE;
+                match tokio::time::timeout(patience, work).await {
+                    Ok(Ok(result)) => current.transaction.job_done(result),
+                    Ok(Err(PoolError::Full)) => {
+                        self.shared.telemetry.metrics.shed("heavy-queue");
+                        current.transaction.job_refused();
+                    }
+                    Ok(Err(PoolError::Panicked)) => self.panicked(),
+                    // The thread goes on to its end and keeps its place in the pool; nobody waits for it.
+                    Err(_) => current.transaction.job_timed_out(),
                 }
-                Err(PoolError::Panicked) => self.panicked(),
-            },
+            }
             Action::BodyDone(trailers) => {
                 if let Body::Store(copy, _) = current.body {
                     current.body = Body::Store(copy, Some(trailers));
@@ -671,6 +708,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The peer took bytes; when they were the last of an answer, the transaction is over.
     fn wrote(&mut self, now: Instant) {
         self.clock.sent(now);
+        if let Pause::Backlog(since) = &mut self.pause {
+            *since = now;
+        }
         let Some(current) = &mut self.current else {
             return;
         };
@@ -753,6 +793,8 @@ impl Current {
             first_byte: None,
             bytes_out: 0,
             overflow: Overflow::Wait,
+            steps: 0,
+            scanned: Duration::ZERO,
         }
     }
 
@@ -766,6 +808,13 @@ impl Current {
     fn is_over(&self) -> bool {
         matches!(self.body, Body::Complete)
     }
+}
+
+/// The processor time of this thread: between two points without an `await` in between it is the work's own, however
+/// busy the machine is.
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 struct Panicked;
@@ -784,6 +833,9 @@ const SCRATCH_BYTES: usize = 64 << 10;
 
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
+
+/// How many times its processor time a job may take by the clock, waiting for its turn included.
+const JOB_PATIENCE: u32 = 8;
 
 /// Pieces of one vectored write: a chunk is three of them at most.
 const SLICES: usize = 16;

@@ -1,7 +1,6 @@
 //! Accepting: one task a listener, a permit a connection, and no way for a flood to end the loop.
 
 use std::fs::File;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -105,11 +104,9 @@ impl Accept {
 }
 
 /// Ends when the server drains.
-fn drained(mut draining: watch::Receiver<bool>) -> impl Future<Output = ()> {
-    async move {
-        // An error means that the server is gone, which is the same.
-        let _ = draining.wait_for(|draining| *draining).await;
-    }
+async fn drained(mut draining: watch::Receiver<bool>) {
+    // An error means that the server is gone, which is the same.
+    let _ = draining.wait_for(|draining| *draining).await;
 }
 
 /// 503 and close (RFC 3507 §4.3.3), without waiting for a request.

@@ -237,6 +237,12 @@ impl Style {
                 answer.push_field(name, value);
             }
         }
+        if !names.violations_found.is_empty() {
+            // The count, then for each violation: file name, threat, problem id, resolution (2: blocked). The name of
+            // the file is the message's, so it is not repeated.
+            let lines = ["1", "-", &threat, &kind.to_string(), "2"];
+            answer.push_folded_field(&names.violations_found, &lines);
+        }
         answer
     }
 
@@ -265,7 +271,7 @@ fn page_head(status: u16, format: Format, length: usize) -> String {
     };
     format!(
         "HTTP/1.1 {status} {reason}\r\nContent-Type: {}\r\nContent-Length: {length}\r\nCache-Control: no-store\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+         X-Content-Type-Options: nosniff\r\n\r\n",
         format.media_type()
     )
 }

@@ -278,6 +278,25 @@ impl Transaction {
         }
     }
 
+    /// The pool did not do an [`Action::Offload`] in time.
+    pub fn job_timed_out(&mut self) {
+        self.work = Work::Waiting;
+        self.time_is_over();
+    }
+
+    /// The inspection took too long: policy judges what was seen.
+    pub fn time_is_over(&mut self) {
+        if let (Some(scan), true) = (&mut self.scan, self.work != Work::Over) {
+            scan.abandon(Anomaly::ScanTimeout);
+            self.work = Work::Waiting;
+        }
+    }
+
+    /// Body bytes that came.
+    pub fn bytes_in(&self) -> u64 {
+        self.outcome.bytes_in
+    }
+
     /// The store could not take the bytes of an [`Action::Keep`], or not give them back.
     pub fn store_failed(&mut self) -> Action {
         if self.state == State::Streaming {

@@ -61,6 +61,8 @@ impl Running {
         let mut config = Config::parse(toml, None, &[]).expect("a good configuration");
         config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        // Without optimisation an inspection takes many times what it may.
+        config.scan_time = Duration::from_secs(600);
         let audit = Sink::default();
         let (lines, guard) = Lines::to(audit.clone()).expect("a thread");
         let telemetry = Telemetry {
