@@ -3,11 +3,12 @@
 /// True when `name`, given to a member of the object called `parent`, would set a property of a prototype once merged
 /// into a JavaScript object: `__proto__`, `constructor.prototype`, and paths that hold them (`a[__proto__][b]`).
 pub(crate) fn reaches_prototype(name: &[u8], parent: Option<&[u8]>) -> bool {
-    // Shorter than `prototype`: by far the most names.
-    if name.len() < PROTOTYPE.len() {
-        return false;
-    }
-    if memchr::memmem::find(name, b"proto").is_none() {
+    // Both names hold `proto`; hardly any other name does.
+    let holds = |at: usize| {
+        name.get(at..)
+            .is_some_and(|rest| rest.starts_with(b"proto"))
+    };
+    if name.len() < PROTOTYPE.len() || !memchr::memchr_iter(b'p', name).any(holds) {
         return false;
     }
     let mut before = parent.unwrap_or_default();
@@ -21,6 +22,16 @@ pub(crate) fn reaches_prototype(name: &[u8], parent: Option<&[u8]>) -> bool {
         before = step;
     }
     false
+}
+
+/// The cheap half of [`reaches_prototype`]: both names hold `proto`, and hardly any other name does.
+#[inline]
+pub(crate) fn may_reach_prototype(name: &[u8]) -> bool {
+    let holds = |at: usize| {
+        name.get(at..)
+            .is_some_and(|rest| rest.starts_with(b"proto"))
+    };
+    name.len() >= PROTOTYPE.len() && memchr::memchr_iter(b'p', name).any(holds)
 }
 
 const PROTO: &[u8] = b"__proto__";

@@ -34,12 +34,19 @@ impl Recorder {
         self.counts.clear();
     }
 
-    /// True as long as another finding of the rule is worth the making.
-    fn admit(&mut self, rule: &'static str, at: u64, findings: &mut Findings) -> bool {
+    /// True as long as another finding of the rule is worth the making. A grammar is broken once, wherever that is.
+    fn admit(&mut self, charge: Charge, at: u64, findings: &mut Findings) -> bool {
+        let rule = charge.rule;
         let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| *known == rule) else {
             self.counts.push((rule, 1));
             return true;
         };
+        if matches!(
+            charge.category,
+            Category::JsonMalformed | Category::XmlMalformed
+        ) {
+            return false;
+        }
         if *count < MOST_A_RULE {
             *count += 1;
             return true;
@@ -59,7 +66,7 @@ impl Recorder {
         path: impl FnOnce() -> Box<str>,
         findings: &mut Findings,
     ) {
-        if self.admit(charge.rule, span.start, findings) {
+        if self.admit(charge, span.start, findings) {
             findings.record(Finding {
                 rule: Cow::Borrowed(charge.rule),
                 category: charge.category,

@@ -130,12 +130,12 @@ impl Keys {
         }
     }
 
-    /// A name of the innermost object. `limit` is how many members it may have.
+    /// A name of the innermost object, and its hash (see [`hash_name`](Self::hash_name)). `limit` is how many members the
+    /// object may have.
     ///
     /// # Errors
     /// [`Flood`] when the name is not kept.
-    pub(super) fn key(&mut self, name: &[u8], limit: u32) -> Result<(), Flood> {
-        let hash = self.hash_name(name);
+    pub(super) fn key(&mut self, name: &[u8], hash: u64, limit: u32) -> Result<(), Flood> {
         let Some(level) = self
             .depth
             .checked_sub(1)
@@ -206,8 +206,9 @@ impl Keys {
         fold(so_far ^ next.rotate_left(32), self.secret)
     }
 
+    /// A hash of a name in its folded form.
     #[inline]
-    fn hash_name(&mut self, name: &[u8]) -> u64 {
+    pub(super) fn hash_name(&mut self, name: &[u8]) -> u64 {
         let cut = cut_at_nul(name);
         if cut.is_ascii() {
             return hash(self.secret, cut, lower);
@@ -333,11 +334,21 @@ fn hash(secret: u64, bytes: &[u8], word: impl Fn(u64) -> u64) -> u64 {
         state = fold(state ^ word(u64::from_le_bytes(*chunk)), secret);
         rest = later;
     }
-    let mut tail = [0; 8];
-    for (place, &byte) in tail.iter_mut().zip(rest) {
-        *place = byte;
+    fold(state ^ word(tail(rest)), secret)
+}
+
+/// Up to seven bytes as a number; all of them count, and the length is hashed as well.
+#[inline]
+fn tail(rest: &[u8]) -> u64 {
+    if let (Some(front), Some(back)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*front)) | u64::from(u32::from_le_bytes(*back)) << 32;
     }
-    fold(state ^ word(u64::from_le_bytes(tail)), secret)
+    match *rest {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(a) | u64::from(b) << 8,
+        [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+    }
 }
 
 /// Eight ASCII bytes with their capital letters made small, and nothing else changed: names that only look alike must
@@ -377,12 +388,17 @@ const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 mod tests {
     use super::*;
 
+    fn key(keys: &mut Keys, name: &[u8], limit: u32) -> Result<(), Flood> {
+        let hash = keys.hash_name(name);
+        keys.key(name, hash, limit)
+    }
+
     fn clash(first: &str, second: &str, kinds: [Kind; 2]) -> Option<Clash> {
         let mut keys = Keys::new();
         keys.open();
-        keys.key(first.as_bytes(), 10).expect("under the limit");
+        key(&mut keys, first.as_bytes(), 10).expect("under the limit");
         assert_eq!(keys.value(1, kinds[0]), None);
-        keys.key(second.as_bytes(), 10).expect("under the limit");
+        key(&mut keys, second.as_bytes(), 10).expect("under the limit");
         keys.value(2, kinds[1])
     }
 
@@ -416,21 +432,19 @@ mod tests {
         let mut keys = Keys::new();
         keys.open();
         for index in 0..5000u64 {
-            keys.key(format!("key{index}").as_bytes(), 10_000)
-                .expect("under the limit");
+            key(&mut keys, format!("key{index}").as_bytes(), 10_000).expect("under the limit");
             keys.open();
-            keys.key(b"key0", 10).expect("under the limit");
+            key(&mut keys, b"key0", 10).expect("under the limit");
             assert_eq!(keys.value(7, Kind::Number), None);
             keys.close();
             assert_eq!(keys.value(index, Kind::Container), None);
         }
         for index in 0..5000u64 {
-            keys.key(format!("key{index}").as_bytes(), 10_000)
-                .expect("under the limit");
+            key(&mut keys, format!("key{index}").as_bytes(), 10_000).expect("under the limit");
             assert_eq!(keys.value(index, Kind::Container), None);
         }
-        assert_eq!(keys.key(b"key4999", 10_000), Err(Flood::Object));
+        assert_eq!(key(&mut keys, b"key4999", 10_000), Err(Flood::Object));
         assert_eq!(keys.value(0, Kind::Container), Some(Clash::Duplicate));
-        assert_eq!(keys.key(b"one more", 10_000), Ok(()));
+        assert_eq!(key(&mut keys, b"one more", 10_000), Ok(()));
     }
 }

@@ -10,7 +10,7 @@ use crate::inspect::leaf::{
     Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root, Step,
     Written,
 };
-use crate::inspect::pollution::reaches_prototype;
+use crate::inspect::pollution::{may_reach_prototype, reaches_prototype};
 use crate::inspect::record::Recorder;
 use crate::inspect::{Findings, PartId};
 use crate::span::Span;
@@ -334,7 +334,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             host,
         };
         value.finish(&mut out);
-        self.flaws(flaws);
+        self.flaws(flaws, role, value.bytes());
         if value.is_windowed() {
             self.leave_windowed(role, value.start());
         } else {
@@ -439,8 +439,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             return;
         };
         let span = frame.key;
-        frame.hash = state.keys.join(frame.hash, state.keys.hash(name));
-        let kept = state.keys.key(name, state.limits.keys);
+        let hash = state.keys.hash_name(name);
+        frame.hash = state.keys.join(frame.hash, hash);
+        let kept = state.keys.key(name, hash, state.limits.keys);
         if name.len() > state.limits.key_bytes as usize {
             self.record(Rule::LongKey, span);
         }
@@ -454,6 +455,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
                     span.start,
                 );
             }
+        }
+        if !may_reach_prototype(name) {
+            return;
         }
         let parent = match self.state.path.steps().nth_back(1) {
             Some(Step::Name(parent)) => Some(parent),
@@ -500,9 +504,11 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
     }
 
-    fn flaws(&mut self, flaws: Flaws) {
+    fn flaws(&mut self, flaws: Flaws, role: Role, value: &[u8]) {
         for (flaw, at) in flaws.iter() {
             let rule = match flaw {
+                // A value that is NUL and nothing else is cut short by no reader.
+                Flaw::Nul if role == Role::Value && value == [0] => continue,
                 Flaw::Escape => Rule::Escape,
                 Flaw::LoneSurrogate => Rule::LoneSurrogate,
                 Flaw::Nul => Rule::NulEscape,
@@ -681,7 +687,7 @@ mod tests {
 
     #[test]
     fn misdeeds_are_found() {
-        let table: [(&[u8], &[&str]); 22] = [
+        let table: [(&[u8], &[&str]); 24] = [
             (br#"{"a":1,"a":1}"#, &[]),
             (br#"{"a":1,"a":2}"#, &["json-abuse/duplicate-key"]),
             (br#"{"a":1,"\u0061":2}"#, &["json-abuse/duplicate-key"]),
@@ -710,6 +716,8 @@ mod tests {
             (br#"["\ud800\ud800\udc00"]"#, &["json-abuse/lone-surrogate"]),
             (br#"["\ud83d\ude00"]"#, &[]),
             (br#"["a\u0000b"]"#, &["json-abuse/nul-escape"]),
+            (br#"["\u0000"]"#, &[]),
+            (br#"{"\u0000":1}"#, &["json-abuse/nul-escape"]),
             (b"[\"\xff\"]", &["json-abuse/invalid-utf8"]),
             (b"[\"\xe2\x82\"]", &["json-abuse/invalid-utf8"]),
             (b"[1e400]", &["json-abuse/number-range"]),

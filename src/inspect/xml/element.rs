@@ -15,9 +15,10 @@ pub(super) struct Tag {
     at: u64,
     attributes: u32,
     namespaces: u32,
-    /// Names of its attributes so far, one behind the other, and where each ends.
+    /// Names of its attributes so far, one behind the other, where each ends, and a digest of each.
     seen: Vec<u8>,
     ends: Vec<usize>,
+    digests: Vec<u64>,
     /// The current attribute.
     attribute: Vec<u8>,
     attribute_at: u64,
@@ -37,24 +38,44 @@ impl Tag {
         self.namespaces = 0;
         self.seen.clear();
         self.ends.clear();
+        self.digests.clear();
         self.hints.clear();
     }
 
     /// True when the tag had an attribute of that name before.
     fn repeats(&mut self, name: &[u8]) -> bool {
-        let mut start = 0;
-        for &end in &self.ends {
-            if self.seen.get(start..end) == Some(name) {
-                return true;
-            }
-            start = end;
+        let digest = digest(name);
+        let known = |(index, &other): (usize, &u64)| {
+            let end = self.ends.get(index).copied().unwrap_or(0);
+            let start = index
+                .checked_sub(1)
+                .and_then(|before| self.ends.get(before));
+            other == digest && self.seen.get(start.copied().unwrap_or(0)..end) == Some(name)
+        };
+        if self.digests.iter().enumerate().any(known) {
+            return true;
         }
         if self.ends.len() < COMPARED_ATTRIBUTES {
             self.seen.extend_from_slice(name);
             self.ends.push(self.seen.len());
+            self.digests.push(digest);
         }
         false
     }
+}
+
+/// Tells most names apart: length, first and last bytes.
+fn digest(name: &[u8]) -> u64 {
+    let mut front = [0; 8];
+    let mut back = [0; 8];
+    for (place, &byte) in front.iter_mut().zip(name) {
+        *place = byte;
+    }
+    for (place, &byte) in back.iter_mut().zip(name.iter().rev()) {
+        *place = byte;
+    }
+    let len = name.len() as u64;
+    u64::from_le_bytes(front).rotate_left(23) ^ u64::from_le_bytes(back) ^ len
 }
 
 impl<S: LeafSink + ?Sized> Pass<'_, S> {
@@ -96,7 +117,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         tag.attribute.extend_from_slice(name);
         tag.attribute_at = at;
         tag.attributes = tag.attributes.saturating_add(1);
-        let repeated = tag.repeats(name);
+        // A flood is a finding of its own; nothing more is learnt from comparing all of it.
+        let repeated = tag.attributes <= self.state.limits.attributes && tag.repeats(name);
         if tag.attributes == self.state.limits.attributes.saturating_add(1) {
             self.charge(rule::ATTRIBUTES, span);
         }

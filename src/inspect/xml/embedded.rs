@@ -25,7 +25,9 @@ pub struct Embedded {
 /// Looks for document type and entity declarations in a text; by their grammar, so that a text *about* XML is none.
 pub fn embedded(text: &[u8]) -> Option<Embedded> {
     let mut worst: Option<Embedded> = None;
-    for at in memchr::memmem::find_iter(text, b"<!").take(MOST_DECLARATIONS) {
+    let declares = |&at: &usize| text.get(at + 1) == Some(&b'!');
+    let places = memchr::memchr_iter(b'<', text).filter(declares);
+    for at in places.take(MOST_DECLARATIONS) {
         let rest = text.get(at + 2..).unwrap_or_default();
         let doctype = if starts(rest, b"DOCTYPE") {
             Doctype::parse(capped(rest.get(7..).unwrap_or_default()))

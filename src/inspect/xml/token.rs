@@ -181,9 +181,10 @@ impl Tokenizer {
                 return;
             }
             State::Less => {
-                sink.fault(Fault::Less, self.at);
+                sink.fault(Fault::Less, self.at.saturating_sub(1));
                 self.state = State::Text;
-                self.lone(Kind::Text, b"<", sink);
+                self.held(Kind::Text, b"<", 0, 1, sink);
+                self.close(Kind::Text, b"", 0, sink);
                 return;
             }
             State::Bang(bang) => {
@@ -312,23 +313,46 @@ impl Tokenizer {
 
 /// Text and what `<` begins.
 impl Tokenizer {
+    /// A `<` that begins no markup is text: the token goes on.
     fn text<S: Sink + ?Sized>(&mut self, rest: &[u8], pos: usize, sink: &mut S) -> usize {
-        match memchr::memchr(b'<', rest) {
-            None => {
-                self.piece(Kind::Text, rest, pos, sink);
-                pos + rest.len()
-            }
-            Some(len) => {
-                if len > 0 || !self.first {
-                    self.close(Kind::Text, rest.get(..len).unwrap_or_default(), pos, sink);
+        let mut from = 0;
+        while let Some(len) = memchr::memchr(b'<', rest.get(from..).unwrap_or_default()) {
+            let len = from + len;
+            let before = rest.get(..len).unwrap_or_default();
+            match rest.get(len + 1) {
+                Some(&next) if begins_markup(next) => {
+                    if len > 0 || !self.first {
+                        self.close(Kind::Text, before, pos, sink);
+                    }
+                    self.state = State::Less;
+                    return pos + len + 1;
                 }
-                self.state = State::Less;
-                pos + len + 1
+                Some(_) => {
+                    sink.fault(Fault::Less, self.offset(pos + len));
+                    from = len + 1;
+                }
+                None => {
+                    self.piece(Kind::Text, before, pos, sink);
+                    self.state = State::Less;
+                    return pos + len + 1;
+                }
             }
         }
+        self.piece(Kind::Text, rest, pos, sink);
+        pos + rest.len()
     }
 
+    /// After `<`; when that was the last byte of a window, the text before it may still be open.
     fn less<S: Sink + ?Sized>(&mut self, byte: u8, pos: usize, sink: &mut S) -> usize {
+        if !begins_markup(byte) {
+            sink.fault(Fault::Less, self.offset(pos) - 1);
+            self.held(Kind::Text, b"<", pos, 1, sink);
+            self.state = State::Text;
+            return pos;
+        }
+        if !self.first {
+            self.close(Kind::Text, b"", pos, sink);
+        }
         let (state, next) = match byte {
             b'/' => (State::EndName, pos + 1),
             b'?' => (State::Target, pos + 1),
@@ -339,23 +363,7 @@ impl Tokenizer {
                 };
                 (State::Bang(bang), pos + 1)
             }
-            _ if starts_name(byte) => (State::Name, pos),
-            _ => {
-                let at = self.offset(pos) - 1;
-                sink.fault(Fault::Less, at);
-                sink.token(
-                    Kind::Text,
-                    Fragment {
-                        raw: b"<",
-                        at,
-                        first: true,
-                        last: false,
-                    },
-                );
-                self.first = false;
-                self.state = State::Text;
-                return pos;
-            }
+            _ => (State::Name, pos),
         };
         self.state = state;
         next
@@ -786,6 +794,10 @@ fn blank_len(bytes: &[u8]) -> usize {
         .iter()
         .position(|&byte| !is_blank(byte))
         .unwrap_or(bytes.len())
+}
+
+fn begins_markup(byte: u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'!') || starts_name(byte)
 }
 
 /// XML 1.0 §2.3 `NameStartChar`; beyond ASCII everything is let through.
