@@ -1,100 +1,38 @@
 //! Code for interpreters: PHP, Perl, Java and its expression languages, JavaScript on servers, Python, Ruby,
 //! server-side includes, XSLT extensions.
 //!
-//! One automaton finds the words that code of each language needs; what follows a word decides whether it is code.
-
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+//! The prefilter finds the words that code of each language needs; what follows a word decides whether it is code.
 
 use super::xss::is_quoted_code;
 use super::{Evidence, Kind, Setting, Value};
 
-/// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
-    "<?",
-    "<%",
-    "[php]",
-    "[/php]",
-    "{php}",
-    "@{[",
-    "<!--#",
-    "<esi:",
-    "$_get",
-    "$_post",
-    "$_request",
-    "$_server",
-    "$_cookie",
-    "$_files",
-    "$globals",
-    "phpinfo",
-    "php://",
-    "expect://",
-    "phar://",
-    "data://",
-    "system(",
-    "system (",
-    "exec",
-    "eval",
-    "passthru",
-    "popen",
-    "proc_open",
-    "assert",
-    "preg_replace",
-    "create_function",
-    "call_user_func",
-    "include",
-    "require",
-    "file_get_contents",
-    "file_put_contents",
-    "fopen",
-    "base64_decode",
-    "runtime",
-    "processbuilder",
-    "classloader",
-    "_memberaccess",
-    "ognl",
-    "scriptengine",
-    "java.lang",
-    "java.io",
-    "getclass",
-    "forname",
-    "child_process",
-    "process.",
-    "process[",
-    "constructor",
-    "global.",
-    "_$$nd_func",
-    "spawn",
-    "console",
-    "__import__",
-    "os.system",
-    "os.popen",
-    "subprocess",
-    "__builtins__",
-    "__globals__",
-    "__class__",
-    "importlib",
-    "function",
-    "${",
-    "#{",
-    "instance_eval",
-    "os.execute",
-    "xalan",
-    "msxsl",
-    "php:function",
-    "(",
-    "$",
-];
+/// Words of which one at least stands in every value that this detector can find something in: those of [`SIGNS`], and
+/// the bytes without which a value is not the head of code.
+pub const ANCHORS: &[&str] = &anchors();
+
+const fn anchors() -> [&'static str; SIGNS.len() + HEADS.len()] {
+    let mut words = [""; SIGNS.len() + HEADS.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = if index < SIGNS.len() {
+            SIGNS[index].0
+        } else {
+            HEADS[index - SIGNS.len()]
+        };
+        index += 1;
+    }
+    words
+}
+
+const HEADS: &[&str] = &["(", "$", "function"];
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
-    for found in WORDS.find_overlapping_iter(lower) {
-        let Some((word, sign)) = SIGNS.get(found.pattern().as_usize()) else {
+    for (index, at) in value.anchors() {
+        let Some((word, sign)) = SIGNS.get(index) else {
             continue;
         };
-        let at = found.start()..found.end();
         let before = at
             .start
             .checked_sub(1)
@@ -339,14 +277,6 @@ fn surroundings(value: &Value<'_>, evidence: &mut Evidence) {
         evidence.temper(35);
     }
 }
-
-static WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .match_kind(MatchKind::Standard)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(SIGNS.iter().map(|(word, _)| word))
-        .expect("a hundred short words fit the automaton's limits")
-});
 
 const SIGNS: &[(&str, Sign)] = &[
     ("<?", Sign::PhpTag),

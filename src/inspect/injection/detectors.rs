@@ -1,33 +1,32 @@
 //! The prefilter, the walk over decoded forms, and the finding.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored, BuildError, MatchKind};
+use aho_corasick::BuildError;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use crate::inspect::{Finding, Findings, Severity};
 
-use super::decode::Signs;
 use super::graphql;
 use super::nested;
+use super::prefilter::{Hit, Prefilter};
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
 /// All injection detectors. Immutable, shared, built once.
 #[derive(Debug)]
 pub struct Detectors {
-    prefilter: DFA,
-    /// The classes of each pattern of the prefilter.
-    owners: Vec<Classes>,
+    prefilter: Prefilter,
 }
 
 /// Buffers that one scan reuses from leaf to leaf, and the scan's allowance of decoded bytes.
 #[derive(Debug, Default)]
 pub struct Scratch {
     lower: Vec<u8>,
+    hits: Vec<Hit>,
+    probe: RefCell<Vec<Hit>>,
     forms: Forms,
     allowance: Allowance,
     best: Best,
@@ -61,25 +60,7 @@ impl Detectors {
     /// # Errors
     /// The automaton's, when it would not fit its limits; the anchors are constants, so a test would have failed first.
     pub fn new() -> Result<Self, BuildError> {
-        let mut words: Vec<&'static str> = Vec::new();
-        let mut owners: Vec<Classes> = Vec::new();
-        for room in ROOMS {
-            for anchor in room.anchors {
-                match words.iter().position(|word| word == anchor) {
-                    Some(known) => owners[known] |= room.class,
-                    None => {
-                        words.push(anchor);
-                        owners.push(room.class);
-                    }
-                }
-            }
-        }
-        let prefilter = DFA::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .start_kind(aho_corasick::StartKind::Unanchored)
-            .build(&words)?;
-        Ok(Self { prefilter, owners })
+        Prefilter::new().map(|prefilter| Self { prefilter })
     }
 
     /// Looks at one leaf in all its decoded forms and records at most one finding for each class.
@@ -92,47 +73,66 @@ impl Detectors {
         findings: &mut Findings,
     ) {
         scratch.allowance.read(leaf.bytes.len());
-        let classes = self.anchored(leaf.bytes, context.classes);
-        if classes.is_empty() && walk::plain(leaf.bytes, Signs::of(leaf.bytes)) {
-            return;
-        }
         let Scratch {
             lower,
+            hits,
+            probe,
             forms,
             allowance,
             best,
         } = scratch;
+        let sight = self.prefilter.read(leaf.bytes, context.classes, hits);
+        let plain = walk::plain(leaf.bytes, sight.signs);
+        if sight.classes.is_empty() && plain {
+            return;
+        }
         forms.clear();
-        let worth = |bytes: &[u8]| {
-            !walk::plain(bytes, Signs::of(bytes))
-                || !self.anchored(bytes, context.classes).is_empty()
-        };
-        let mut cut = forms
-            .expand(leaf.bytes, Chain::default(), allowance, &worth)
-            .is_err();
         let whole = Form::default();
-        let mut view = View {
-            leaf,
-            context,
-            form: &whole,
-            bytes: leaf.bytes,
-        };
-        look(&view, classes, lower, best);
-        let mut index = 0;
-        while let Some(form) = forms.take(index) {
-            let classes = self.anchored(&form.bytes, context.classes);
-            view.form = &form;
-            view.bytes = &form.bytes;
-            look(&view, classes, lower, best);
-            cut |= forms
-                .expand(&form.bytes, form.chain, allowance, &worth)
-                .is_err();
-            view = View {
+        look(
+            &View {
                 leaf,
                 context,
                 form: &whole,
                 bytes: leaf.bytes,
-            };
+                hits,
+            },
+            sight.classes,
+            lower,
+            best,
+        );
+        let worth = |bytes: &[u8]| {
+            let sight = self
+                .prefilter
+                .read(bytes, context.classes, &mut probe.borrow_mut());
+            !sight.classes.is_empty() || !walk::plain(bytes, sight.signs)
+        };
+        let mut cut = !plain
+            && forms
+                .expand(
+                    (leaf.bytes, sight.signs),
+                    Chain::default(),
+                    allowance,
+                    &worth,
+                )
+                .is_err();
+        let mut index = 0;
+        while let Some(form) = forms.take(index) {
+            let sight = self.prefilter.read(&form.bytes, context.classes, hits);
+            look(
+                &View {
+                    leaf,
+                    context,
+                    form: &form,
+                    bytes: &form.bytes,
+                    hits,
+                },
+                sight.classes,
+                lower,
+                best,
+            );
+            cut |= forms
+                .expand((&form.bytes, sight.signs), form.chain, allowance, &worth)
+                .is_err();
             forms.put_back(index, form);
             index += 1;
         }
@@ -147,31 +147,6 @@ impl Detectors {
             }
         }
     }
-
-    /// The classes that have an anchor in `bytes`.
-    fn anchored(&self, bytes: &[u8], wanted: Classes) -> Classes {
-        let mut found = Classes::empty();
-        let Ok(mut state) = self.prefilter.start_state(Anchored::No) else {
-            return wanted;
-        };
-        for &byte in bytes {
-            state = self.prefilter.next_state(Anchored::No, state, byte);
-            if self.prefilter.is_special(state) && self.prefilter.is_match(state) {
-                for index in 0..self.prefilter.match_len(state) {
-                    let pattern = self.prefilter.match_pattern(state, index);
-                    found |= self
-                        .owners
-                        .get(pattern.as_usize())
-                        .copied()
-                        .unwrap_or(Classes::all());
-                }
-                if found.contains(wanted) {
-                    break;
-                }
-            }
-        }
-        found & wanted
-    }
 }
 
 /// One form of a leaf.
@@ -180,6 +155,7 @@ struct View<'a> {
     context: &'a Context,
     form: &'a Form,
     bytes: &'a [u8],
+    hits: &'a [Hit],
 }
 
 /// Runs the rooms of `classes` over one form and keeps what beats the forms before.
@@ -194,7 +170,7 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
     lower.clear();
     lower.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
     let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
-    let value = Value {
+    let mut value = Value {
         bytes: view.bytes,
         lower,
         path: view.leaf.path,
@@ -207,11 +183,14 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
         setting: Setting::of(view.bytes),
         layers: view.form.chain.layers(),
         context: view.context,
+        hits: view.hits,
+        room: 0,
     };
-    for (room, kept) in ROOMS.iter().zip(best.iter_mut()) {
+    for (number, (room, kept)) in ROOMS.iter().zip(best.iter_mut()).enumerate() {
         if !classes.contains(room.class) {
             continue;
         }
+        value.room = number;
         let mut evidence = Evidence::default();
         (room.look)(&value, &mut evidence);
         let score = evidence.score();

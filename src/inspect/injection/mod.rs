@@ -35,11 +35,13 @@ mod detectors;
 mod evidence;
 mod lexis;
 mod nested;
+mod prefilter;
 mod value;
 mod walk;
 
 pub use detectors::{Detectors, Scratch};
 pub use evidence::{Evidence, Kind};
+pub use prefilter::Hit;
 pub use value::{Hints, Setting, Value};
 
 use super::{Category, Direction, PartId};

@@ -1,8 +1,10 @@
 //! One value in one decoded form, as detectors see it.
 
+use std::ops::Range;
+
 use crate::inspect::leaf::{HostSyntax, Path};
 
-use super::Context;
+use super::{Context, Hit};
 
 /// One value in one decoded form.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +25,19 @@ pub struct Value<'a> {
     pub layers: usize,
     /// What the caller knows.
     pub context: &'a Context,
+    /// Where anchors stand, of all rooms.
+    pub hits: &'a [Hit],
+    /// The number of the room that looks.
+    pub room: usize,
 }
 
 impl Value<'_> {
+    /// Where the looking room's own anchors of more than one byte stand: index in its `ANCHORS`, bytes; in order of
+    /// their ends.
+    pub fn anchors(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        self.hits.iter().filter_map(|hit| hit.of(self.room))
+    }
+
     /// True for the name of a member or field instead of its value.
     pub fn is_name(&self) -> bool {
         matches!(self.host, HostSyntax::JsonKey | HostSyntax::FormName)
@@ -255,7 +267,7 @@ const HINT_WORDS: &[(Hints, &[&str])] = &[
 ];
 
 /// Bytes of a value that its setting is judged by.
-const SETTING_BYTES: usize = 4096;
+const SETTING_BYTES: usize = 2048;
 /// Words that make a text of a value; a payload rarely has as many that end like words.
 const PROSE_WORDS: usize = 10;
 /// Lines that make a document.

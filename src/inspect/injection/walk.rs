@@ -116,12 +116,11 @@ impl Forms {
     /// that are `worth` a look.
     pub(super) fn expand(
         &mut self,
-        bytes: &[u8],
+        (bytes, signs): (&[u8], Signs),
         chain: Chain,
         allowance: &mut Allowance,
         worth: &dyn Fn(&[u8]) -> bool,
     ) -> Result<(), Spent> {
-        let signs = Signs::of(bytes);
         if plain(bytes, signs) {
             return Ok(());
         }

@@ -9,6 +9,8 @@ use super::words::Word as W;
 pub(super) enum Entry {
     /// Where an expression could stand.
     Bare,
+    /// Somewhere in a text.
+    Inner,
     /// Behind the end of a string, whose quote stands at `at`.
     Quote { quote: u8, at: usize },
 }
@@ -1004,7 +1006,7 @@ impl<'a> Reading<'a> {
                 self.evidence
                     .note_at(Kind::BreakOut, 25, "string-break-out", at..at + 1);
             }
-            Entry::Quote { .. } => {}
+            Entry::Quote { .. } | Entry::Inner => {}
             Entry::Bare if first > 0 => self.note(Kind::BreakOut, 20, "bracket-break-out", 0),
             Entry::Bare if self.number_entry() => self.note(Kind::BreakOut, 15, "after-number", 0),
             Entry::Bare if continues => self.note(Kind::Position, 10, "continues-statement", 0),
@@ -1041,6 +1043,12 @@ impl<'a> Reading<'a> {
         let Some(last) = self.tokens.len().checked_sub(1) else {
             return;
         };
+        let Some(end) = self.tokens.last().map(|token| token.end) else {
+            return;
+        };
+        if end < self.value.lower.trim_ascii_end().len() {
+            return;
+        }
         match (self.kind(last), self.entry) {
             (Some(T::DashComment | T::HashComment | T::OpenComment), _) => {
                 self.note(Kind::Terminator, 20, "comment", last);

@@ -14,46 +14,103 @@ use token::{Kind as TokenKind, Quotes, Token};
 
 /// Words of which one at least stands in every value that this detector can find something in.
 pub const ANCHORS: &[&str] = &[
+    // Bytes of break-outs and comparisons: enough for a short value.
     "'",
     "\"",
     "=",
     "<",
     ">",
-    "--",
-    "/*",
     "#",
     ";",
+    "(",
+    "`",
+    "?",
+    // Words, also where a reading begins in a long text.
     "||",
     "&&",
+    "--",
+    "/*",
     "@@",
     "select",
     "union",
-    "insert",
-    "update",
-    "delete",
-    "drop",
+    "insert into",
+    "update ",
+    "delete from",
+    "drop ",
     "create ",
     "alter ",
     "truncate",
-    "exec",
-    "declare",
+    "exec ",
+    "exec(",
+    "execute ",
+    "declare @",
     "waitfor",
-    "sleep",
-    "benchmark",
-    "having",
+    "sleep(",
+    "benchmark(",
+    " having ",
     "order by",
     "group by",
-    "limit",
     "procedure",
     "outfile",
     "dumpfile",
     "load_file",
-    "schema",
+    "information_schema",
+    "xp_",
+    "sp_",
+    "utl_",
+    "dbms_",
+    "pg_sleep",
+    "extractvalue",
+    "updatexml",
+    "shutdown",
+    "sysobjects",
+    "sqlite_master",
+    "pg_catalog",
     "between",
     " like",
     "null",
-    "(",
+    "xor ",
+    "merge ",
+    "or '",
+    "or \"",
+    "or(",
+    "or 0",
+    "or 1",
+    "or 2",
+    "or 3",
+    "or 4",
+    "or 5",
+    "or 6",
+    "or 7",
+    "or 8",
+    "or 9",
+    "or @",
+    "and '",
+    "and \"",
+    "and(",
+    "and 0",
+    "and 1",
+    "and 2",
+    "and 3",
+    "and 4",
+    "and 5",
+    "and 6",
+    "and 7",
+    "and 8",
+    "and 9",
+    "and @",
+    "or true",
+    "or not ",
+    "or exists",
+    "and exists",
+    "or/*",
+    "and/*",
+    "or (",
+    "and (",
 ];
+
+/// The first anchor of those that begin a reading in a long text; those before it stand in every text.
+const FIRST_STRONG: usize = 14;
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
@@ -61,21 +118,21 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     let mut tokens = Vec::new();
+    let mut best = Evidence::default();
     // Quotes of markup belong to attributes.
     let setting = if is_markup(value.lower) {
         Setting::Document
     } else {
         value.setting
     };
-    let (quotes, limit) = match setting {
-        Setting::Short => (Quotes::Sql, SHORT_TOKENS),
-        Setting::Prose | Setting::Document => (Quotes::Prose, usize::MAX),
-    };
-    token::read(value.lower, 0, quotes, limit, &mut tokens);
-    let mut best = Evidence::default();
-    if tokens.len() >= 2 {
-        best = Reading::new(value, &tokens, Entry::Bare).evidence();
-        temper(setting, &tokens, &mut best);
+    if setting == Setting::Short {
+        token::read(value.lower, 0, Quotes::Sql, SHORT_TOKENS, &mut tokens);
+        if tokens.len() >= 2 {
+            best = Reading::new(value, &tokens, Entry::Bare).evidence();
+            temper(setting, &tokens, &mut best);
+        }
+    } else {
+        strong_words(value, setting, &mut tokens, &mut best);
     }
     if setting == Setting::Short {
         for quote in [b'\'', b'"', b'`'] {
@@ -88,6 +145,35 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     if best.score() > evidence.score() {
         *evidence = best;
     }
+}
+
+/// Reads around the words that only SQL puts this way; what a reading has covered is not read again.
+fn strong_words(value: &Value<'_>, setting: Setting, tokens: &mut Vec<Token>, best: &mut Evidence) {
+    let mut covered = 0;
+    for (anchor, at) in value.anchors() {
+        if anchor < FIRST_STRONG || at.start < covered {
+            continue;
+        }
+        let start = word_start(value.lower, at.start.saturating_sub(LEAD_BYTES));
+        token::read(value.lower, start, Quotes::Prose, START_TOKENS, tokens);
+        let end = tokens.last().map_or(at.end, |token| token.end);
+        covered = end.saturating_sub(LEAD_BYTES * 2).max(at.end);
+        let mut found = Reading::new(value, tokens, Entry::Inner).evidence();
+        temper(setting, tokens, &mut found);
+        if found.score() > best.score() {
+            *best = found;
+        }
+    }
+}
+
+/// The first byte of a word at or after `at`.
+fn word_start(lower: &[u8], at: usize) -> usize {
+    if at == 0 {
+        return 0;
+    }
+    let tail = lower.get(at..).unwrap_or_default();
+    at + memchr::memchr3(b' ', b'\n', b'\t', tail.get(..LEAD_BYTES).unwrap_or(tail))
+        .map_or(0, |skip| skip + 1)
 }
 
 /// True for `^14.17 || >=16 <17.0.x`, which is comparisons and nothing else.
@@ -152,7 +238,7 @@ fn quoted_starts(
     let mut tried = 0;
     for at in memchr::memchr3_iter(b'\'', b'"', b'`', value.lower) {
         let after = value.lower.get(at + 1..).unwrap_or_default();
-        if !continues(after) {
+        if !continues(after) || setting != Setting::Short && apostrophe(value.lower, at) {
             continue;
         }
         tried += 1;
@@ -174,6 +260,12 @@ fn quoted_starts(
     }
 }
 
+/// True for the apostrophe inside a word.
+fn apostrophe(lower: &[u8], at: usize) -> bool {
+    let letter = |at: usize| lower.get(at).is_some_and(u8::is_ascii_alphabetic);
+    lower.get(at) == Some(&b'\'') && at.checked_sub(1).is_some_and(letter) && letter(at + 1)
+}
+
 /// True when `after` begins like the rest of a statement after a string.
 fn continues(after: &[u8]) -> bool {
     let skipped = after
@@ -187,6 +279,12 @@ fn continues(after: &[u8]) -> bool {
         })
         .count();
     let rest = after.get(skipped..).unwrap_or_default();
+    if !rest
+        .first()
+        .is_some_and(|first| FIRST_BYTES.contains(first))
+    {
+        return false;
+    }
     CONTINUATIONS.iter().any(|word| {
         rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
             !word.ends_with(|last: char| last.is_ascii_alphabetic())
@@ -196,6 +294,9 @@ fn continues(after: &[u8]) -> bool {
         })
     })
 }
+
+/// First bytes of [`CONTINUATIONS`].
+const FIRST_BYTES: &[u8] = b"oaxuhgl|&ib;-/#rcewp=!*^%+";
 
 const CONTINUATIONS: &[&str] = &[
     "or",
@@ -262,6 +363,8 @@ const SHORT_TOKENS: usize = 4096;
 /// Quotes tried in a text, and tokens read after each: the product bounds the work.
 const START_TRIES: usize = 64;
 const START_TOKENS: usize = 48;
+/// Bytes before a word at which a reading begins.
+const LEAD_BYTES: usize = 32;
 /// Bytes between a quote and the word after it.
 const CONTINUE_BYTES: usize = 16;
 /// What is left of a score in written text and in documents, where SQL is quoted and talked about.

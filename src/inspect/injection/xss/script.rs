@@ -1,5 +1,9 @@
 //! Signs of JavaScript in a piece of text, and URLs that carry it.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
 use super::super::decode;
 
 /// How sure a piece of text is JavaScript that does something.
@@ -29,28 +33,36 @@ pub(super) fn signs(lower: &[u8]) -> Script {
 
 /// Where a sink is called or assigned: the offset of its name.
 pub(super) fn sink(lower: &[u8]) -> Option<usize> {
-    let mut best = None;
-    for (name, need) in SINKS {
-        for at in memchr::memmem::find_iter(lower, name.as_bytes()).take(SINK_TRIES) {
-            let before = at.checked_sub(1).and_then(|before| lower.get(before));
-            if need.word_before()
-                && before
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-            {
-                continue;
-            }
-            let after = lower.get(at + name.len()..).unwrap_or_default();
-            if need.is_met(after) && best.is_none_or(|known| at < known) {
-                best = Some(at);
-                break;
-            }
+    for found in SINK_WORDS.find_overlapping_iter(lower) {
+        let Some((_, need)) = SINKS.get(found.pattern().as_usize()) else {
+            continue;
+        };
+        let before = found
+            .start()
+            .checked_sub(1)
+            .and_then(|before| lower.get(before));
+        let glued =
+            before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if !(glued && need.word_before())
+            && need.is_met(lower.get(found.end()..).unwrap_or_default())
+        {
+            return Some(found.start());
         }
     }
-    best
+    None
 }
 
+/// One automaton over the names of [`SINKS`], for slices of a value: handlers, URLs, bodies of scripts.
+static SINK_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(SINKS.iter().map(|(name, _)| name))
+        .expect("fifty short names fit the automaton's limits")
+});
+
 /// What must follow a name for it to be a sink.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Need {
     /// A call whose argument is no English word: `alert(1)`, `alert('`, ``alert`1` ``, `alert(document`.
     Call,
@@ -350,8 +362,6 @@ const PROPERTIES: &[&str] = &[
     "(",
 ];
 
-/// Occurrences of one name that are looked at.
-const SINK_TRIES: usize = 16;
 /// Bytes between a name and its bracket.
 const CALL_BYTES: usize = 16;
 /// Bytes of a URL and of a style that are put in order.
