@@ -14,9 +14,6 @@ pub const ANCHORS: &[&str] = &[
     "\u{0}\u{5}sr",
     "aced0005",
     "\u{0}\u{5}",
-    "o:",
-    "c:",
-    "a:",
     "aaeaaad",
     "/wey",
     "\u{4}\u{8}",
@@ -39,7 +36,6 @@ pub const ANCHORS: &[&str] = &[
     "csys\n",
     "ctypes",
     "tr.",
-    "(i",
     "js_function",
     "objectdataprovider",
     "typeconfuse",
@@ -59,9 +55,6 @@ pub const ANCHORS: &[&str] = &[
     "processbuilder",
     "java.lang.runtime",
     "scriptenginemanager",
-    "transformer",
-    "closure",
-    "factory",
     "commons.collections",
     "com.sun.",
     "org.apache.",
@@ -71,7 +64,6 @@ pub const ANCHORS: &[&str] = &[
     "groovy.runtime",
     "beans.xmldecoder",
     "xmldecoder",
-    "eventhandler",
     "nativestring",
     "dynamic-proxy",
     "javax.naming",
@@ -85,7 +77,6 @@ pub const ANCHORS: &[&str] = &[
     "__halt_compiler",
     "phar:",
     "__php_incomplete",
-    "gadget",
     "marshalsec",
     "fastjson",
     "unserialize",
@@ -97,16 +88,57 @@ pub const ANCHORS: &[&str] = &[
     "com.caucho",
     "com.rometools",
     "com.newrelic",
-    "posix",
-    "builtins",
     "os\nsystem",
     "subprocess",
     "gem::",
     "activesupport::",
-    "erb",
     "activemodel",
     "!py",
     "java.lang.process",
+    "o:1",
+    "o:2",
+    "o:3",
+    "o:4",
+    "o:5",
+    "o:6",
+    "o:7",
+    "o:8",
+    "o:9",
+    "c:1",
+    "c:2",
+    "c:3",
+    "c:4",
+    "c:5",
+    "c:6",
+    "c:7",
+    "c:8",
+    "c:9",
+    "o:+",
+    "java.",
+    "getruntime",
+    "runtime.",
+    "lazymap",
+    "instantiatefactory",
+    "prototypeclonefactory",
+    "prototypeserializationfactory",
+    "forclosure",
+    "whileclosure",
+    "clonetransformer",
+    "chainedtransformer",
+    "constanttransformer",
+    "instantiatetransformer",
+    "transformingcomparator",
+    "(ios\n",
+    "(iposix",
+    "(isub",
+    "(i__",
+    "posix\nsystem",
+    "\u{5}posix",
+    "\u{8}builtins",
+    "\u{2}nt",
+    "\u{2}os",
+    "\u{b}__builtin__",
+    "posixq",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -114,11 +146,14 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     java_stream(value, evidence);
     net_stream(value, evidence);
     php(value, evidence);
-    pickle(value, evidence);
+    let words = WORDS.sets_in(value.lower);
+    pickle(value, words, evidence);
+
     ruby(value, evidence);
     yaml(value, evidence);
     functions(value, evidence);
-    classes(value, evidence);
+    classes(value, words, evidence);
+
     match value.setting {
         Setting::Short => {}
         Setting::Prose => evidence.temper(60),
@@ -242,20 +277,25 @@ fn php_object(lower: &[u8], at: usize) -> Option<bool> {
 }
 
 /// Python's pickle: a GLOBAL of a telling module, and a REDUCE that calls it.
-fn pickle(value: &Value<'_>, evidence: &mut Evidence) {
+fn pickle(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
     let bytes = value.bytes;
     let lower = value.lower;
     let protocol = matches!(bytes, [0x80, 1..=5, ..]);
     let ends = trim(bytes).ends_with(b".");
-    let module = any_of(lower, PICKLE_MODULES);
-    let reduces = bytes.windows(2).any(|pair| {
-        matches!(
-            pair,
-            [b'R', b'.' | b'q' | b'\n' | 0x94 | b'p' | b'0']
-                | [b't' | 0x85..=0x87, b'R']
-                | [b'o' | b'b' | 0x81, b'.']
-        )
-    });
+    let module = if words & PICKLE != 0 {
+        any_of(lower, PICKLE_MODULES)
+    } else {
+        None
+    };
+    let reduces = (module.is_some() || protocol)
+        && bytes.windows(2).any(|pair| {
+            matches!(
+                pair,
+                [b'R', b'.' | b'q' | b'\n' | 0x94 | b'p' | b'0']
+                    | [b't' | 0x85..=0x87, b'R']
+                    | [b'o' | b'b' | 0x81, b'.']
+            )
+        });
     if let Some(name) = module {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
         let global = at.checked_sub(1).and_then(|index| bytes.get(index)) == Some(&b'c')
@@ -365,8 +405,7 @@ fn functions(value: &Value<'_>, evidence: &mut Evidence) {
 }
 
 /// Class names of known gadgets.
-fn classes(value: &Value<'_>, evidence: &mut Evidence) {
-    let words = WORDS.sets_in(value.lower);
+fn classes(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
     let name = value.path.last_name().unwrap_or_default();
     let tag = TYPE_NAMES.contains(&name);
     let is_name = value.is_name();
@@ -415,13 +454,22 @@ const TYPE_NAMES: &[&[u8]] = &[
     b"val",
 ];
 
-static WORDS: LazyLock<WordSets> =
-    LazyLock::new(|| WordSets::new(&[GADGETS, PACKAGES, RUNNERS, FUNCTORS, TYPE_TAGS]));
+static WORDS: LazyLock<WordSets> = LazyLock::new(|| {
+    WordSets::new(&[
+        GADGETS,
+        PACKAGES,
+        RUNNERS,
+        FUNCTORS,
+        TYPE_TAGS,
+        PICKLE_MODULES,
+    ])
+});
 const GADGET: u32 = 1;
 const PACKAGE: u32 = 1 << 1;
 const RUNNER: u32 = 1 << 2;
 const FUNCTOR: u32 = 1 << 3;
 const TYPE_TAG: u32 = 1 << 4;
+const PICKLE: u32 = 1 << 5;
 
 const GADGETS: &[&str] = &[
     "com.sun.rowset.jdbcrowsetimpl",

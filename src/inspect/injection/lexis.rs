@@ -1,12 +1,14 @@
 //! Small readers that several detectors share: words, numbers, known names.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind, StartKind};
 use memchr::memmem;
 
 /// Several sets of words that are looked for in one pass.
 #[derive(Debug)]
 pub struct WordSets {
-    automaton: AhoCorasick,
+    automaton: DFA,
     /// The set of each pattern, as a bit.
     owners: Vec<u32>,
 }
@@ -20,8 +22,9 @@ impl WordSets {
             .enumerate()
             .flat_map(|(index, set)| std::iter::repeat_n(1_u32 << (index % 32), set.len()))
             .collect();
-        let automaton = AhoCorasick::builder()
+        let automaton = DFA::builder()
             .match_kind(MatchKind::Standard)
+            .start_kind(StartKind::Unanchored)
             .build(words)
             .expect("tables of words in the source are far below the automaton's limits");
         Self { automaton, owners }
@@ -29,11 +32,39 @@ impl WordSets {
 
     /// The sets of which a word stands in `text`: bit 0 for the first.
     pub fn sets_in(&self, text: &[u8]) -> u32 {
-        self.automaton
-            .find_overlapping_iter(text)
-            .filter_map(|found| self.owners.get(found.pattern().as_usize()))
-            .fold(0, |sets, owner| sets | owner)
+        let mut sets = 0;
+        let Ok(mut state) = self.automaton.start_state(Anchored::No) else {
+            return u32::MAX;
+        };
+        for &byte in text {
+            state = self.automaton.next_state(Anchored::No, state, byte);
+            if self.automaton.is_special(state) && self.automaton.is_match(state) {
+                for index in 0..self.automaton.match_len(state) {
+                    let pattern = self.automaton.match_pattern(state, index);
+                    sets |= self
+                        .owners
+                        .get(pattern.as_usize())
+                        .copied()
+                        .unwrap_or_default();
+                }
+            }
+        }
+        sets
     }
+}
+
+/// A word as a number, so that tables are searched without comparing strings: its first 15 bytes, and its length.
+pub const fn key(word: &[u8]) -> u128 {
+    let mut packed = 0_u128;
+    let mut index = 0;
+    while index < 15 {
+        packed <<= 8;
+        if index < word.len() {
+            packed |= word[index] as u128;
+        }
+        index += 1;
+    }
+    packed << 8 | (word.len() & 0xff) as u128
 }
 
 /// True for a letter, a digit or `_`: what an identifier of most languages is made of.

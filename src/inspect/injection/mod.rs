@@ -32,6 +32,8 @@ pub mod ssti;
 pub mod xss;
 
 mod detectors;
+#[cfg(test)]
+mod evasions;
 mod evidence;
 mod lexis;
 mod nested;

@@ -3,6 +3,8 @@
 //! Half of these names are English words, so that a name alone says nothing: a command counts when its arguments are
 //! such as it takes (`cat /x`, not `cat food`).
 
+use crate::inspect::injection::lexis::key;
+
 /// What a command does, which says what its arguments look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trade {
@@ -32,12 +34,23 @@ pub enum Trade {
 
 /// The trade of the command called `name` (ASCII lower case, no directory, no `.exe`).
 pub fn trade(name: &[u8]) -> Option<Trade> {
-    COMMANDS
-        .binary_search_by(|(known, _)| known.as_bytes().cmp(name))
+    let key = key(name);
+    KEYS.binary_search_by(|(known, _)| known.cmp(&key))
         .ok()
-        .and_then(|index| COMMANDS.get(index))
+        .and_then(|index| KEYS.get(index))
         .map(|(_, trade)| *trade)
 }
+
+/// [`COMMANDS`] by key. Names that share a beginning keep their order, so that this is sorted as well; a test holds it.
+static KEYS: [(u128, Trade); COMMANDS.len()] = {
+    let mut keys = [(0, Trade::Binary); COMMANDS.len()];
+    let mut index = 0;
+    while index < COMMANDS.len() {
+        keys[index] = (key(COMMANDS[index].0.as_bytes()), COMMANDS[index].1);
+        index += 1;
+    }
+    keys
+};
 
 /// Words that may follow `net` and its like.
 pub const ADMIN_WORDS: &[&str] = &[
@@ -434,6 +447,7 @@ mod tests {
     #[test]
     fn the_tables_are_sorted() {
         assert!(COMMANDS.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(KEYS.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert!(is_sorted(ADMIN_WORDS));
         assert_eq!(trade(b"whoami"), Some(Trade::Recon));
         assert_eq!(trade(b"who are you"), None);

@@ -278,7 +278,10 @@ impl<'a, 'v> Walk<'a, 'v> {
 
     fn word(&mut self, evidence: &mut Evidence) {
         self.words += 1;
-        self.runs = lexis::is_one_of(self.lexer.word(), RUNNERS);
+        self.runs = matches!(self.lexer.word().first(), Some(b'a'..=b's'))
+            && self.lexer.word().len() >= 4
+            && self.value.lower.get(self.lexer.at()) == Some(&b'(')
+            && lexis::is_one_of(self.lexer.word(), RUNNERS);
         if self.separators == 0 {
             self.opening += 1;
         }
@@ -658,8 +661,10 @@ fn base_name(word: &[u8]) -> (&[u8], bool) {
     let directory = word
         .get(..word.len().saturating_sub(base.len()))
         .unwrap_or_default();
-    let plausible = directory.is_empty()
-        || has(directory, b"bin/")
+    if directory.is_empty() {
+        return (stem, stem.len() != base.len());
+    }
+    let plausible = has(directory, b"bin/")
         || has(directory, b"system32")
         || directory == b"./"
         || has(directory, b"windows");

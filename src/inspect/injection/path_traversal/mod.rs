@@ -120,8 +120,12 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut start = 0;
     let lower = value.lower;
     while start < lower.len() {
-        let path = Walk::new(value, start);
-        let (end, walk) = path.run();
+        let token = run(lower, start, |byte| !ends_path(byte));
+        if start > 0 && !is_candidate(token) {
+            start += token.len() + 1;
+            continue;
+        }
+        let (end, walk) = Walk::new(value, start).run();
         walk.judge(start..end, evidence);
         start = end.max(start) + 1;
     }
@@ -518,6 +522,20 @@ impl<'a, 'v> Walk<'a, 'v> {
             crate::inspect::leaf::Step::Index(_) => false,
         })
     }
+}
+
+/// A cheap test: does it climb, start at a root, or hold a spelling that is worth reading?
+fn is_candidate(token: &[u8]) -> bool {
+    if token.len() < 4 {
+        return false;
+    }
+    if matches!(token, [b'/' | b'\\', ..] | [_, b':', ..]) {
+        return true;
+    }
+    token.iter().any(|byte| matches!(byte, b'%' | 0 | 0x80..))
+        || token
+            .windows(2)
+            .any(|pair| matches!(pair, b".." | b"0x" | b"./" | b".\\"))
 }
 
 /// Bytes at which a path in a longer text ends.
