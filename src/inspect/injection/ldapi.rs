@@ -444,6 +444,8 @@ const LOGICS: &[&str] = &[
     "or name",
     "not(",
     "|//",
+    "| //",
+    "| /",
 ];
 
 /// Bytes before a quote that breaks out: a short value that was to be completed.

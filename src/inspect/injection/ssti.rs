@@ -230,7 +230,7 @@ fn judge(value: &Value<'_>, delimiter: &Delimiter, content: &Content<'_>, eviden
     {
         note(Kind::Semantics, 40, "directive");
     } else if weak && is_smarty(text) {
-        note(Kind::Semantics, 40, "smarty-tag");
+        note(Kind::Semantics, 45, "smarty-tag");
     }
     if !found {
         return;
@@ -403,6 +403,8 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
             "getruntime().exec",
             "$class.inspect",
             "@system.diagnostics.",
+            "@system.io.",
+            "@system.environment",
         ],
     ) {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();
@@ -413,6 +415,7 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
             || has(lower, b".start(")
             || has(lower, b"@sleep")
             || has(lower, b").")
+            || has(lower, b".readall")
         {
             evidence.note(Kind::Structure, 30, "static-call");
         }
@@ -617,6 +620,8 @@ const CALLS: &[&str] = &[
     ".gettext()",
     "process.main",
     "process.binding",
+    "'/etc/",
+    "\"/etc/",
 ];
 
 /// Objects of a framework that templates are given and users are not.

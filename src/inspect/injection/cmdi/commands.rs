@@ -417,6 +417,7 @@ const COMMANDS: &[(&str, Trade)] = &[
     ("vol", Trade::List),
     ("vssadmin", Trade::Admin),
     ("w", Trade::List),
+    ("waitfor", Trade::Delay),
     ("wc", Trade::Read),
     ("wevtutil", Trade::Admin),
     ("wget", Trade::Net),

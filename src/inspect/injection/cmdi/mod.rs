@@ -64,6 +64,42 @@ pub const ANCHORS: &[&str] = &[
     "/bin",
     "()",
     "<!--#",
+    "???",
+    "{ls,",
+    "{cat,",
+    "{curl,",
+    "{wget,",
+    "{ping,",
+    "{id,",
+    "{nc,",
+    "{echo,",
+    "{bash,",
+    "{sh,",
+    "{uname,",
+    "{head,",
+    "{tail,",
+    "{tac,",
+    "{nl,",
+    "{more,",
+    "{less,",
+    "{/bin",
+    "/etc",
+    "/proc/",
+    "wmic ",
+    "net user",
+    "net local",
+    "schtasks",
+    "reg add",
+    "reg query",
+    "certutil",
+    "bitsadmin",
+    "mshta",
+    "regsvr32",
+    "rundll32",
+    "waitfor",
+    "/dev/tcp",
+    "cscript",
+    "wscript",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -73,6 +109,10 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     server_side_include(lower, evidence);
     let mut walk = Walk::new(value);
     walk.run(evidence);
+    if lower.starts_with(b"#!") {
+        // A script that says so is a document.
+        evidence.temper(50);
+    }
     match value.setting {
         Setting::Short if lexis::is_json(lower) => evidence.temper(50),
         Setting::Short => {}
@@ -184,6 +224,8 @@ struct Command {
     marks: Marks,
     /// Named by a path or with `.exe`.
     path: bool,
+    /// `cmd`, `powershell`: run code by option.
+    windows: bool,
     /// `id`, `w` and such: two letters that are English or a column's name as well.
     brief: bool,
 }
@@ -194,6 +236,9 @@ struct Walk<'a, 'v> {
     lexer: Lexer<'v>,
     separator: Separator,
     separator_at: usize,
+    /// No blank stood before the separator.
+    attached: bool,
+
     command: Option<Command>,
     /// Length of the front of the value that holds nothing but quotes, brackets and separators.
     brackets: usize,
@@ -216,6 +261,8 @@ impl<'a, 'v> Walk<'a, 'v> {
             lexer: Lexer::new(value.lower),
             separator: Separator::Start,
             separator_at: 0,
+            attached: false,
+
             command: None,
             brackets: run(value.lower, 0, is_bracket).len(),
             opening: 0,
@@ -268,6 +315,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         if !keeps {
             self.separator = separator;
             self.separator_at = self.lexer.start;
+            self.attached = self
+                .separator_at
+                .checked_sub(1)
+                .and_then(|before| self.value.lower.get(before))
+                .is_some_and(|byte| !byte.is_ascii_whitespace());
         }
         if separator != Separator::Group {
             self.separators += 1;
@@ -279,7 +331,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     fn word(&mut self, evidence: &mut Evidence) {
         self.words += 1;
         self.runs = matches!(self.lexer.word().first(), Some(b'a'..=b's'))
-            && self.lexer.word().len() >= 4
+            && self.lexer.word().len() >= 3
             && self.value.lower.get(self.lexer.at()) == Some(&b'(')
             && lexis::is_one_of(self.lexer.word(), RUNNERS);
         if self.separators == 0 {
@@ -370,12 +422,26 @@ impl<'a, 'v> Walk<'a, 'v> {
             count: 0,
             marks,
             path: path || shell_variable,
+            windows: matches!(
+                name,
+                b"cmd"
+                    | b"powershell"
+                    | b"pwsh"
+                    | b"mshta"
+                    | b"certutil"
+                    | b"bitsadmin"
+                    | b"rundll32"
+                    | b"regsvr32"
+            ),
             brief: name.len() <= 2,
         });
     }
 
     fn argument(&mut self) {
         let word = self.lexer.word();
+        if word.first() == Some(&b'#') {
+            return;
+        }
         let marks = self.lexer.marks;
         let args = classify(word, marks);
         if let Some(command) = &mut self.command {
@@ -405,6 +471,17 @@ impl<'a, 'v> Walk<'a, 'v> {
         );
         self.note_break_out(&command, ending, evidence);
         self.note_target(&command, evidence);
+        if self.commands > 1 && !matches!(command.separator, Separator::Newline | Separator::Group)
+        {
+            evidence.note(Kind::Structure, 10, "several-commands");
+        }
+        if command.trade == Trade::Admin && command.args.contains(Args::KNOWN) && command.count >= 3
+        {
+            evidence.note(Kind::Structure, 20, "admin-verb");
+        }
+        if command.windows && command.count >= 2 && command.args.contains(Args::OPTION) {
+            evidence.note(Kind::Structure, 25, "windows-shell");
+        }
         if command.marks.intersects(Marks::BROKEN | Marks::EXPANDED) {
             evidence.note(Kind::Evasion, 35, "broken-word");
         }
@@ -431,7 +508,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             Separator::Start => return,
             Separator::Substitution => (35, "command-substitution"),
             Separator::Backtick if only_brackets => (35, "backtick"),
-            Separator::Backtick if self.opening <= 1 => (30, "backtick"),
+            Separator::Backtick if self.attached => (30, "backtick"),
             Separator::Backtick => (10, "backtick"),
             _ if only_brackets => (35, "leading-separator"),
             _ if quote_closed && self.opening <= 2 => (30, "quote-then-separator"),
@@ -532,6 +609,7 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::Delay if args.contains(Args::NUMBER) && command.count == 1 => (35, "delay-command"),
         Trade::Delay if args.contains(Args::OPTION | Args::NUMBER) => (35, "delay-command"),
         Trade::Interpreter if args.intersects(Args::OPTION | Args::CODE) => (35, "interpreter"),
+        Trade::Interpreter if args.contains(Args::QUOTED) => (30, "interpreter"),
         Trade::Interpreter if shelly => (25, "interpreter"),
         Trade::Interpreter if bare && hands_over => (35, "piped-to-interpreter"),
         Trade::Interpreter if bare && command.path => (35, "interpreter"),
@@ -549,6 +627,9 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
             (30, "admin-command")
         }
         Trade::Admin if bare && command.path => (30, "admin-command"),
+        Trade::Admin if command.count == 1 && command.separator != Separator::Start => {
+            (25, "admin-command")
+        }
         _ => return None,
     })
 }
@@ -565,7 +646,7 @@ fn classify(word: &[u8], marks: Marks) -> Args {
     if is_sensitive(word) {
         args |= Args::SENSITIVE;
     }
-    if word.contains(&b'(') || has(word, b"/dev/tcp") {
+    if has(word, b"/dev/tcp") || has(word, b"webclient") || word.starts_with(b"system.net") {
         args |= Args::CODE;
     }
     args | match word {
@@ -714,6 +795,8 @@ const RUNNERS: &[&str] = &[
     "eval",
     "exec",
     "execsync",
+    "iex",
+    "invoke-expression",
     "io.popen",
     "kernel.exec",
     "os.popen",

@@ -162,6 +162,7 @@ impl<'a> Lexer<'a> {
         let separator = match byte {
             b';' => (Separator::Semicolon, 1),
             b'|' => (Separator::Pipe, doubled),
+            b'&' if next == Some(b'>') => return Some((Token::Redirect, 2)),
             b'&' => (Separator::And, doubled),
             b'\n' | b'\r' => (Separator::Newline, 1),
             b'`' => (Separator::Backtick, doubled),
@@ -169,6 +170,7 @@ impl<'a> Lexer<'a> {
                 (Separator::Substitution, 2)
             }
             b'<' | b'>' if next == Some(b'(') => (Separator::Substitution, 2),
+            b'<' | b'>' if next == Some(b'&') => return Some((Token::Redirect, 2)),
             b'<' | b'>' => return Some((Token::Redirect, doubled)),
             b'(' | b')' => (Separator::Group, 1),
             b'{' if self.opens_brace_list() => {

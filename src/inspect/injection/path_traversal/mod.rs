@@ -450,6 +450,10 @@ impl<'a, 'v> Walk<'a, 'v> {
                 Worth::None => {}
             }
         }
+        if self.climbed == 0 && worth == Worth::Trophy {
+            evidence.note(Kind::Target, 45, "sensitive-file");
+            evidence.note(Kind::Structure, 25, "roundabout-path");
+        }
         self.judge_spelling(evidence);
         let upload = self.value.path.root() == Root::Multipart
             && self

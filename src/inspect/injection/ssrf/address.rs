@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::inspect::injection::lexis::{has, is_one_of};
+use crate::inspect::injection::lexis::is_one_of;
 
 /// Where a host leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -243,6 +243,9 @@ fn reach_of_name(host: &[u8]) -> Reach {
     if is_one_of(host, METADATA_NAMES) {
         return Reach::Metadata;
     }
+    if host.starts_with(b"kubernetes.default") || host == b"kubernetes" {
+        return Reach::Metadata;
+    }
     if host == b"localhost" || is_one_of(host, LOOPBACK_NAMES) {
         return Reach::Loopback;
     }
@@ -261,9 +264,7 @@ fn reach_of_name(host: &[u8]) -> Reach {
     {
         return Reach::Internal;
     }
-    if has(host, b"kubernetes.default") || has(host, b".svc.cluster") {
-        return Reach::Internal;
-    }
+
     Reach::Public
 }
 

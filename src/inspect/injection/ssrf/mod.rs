@@ -189,7 +189,7 @@ impl<'a> Url<'a> {
             None => authority,
         };
         let authority = run(authority, 0, |byte| {
-            !matches!(byte, b'#' | b'\\' | b';' | b'&')
+            !matches!(byte, b'#' | b'\\' | b';' | b'&' | b'!')
         });
         if authority.first() == Some(&b'[') {
             let inner = run(authority, 0, |byte| byte != b']');
@@ -228,6 +228,14 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
         } else {
             40
         };
+        // Directories and mail have their places in configurations.
+        let configured = matches!(
+            url.scheme,
+            b"ldap" | b"ldaps" | b"smtp" | b"imap" | b"pop3" | b"rmi" | b"smb" | b"telnet"
+        );
+        if whole && !configured {
+            evidence.note(Kind::Position, 20, "whole-value");
+        }
         evidence.note_at(Kind::Semantics, weight, "odd-scheme", range.clone());
     } else if url.scheme == b"file" {
         file(url, whole, evidence);
@@ -243,7 +251,10 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     );
     if !web && !odd_scheme {
         // `redis://localhost`, `mongodb://10.0.0.1`: how services are configured.
-        weight = weight.min(25);
+        if !host.odd && host.reach != Reach::Metadata {
+            return true;
+        }
+        weight = weight.min(35);
     }
     if url.scheme.is_empty() && weight < 45 {
         return true;
@@ -294,7 +305,7 @@ fn target(host: &Host) -> u8 {
         Reach::PublicAddress => 50,
         Reach::Internal => 35,
         Reach::Rebinding => 50,
-        Reach::Private => 45,
+        Reach::Private => 50,
         Reach::Loopback if host.by_name => 35,
         Reach::Loopback => 45,
         Reach::Metadata => 60,
@@ -369,7 +380,9 @@ fn without_slashes(value: &Value<'_>, evidence: &mut Evidence) {
     let text = text
         .get(run(text, 0, |byte| matches!(byte, b'/' | b'\\')).len()..)
         .unwrap_or_default();
-    let host = run(text, 0, |byte| !matches!(byte, b'/' | b'?' | b'#' | b' '));
+    let host = run(text, 0, |byte| {
+        !matches!(byte, b'/' | b'\\' | b'?' | b'#' | b' ')
+    });
     let name = if host.first() == Some(&b'[') {
         host
     } else {
