@@ -1,6 +1,7 @@
 //! Behaviour tests: one binary, a module a theme.
 
 mod house;
+mod oracles;
 mod protocol;
 mod scan;
 mod server;

@@ -313,32 +313,41 @@ impl Tokenizer {
 
 /// Text and what `<` begins.
 impl Tokenizer {
-    /// A `<` that begins no markup is text: the token goes on.
+    /// A `<` that begins no markup is text: the token goes on. What stands before it is handed out first, so that
+    /// findings come in one order.
     fn text<S: Sink + ?Sized>(&mut self, rest: &[u8], pos: usize, sink: &mut S) -> usize {
+        let mut start = 0;
         let mut from = 0;
         while let Some(len) = memchr::memchr(b'<', rest.get(from..).unwrap_or_default()) {
             let len = from + len;
-            let before = rest.get(..len).unwrap_or_default();
+            let before = rest.get(start..len).unwrap_or_default();
             match rest.get(len + 1) {
                 Some(&next) if begins_markup(next) => {
-                    if len > 0 || !self.first {
-                        self.close(Kind::Text, before, pos, sink);
+                    if !before.is_empty() || !self.first {
+                        self.close(Kind::Text, before, pos + start, sink);
                     }
                     self.state = State::Less;
                     return pos + len + 1;
                 }
                 Some(_) => {
+                    self.piece(Kind::Text, before, pos + start, sink);
                     sink.fault(Fault::Less, self.offset(pos + len));
+                    start = len;
                     from = len + 1;
                 }
                 None => {
-                    self.piece(Kind::Text, before, pos, sink);
+                    self.piece(Kind::Text, before, pos + start, sink);
                     self.state = State::Less;
                     return pos + len + 1;
                 }
             }
         }
-        self.piece(Kind::Text, rest, pos, sink);
+        self.piece(
+            Kind::Text,
+            rest.get(start..).unwrap_or_default(),
+            pos + start,
+            sink,
+        );
         pos + rest.len()
     }
 
@@ -532,8 +541,10 @@ impl Tokenizer {
         let end = memchr::memchr(quote, rest);
         let raw = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
         if !less && let Some(at) = memchr::memchr(b'<', raw) {
+            self.piece(Kind::Value, raw.get(..at).unwrap_or_default(), pos, sink);
             sink.fault(Fault::LessInValue, self.offset(pos + at));
             self.state = State::Value(quote, true);
+            return pos + at;
         }
         match end {
             None => {
