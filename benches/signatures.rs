@@ -1,16 +1,25 @@
 //! Signature engines: literals by count and size of text, against the automata that were the alternative; YARA gated
 //! and ungated.
 //!
-//! `cargo bench --bench signatures -- literal/` or `-- yara/`. The large rule set is read from `../shared/yara-rules`,
+//! `cargo bench --bench signatures -- literal/` or `-- signatures/`. The large rule set is read from `../shared/yara-rules`,
 //! and its benches are left out when that folder is absent.
 
 use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
 
 use aho_corasick::automaton::Automaton;
 use aho_corasick::{AhoCorasick, Anchored, MatchKind, nfa::contiguous::NFA};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sluice::budget::Budget;
+use sluice::inspect::literal::PartFacts;
 use sluice::inspect::literal::search::{Search, SearchState};
-use sluice::rules::literal::{Case, Pattern};
+use sluice::inspect::signatures::{SignatureScan, Signatures};
+use sluice::inspect::yara::{Externals, YaraLimits};
+use sluice::inspect::{Category, Direction, Findings, PartId, Severity};
+use sluice::rules::literal::{Case, LiteralRule, Pattern, Place, Scope};
+use sluice::rules::yara::YaraFile;
+use sluice::rules::{About, Bundle, Mode};
 
 /// Xorshift with a fixed seed: every run searches the same bytes.
 struct Random(u64);
@@ -174,5 +183,126 @@ fn literal(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, literal);
+/// The shipped bundle, and the shipped bundle with `../shared/yara-rules` and 50,000 literals.
+fn sets() -> Vec<(&'static str, Arc<Signatures>)> {
+    let compile =
+        |bundles| Arc::new(Signatures::compile(bundles, YaraLimits::default()).expect("compiles"));
+    let mut sets = vec![("shipped", compile(vec![Bundle::embedded()]))];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/yara-rules/signature-base");
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        eprintln!("../shared/yara-rules is absent: the large set is left out");
+        return sets;
+    };
+    let mut large = Bundle::default();
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "yar") {
+            let bytes = std::fs::read(&path).expect("readable");
+            large.yara.push(YaraFile {
+                namespace: path
+                    .file_stem()
+                    .map(|stem| stem.to_string_lossy())
+                    .unwrap_or_default()
+                    .into(),
+                shown: path.to_string_lossy().into(),
+                text: String::from_utf8_lossy(&bytes).into(),
+                mode: Mode::Enforce,
+            });
+        }
+    }
+    large.yara.sort_by(|a, b| a.shown.cmp(&b.shown));
+    for (number, pattern) in patterns(50_000).into_iter().enumerate() {
+        large.literals.push(LiteralRule {
+            about: About {
+                id: format!("list/{number}").into(),
+                severity: Severity::High,
+                category: Category::Malware,
+                description: Box::default(),
+                reference: Box::default(),
+                licence: Box::default(),
+                mode: Mode::Enforce,
+            },
+            patterns: vec![pattern],
+            scope: Scope::default(),
+            source: Box::default(),
+        });
+    }
+    let begun = std::time::Instant::now();
+    let rules = compile(vec![Bundle::embedded(), large]);
+    eprintln!(
+        "large: {} rules, {} search patterns ({} stepped), loaded in {:?}, resident {} MiB",
+        rules.rules().count(),
+        rules.search().len(),
+        rules.search().stepped(),
+        begun.elapsed(),
+        resident_mib()
+    );
+    sets.push(("large", rules));
+    sets
+}
+
+fn resident_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<usize>().ok())
+        .unwrap_or(0)
+        / 1024
+}
+
+fn part() -> PartFacts<'static> {
+    PartFacts {
+        part: PartId::BODY,
+        place: Place::Body,
+        direction: Direction::Request,
+        content_type: Some("application/json"),
+    }
+}
+
+fn all_signatures(criterion: &mut Criterion) {
+    for (name, rules) in sets() {
+        let mut group = criterion.benchmark_group(format!("signatures/{name}"));
+        group.sample_size(10);
+        let budget = Budget::new(1 << 30);
+        let externals = Externals::default();
+        for bytes in [1 << 10, 16 << 10, 1 << 20, 64 << 20] {
+            let text = json(bytes);
+            group.throughput(Throughput::Bytes(bytes as u64));
+            group.bench_with_input(BenchmarkId::new("gated", bytes), &text, |bencher, text| {
+                let mut scan = SignatureScan::new(&rules, &budget, &part());
+                let mut out = Findings::default();
+                bencher.iter(|| {
+                    scan.reset(&part());
+                    for window in text.chunks(16 * 1024) {
+                        scan.push(black_box(window), &mut out);
+                    }
+                    if let Some(work) = scan.finish(&mut out) {
+                        work.run(&externals, &mut out);
+                    }
+                    out.list.clear();
+                });
+            });
+            group.bench_with_input(
+                BenchmarkId::new("ungated", bytes),
+                &text,
+                |bencher, text| {
+                    bencher.iter(|| {
+                        rules
+                            .yara()
+                            .scan_ungated(black_box(text), &externals)
+                            .rules()
+                            .len()
+                    });
+                },
+            );
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, literal, all_signatures);
 criterion_main!(benches);

@@ -21,6 +21,7 @@ mod record;
 pub mod sensitive;
 pub mod signatures;
 pub mod text;
+pub mod trial;
 pub mod xml;
 pub mod yara;
 

@@ -21,6 +21,8 @@ pub struct Example {
     pub expect: Expect,
     /// Content-Type of the sample, when the rule asks for one.
     pub content_type: Option<Box<str>>,
+    /// File name of the sample, when the rule asks for one.
+    pub filename: Option<Box<str>>,
     /// File and line.
     pub source: Box<str>,
 }
@@ -161,6 +163,7 @@ struct RawExample {
     #[serde(default)]
     clean: Vec<Sample>,
     content_type: Option<Box<str>>,
+    filename: Option<Box<str>>,
 }
 
 /// Reads an `examples/*.toml` file.
@@ -183,6 +186,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Vec<Example>, RulesError> {
                         .map_err(|fault| RulesError::new(file, Some(line), fault))?,
                     expect,
                     content_type: raw.content_type.clone(),
+                    filename: raw.filename.clone(),
                     source: format!("{}:{line}", file.display()).into(),
                 });
             }

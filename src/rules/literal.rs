@@ -342,6 +342,7 @@ fn examples(raw: &RawRule, source: &str) -> Result<Vec<Example>, Fault> {
                 bytes: sample.bytes()?,
                 expect,
                 content_type: raw.content_types.first().map(|kind| kind.as_str().into()),
+                filename: None,
                 source: source.into(),
             });
         }
