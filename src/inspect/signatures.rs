@@ -110,6 +110,8 @@ pub struct SignatureScan {
     hits: Vec<Hit>,
     length: u64,
     kept: Kept,
+    /// YARA rules that earlier blocks have reported.
+    reported: Vec<u32>,
 }
 
 /// What is kept of a part for YARA.
@@ -229,6 +231,7 @@ impl SignatureScan {
                 mode: Keep::Nothing,
                 reserved: budget.reservation(),
             },
+            reported: Vec::new(),
             rules: Arc::clone(rules),
         };
         scan.kept.mode = scan.first_mode();
@@ -251,6 +254,7 @@ impl SignatureScan {
         self.gate.reset();
         self.hits.clear();
         self.length = 0;
+        self.reported.clear();
         self.kept.reset();
         self.kept.mode = self.first_mode();
     }
@@ -362,6 +366,7 @@ impl SignatureScan {
             due,
             part,
             length: self.length,
+            reported: std::mem::take(&mut self.reported),
         })
     }
 }
@@ -409,6 +414,7 @@ pub struct YaraWork {
     part: PartId,
     length: u64,
     body: Vec<u8>,
+    reported: Vec<u32>,
     /// The body's share of the budget, given back with it.
     #[expect(dead_code, reason = "held for its drop")]
     reserved: Reservation,
@@ -429,9 +435,10 @@ impl YaraWork {
     }
 
     /// Does the work and records what it finds.
-    pub fn run(self, externals: &Externals, out: &mut Findings) {
+    pub fn run(mut self, externals: &Externals, out: &mut Findings) {
         let yara = &self.rules.yara;
-        let matches = yara.scan(&self.body, &self.due, externals);
+        let mut matches = yara.scan(&self.body, &self.due, externals);
+        matches.keep_new(&mut self.reported);
         yara.report(&matches, self.part, self.length, out);
     }
 }

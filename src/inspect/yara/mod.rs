@@ -273,6 +273,12 @@ impl YaraMatches {
         self.rules.is_empty() && !self.capped && !self.timed_out
     }
 
+    /// Drops the rules that are in `reported`, and adds the others to it.
+    pub fn keep_new(&mut self, reported: &mut Vec<u32>) {
+        self.rules.retain(|rule| !reported.contains(rule));
+        reported.extend_from_slice(&self.rules);
+    }
+
     /// Numbers of the rules that match, in order.
     pub fn rules(&self) -> &[u32] {
         &self.rules

@@ -102,6 +102,14 @@ impl Need {
             .unwrap_or(Self::nothing())
     }
 
+    /// True when a body whose first byte is that of `head` may fulfil the magic.
+    pub(super) fn may_begin(&self, head: &[u8]) -> bool {
+        let may = |magic: &Magic| magic.offset != 0 || magic.bytes.first() == head.first();
+        self.magic
+            .as_ref()
+            .is_none_or(|magics| magics.iter().any(may))
+    }
+
     /// True when a body that begins with `head` and is `length` bytes long may fulfil magic and size.
     pub(super) fn admits(&self, head: &[u8], length: u64) -> bool {
         (self.size.0..=self.size.1).contains(&length)

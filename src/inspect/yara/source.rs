@@ -450,6 +450,20 @@ fn describe(rule: &Rule, file: &YaraFile) -> About {
     about
 }
 
+/// The id of a rule that gives none: its file and its name, in the alphabet of ids.
+fn id_of(file: &YaraFile, rule: &Rule) -> std::sync::Arc<str> {
+    let folder = file.namespace.trim_start_matches("yara/");
+    let plain = |char: char| match char {
+        'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' | '/' => char,
+        _ => '_',
+    };
+    format!("{folder}/{}", rule.name)
+        .chars()
+        .map(plain)
+        .collect::<String>()
+        .into()
+}
+
 fn graded(number: i64) -> Severity {
     match number {
         ..=24 => Severity::Low,
