@@ -20,8 +20,6 @@ pub struct Reader {
     escape: Escape,
     value: Assembler,
     recorder: Recorder,
-    /// Fields begun so far.
-    fields: u64,
 }
 
 /// Which side of `=` is read.
@@ -52,7 +50,6 @@ impl Reader {
             escape: Escape::None,
             value: Assembler::default(),
             recorder: Recorder::default(),
-            fields: 0,
         }
     }
 
@@ -74,7 +71,6 @@ impl Reader {
         self.side = Side::Between;
         self.escape = Escape::None;
         self.recorder.begin(part);
-        self.fields = 0;
     }
 
     /// Reads one window, of any size.
@@ -88,7 +84,6 @@ impl Reader {
         while let Some(&byte) = rest.first() {
             if self.side == Side::Between {
                 self.side = Side::Name;
-                self.fields += 1;
                 self.path.truncate(self.base);
                 self.value.begin(self.at);
             }
@@ -264,3 +259,92 @@ const PROTOTYPE: Charge = Charge {
     score: 100,
     reason: "name that reaches a prototype",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::leaf::Leaf;
+
+    #[derive(Default)]
+    struct Log(Vec<String>);
+
+    impl LeafSink for Log {
+        fn leaf(&mut self, leaf: &Leaf<'_>) {
+            let bytes = String::from_utf8_lossy(leaf.bytes);
+            let units: Vec<Span> = (0..leaf.bytes.len())
+                .map(|index| leaf.map.raw(index, index + 1))
+                .collect();
+            self.0.push(format!(
+                "{}={bytes} {:?} {} {units:?}",
+                leaf.path, leaf.host, leaf.span
+            ));
+        }
+    }
+
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, Findings) {
+        let mut reader = Reader::new();
+        let (mut log, mut findings) = (Log::default(), Findings::default());
+        for piece in pieces {
+            reader.push(piece, &mut log, &mut findings);
+        }
+        reader.finish(&mut log, &mut findings);
+        (log.0, findings)
+    }
+
+    fn values(text: &str) -> Vec<String> {
+        let (log, _) = read([text.as_bytes()]);
+        log.iter()
+            .map(|line| line.split(" Form").next().unwrap_or("").to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn names_and_values_are_decoded_once() {
+        assert_eq!(
+            values("q=a+b%26c&user%5Bname%5D[0]=%2527&flag&=x&a=b=c"),
+            [
+                "form:q=q",
+                "form:q=a b&c",
+                "form:user.name.0=user[name][0]",
+                "form:user.name.0=%27",
+                "form:flag=flag",
+                "form:=x",
+                "form:a=a",
+                "form:a=b=c"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_pieces_of_a_form_do_not_matter() {
+        let texts: [&[u8]; 4] = [
+            b"q=a+b%26c&user%5Bname%5D[0]=%2527&flag&=x&a=b=c",
+            b"a%=%&b%4=%4g&%41%zz=%%41&&=&==+%",
+            b"__proto__[x]=1&constructor%5bprototype%5d=2&a=%C3%A9",
+            b"",
+        ];
+        for text in texts {
+            let whole = read([text]);
+            for cut in 0..=text.len() {
+                let (left, right) = text.split_at(cut);
+                let (log, findings) = read([left, right]);
+                assert_eq!(log, whole.0, "cut at {cut}");
+                assert_eq!(findings.list, whole.1.list, "cut at {cut}");
+            }
+            assert_eq!(read(text.chunks(1)).0, whole.0);
+        }
+    }
+
+    #[test]
+    fn names_that_reach_a_prototype_are_found() {
+        for (form, expected) in [
+            ("__proto__[admin]=1&name=x", 1),
+            ("constructor[prototype][x]=1", 1),
+            ("constructor.prototype.x=1", 1),
+            ("constructor=1&prototype=2&q=__proto__", 0),
+        ] {
+            let (_, findings) = read([form.as_bytes()]);
+            assert_eq!(findings.list.len(), expected, "{form}");
+        }
+    }
+}

@@ -448,6 +448,35 @@ proptest! {
     }
 
     #[test]
+    fn no_byte_of_an_xml_text_is_passed_over(text in mutated(xml_text(), XML_ALPHABET)) {
+        let (values, _) = read_xml([text.as_slice()]);
+        let mut seen = vec![false; text.len()];
+        for value in &values {
+            seen[value.span.0..value.span.1].fill(true);
+        }
+        // The XML declaration is read for what it declares.
+        if text.starts_with(b"<?xml") {
+            let end = text.windows(2).position(|pair| pair == b"?>").unwrap_or(text.len());
+            seen[..end].fill(true);
+        }
+        // Names and the words of markup are looked at by themselves; so is a document type declaration.
+        let syntax = |byte: u8| byte.is_ascii_alphanumeric() || b"<>/!?-[]='\" \n\r\t:._&;#".contains(&byte) || byte >= 0x80;
+        for (at, &byte) in text.iter().enumerate() {
+            prop_assert!(seen[at] || syntax(byte), "{at} of {:?}", String::from_utf8_lossy(&text));
+        }
+    }
+
+    #[test]
+    fn document_types_read_alike_in_any_pieces(
+        text in mutated(doctype_text(), XML_ALPHABET),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let whole = read_xml([text.as_slice()]);
+        prop_assert_eq!(&read_xml(pieces(&text, &cuts)), &whole);
+        prop_assert_eq!(&read_xml(text.chunks(1)), &whole);
+    }
+
+    #[test]
     fn xml_reads_alike_in_any_pieces(
         text in mutated(xml_text(), XML_ALPHABET),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
@@ -520,6 +549,22 @@ fn xml_text() -> impl Strategy<Value = String> {
     });
     ("(<\\?xml version='1.0'\\?>)?\n?", element)
         .prop_map(|(front, element)| format!("{front}{element}\n"))
+}
+
+/// A document with a document type declaration and references to what it declares.
+fn doctype_text() -> impl Strategy<Value = String> {
+    let declaration = prop_oneof![
+        "<!ENTITY [a-c] \"[a-c<>&;# ]{0,8}\">",
+        "<!ENTITY [a-c] '&[a-c];&[a-c];'>",
+        "<!ENTITY (% )?[a-c] (SYSTEM|PUBLIC 'p') '(file:///|http://h/)?[a-c]'>",
+        "<!ELEMENT r ANY>",
+        "<!--[a-c'> ]{0,4}-->",
+        "<\\?p [a-c'> ]{0,4}\\?>",
+        "%[a-c];",
+    ];
+    let all = prop::collection::vec(declaration, 0..5).prop_map(|all| all.concat());
+    (all, "(&[a-d];|x|<e/>){0,4}")
+        .prop_map(|(all, content)| format!("<!DOCTYPE r [{all}]><r>{content}</r>"))
 }
 
 fn quick_xml_refuses(text: &[u8]) -> bool {

@@ -330,11 +330,20 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
         let target = &self.state.instruction;
         let at = target.at.saturating_sub(2);
-        self.state.is_declaration = target.bytes == b"xml";
+        let declares = target.bytes == b"xml";
         let sheet = target.bytes == b"xml-stylesheet";
         self.state.is_stylesheet = sheet;
         let mark = at == 3 && self.state.root == RootState::Before;
-        if self.state.is_declaration && at != 0 && !mark {
+        let name = std::mem::take(&mut self.state.instruction.bytes);
+        self.strange_name(&name, at + 2);
+        self.state.instruction.bytes = name;
+        let kept = self.state.instruction.bytes.len() as u64;
+        if self.state.instruction.len > kept {
+            self.charge(rule::LONG_NAME, Span::new(at, at + kept));
+        }
+        let first = at == 0 || mark;
+        self.state.is_declaration = declares && first;
+        if declares && !first {
             self.charge(rule::LATE_DECLARATION, Span::new(at, at + 5));
         }
     }
@@ -451,8 +460,8 @@ fn pseudo_attribute<'a>(data: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     None
 }
 
-/// Bytes of a processing instruction's target that are compared.
-const TARGET_BYTES: usize = 64;
+/// Bytes of a processing instruction's target that are looked at; a longer one is a finding.
+const TARGET_BYTES: usize = 4096;
 
 /// Bytes of a processing instruction that are read for what they refer to.
 const INSTRUCTION_BYTES: usize = 8 * 1024;

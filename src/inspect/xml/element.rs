@@ -98,11 +98,12 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         state.levels.push(state.names.len());
         state.names.extend_from_slice(name);
         state.tag.begin(at);
-        match state.root {
+        self.strange_name(name, at);
+        match self.state.root {
             RootState::Before => self.begin_root(name, at),
             RootState::Inside => {}
             RootState::After => {
-                state.root = RootState::Inside;
+                self.state.root = RootState::Inside;
                 self.charge(rule::SECOND_ROOT, Span::new(at, at + name.len() as u64));
             }
         }
@@ -129,7 +130,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     }
 
     /// A name with bytes that no name may hold is a value in disguise.
-    fn strange_name(&mut self, name: &[u8], at: u64) {
+    pub(super) fn strange_name(&mut self, name: &[u8], at: u64) {
         let plain = |&byte: &u8| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'.' | b'-' | 0x80..)
         };
@@ -149,6 +150,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         let name = std::mem::take(&mut self.state.tag.attribute);
         let span = Span::new(self.state.tag.attribute_at, self.state.tag.attribute_at);
         let (prefix, local) = split(&name);
+        self.svg_attribute(local, value, span);
         if name == b"xmlns" || prefix == b"xmlns" {
             let declared = if name == b"xmlns" { b"" } else { local };
             self.declare(declared, value, span);
@@ -205,6 +207,24 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
     }
 
+    /// Event handlers and script links of an SVG image.
+    fn svg_attribute(&mut self, local: &[u8], value: &[u8], span: Span) {
+        if !self.state.is_svg {
+            return;
+        }
+        let handler = local
+            .strip_prefix(b"on")
+            .is_some_and(|event| event.len() > 3 && event.iter().all(u8::is_ascii_lowercase));
+        let link = || {
+            let plain = value.iter().copied().filter(|byte| *byte > b' ');
+            let front: Vec<u8> = plain.take(SCRIPT.len()).collect();
+            front.eq_ignore_ascii_case(SCRIPT)
+        };
+        if handler || local == b"href" && link() {
+            self.charge(rule::SVG_SCRIPT, span);
+        }
+    }
+
     /// `>` or `/>`: all of the element's namespaces are known.
     pub(super) fn end_start_tag(&mut self, tag: TagEnd, at: u64) {
         if self.state.beyond == 0 {
@@ -228,7 +248,14 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         let (prefix, local) = split(name);
         let namespace = self.state.scope.resolve(prefix);
         let unbound = prefix == b"xi" && namespace.is_none();
-        if local == b"include" && (namespace == Some(Namespace::XInclude) || unbound) {
+        let script = local == b"script" && self.state.is_svg;
+        if script {
+            let at = self.state.tag.at;
+            self.charge(
+                rule::SVG_SCRIPT,
+                Span::new(at, at + name_len(local, prefix)),
+            );
+        } else if local == b"include" && (namespace == Some(Namespace::XInclude) || unbound) {
             let at = self.state.tag.at;
             self.charge(rule::XINCLUDE, Span::new(at, at + name_len(local, prefix)));
         }
@@ -263,6 +290,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// `</name`
     pub(super) fn end(&mut self, name: &[u8], at: u64) {
         self.end_text();
+        self.strange_name(name, at);
         let span = Span::new(at, at + name.len() as u64);
         if self.state.beyond > 0 {
             self.close(span.end);
@@ -331,6 +359,8 @@ const READERS: [&[u8]; 5] = [
     b"collection(",
     b"json-doc(",
 ];
+
+const SCRIPT: &[u8] = b"javascript:";
 
 /// Attributes of one element that are compared with each other; more than the limit is a finding of its own.
 const COMPARED_ATTRIBUTES: usize = 128;

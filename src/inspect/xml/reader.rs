@@ -4,7 +4,7 @@ use super::content::Run;
 use super::doctype::{Doctype, Value};
 use super::element::Tag;
 use super::entity::Entities;
-use super::namespace::Scope;
+use super::namespace::{Scope, split};
 use super::reference::{self, Item};
 use super::rule;
 use super::token::{Fault, Fragment, Kind, Sink, TagEnd, Tokenizer};
@@ -81,6 +81,8 @@ pub(super) struct State {
     pub(super) name: Vec<u8>,
     name_at: u64,
     pub(super) root: RootState,
+    /// The root element is that of an SVG image.
+    pub(super) is_svg: bool,
     pub(super) decoder: reference::Decoder,
     pub(super) value: Assembler,
     pub(super) joined: Assembler,
@@ -148,6 +150,7 @@ impl Reader {
                 name: Vec::new(),
                 name_at: 0,
                 root: RootState::Before,
+                is_svg: false,
                 decoder: reference::Decoder::default(),
                 value: Assembler::default(),
                 joined: Assembler::default(),
@@ -350,6 +353,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// validity constraint Root Element Type).
     pub(super) fn begin_root(&mut self, name: &[u8], at: u64) {
         self.state.root = RootState::Inside;
+        self.state.is_svg = split(name).1 == b"svg";
         let declared = &self.state.doctype_name;
         if !declared.is_empty() && declared != name {
             self.charge(rule::FOREIGN_DOCTYPE, Span::new(at, at + name.len() as u64));
@@ -603,6 +607,30 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(rules(&text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn scripts_in_svg_images_are_found() {
+        let svg = "xmlns='http://www.w3.org/2000/svg'";
+        let table: [(String, usize); 6] = [
+            (format!("<svg {svg}><script>x()</script></svg>"), 1),
+            (format!("<svg {svg} onload='x()'/>"), 1),
+            (
+                format!("<s:svg xmlns:s='x'><s:a xlink:href=' java&#10;script:x()'/></s:svg>"),
+                1,
+            ),
+            (
+                format!("<svg {svg}><text one='1' on='x' href='#a'>script</text></svg>"),
+                0,
+            ),
+            ("<page><script>x()</script></page>".into(), 0),
+            ("<form onsubmit='x'/>".into(), 0),
+        ];
+        for (text, expected) in table {
+            let found = rules(&text);
+            assert_eq!(found.len(), expected, "{text}: {found:?}");
+            assert!(found.iter().all(|rule| rule == "xss/svg-script"));
         }
     }
 

@@ -43,14 +43,21 @@ impl Decoder {
         while !rest.is_empty() {
             if self.held.is_empty() {
                 let (len, broken) = plain_len(rest);
-                let (plain, later) = rest.split_at(len);
+                let (mut plain, later) = rest.split_at(len);
                 if let Some(broken) = broken {
-                    out(Item::Broken(at + broken as u64));
+                    // In the order of the text, however it is cut.
+                    let (before, from) = plain.split_at(broken);
+                    if !before.is_empty() {
+                        out(Item::Plain(before, at));
+                    }
+                    at += broken as u64;
+                    out(Item::Broken(at));
+                    plain = from;
                 }
                 if !plain.is_empty() {
                     out(Item::Plain(plain, at));
                 }
-                at += len as u64;
+                at += plain.len() as u64;
                 let Some((_, later)) = later.split_first() else {
                     return;
                 };

@@ -80,6 +80,14 @@ pub(super) const XSLT_EXTENSION: Charge = xxe(
 pub(super) const XSLT_DOCUMENT: Charge =
     xxe("xxe/xslt-document", 90, "XSLT that reads another document");
 
+/// An SVG image is opened by browsers as a page: what runs in it runs in the site's name.
+pub(super) const SVG_SCRIPT: Charge = Charge {
+    rule: "xss/svg-script",
+    category: Category::Xss,
+    score: 90,
+    reason: "script in an SVG image",
+};
+
 pub(super) const DEPTH: Charge = bomb("xml-bomb/depth", "nested deeper than the limit");
 pub(super) const ATTRIBUTES: Charge = bomb("xml-bomb/attributes", "more attributes than the limit");
 pub(super) const NAMESPACES: Charge = bomb(

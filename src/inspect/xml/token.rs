@@ -386,8 +386,12 @@ impl Tokenizer {
             _ => bang.word,
         };
         let expected = word.get(bang.matched).copied();
-        // Only `DOCTYPE` has letters of two cases; HTML's small ones are taken for it as well.
-        if expected == Some(byte.to_ascii_uppercase()) {
+        // HTML's `<!doctype` is a fault, and is read as what it would be to a laxer reader.
+        let lax = word == DOCTYPE && expected == Some(byte.to_ascii_uppercase());
+        if expected == Some(byte) || lax {
+            if expected != Some(byte) {
+                sink.fault(Fault::Declaration, self.offset(pos));
+            }
             let matched = bang.matched + 1;
             self.state = if matched < word.len() {
                 State::Bang(Bang { word, matched })
@@ -730,6 +734,9 @@ impl Tokenizer {
     }
 
     fn target<S: Sink + ?Sized>(&mut self, rest: &[u8], pos: usize, sink: &mut S) -> usize {
+        if self.first && !rest.first().copied().is_some_and(starts_name) {
+            sink.fault(Fault::Target, self.offset(pos));
+        }
         let end = rest.iter().position(|&byte| is_blank(byte) || byte == b'?');
         match end {
             None => {
@@ -737,9 +744,6 @@ impl Tokenizer {
                 pos + rest.len()
             }
             Some(len) => {
-                if len == 0 && self.first {
-                    sink.fault(Fault::Target, self.offset(pos));
-                }
                 self.close(Kind::Target, rest.get(..len).unwrap_or_default(), pos, sink);
                 self.state = State::Instruction(false);
                 pos + len
