@@ -168,7 +168,8 @@ impl StartLine {
         let last = memrchr(b' ', line).unwrap_or(end);
         let second_start = (first + 1).min(last);
         let target = line.get(second_start..last).unwrap_or_default();
-        if target.iter().any(|byte| *byte <= b' ' || *byte == 0x7f) {
+        let odd = |odd: bool, byte: &u8| odd | (*byte <= b' ') | (*byte == 0x7f);
+        if target.iter().fold(false, odd) {
             deviations |= Deviations::BAD_START_LINE;
         }
         (
@@ -235,12 +236,11 @@ fn first_line(raw: &[u8]) -> (usize, usize, Deviations) {
         Some(text) => (text, Deviations::empty()),
         None => (line, Deviations::BARE_LF),
     };
-    for byte in text {
-        deviations |= match byte {
-            0 => Deviations::NUL,
-            b'\r' => Deviations::BARE_CR,
-            _ => Deviations::empty(),
-        };
+    if memchr::memchr(0, text).is_some() {
+        deviations |= Deviations::NUL;
+    }
+    if memchr::memchr(b'\r', text).is_some() {
+        deviations |= Deviations::BARE_CR;
     }
     (text.len(), lf + 1, deviations)
 }
@@ -374,3 +374,134 @@ const KEPT: [&str; 5] = [
     "content-encoding",
     "cache-control",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(text: &[u8]) -> RequestHead {
+        RequestHead::parse(Bytes::copy_from_slice(text))
+    }
+
+    #[test]
+    fn start_lines_are_split_as_written() {
+        let head = request(b"GET /a b?c HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(
+            (head.method(), head.target(), head.version()),
+            (&b"GET"[..], &b"/a b?c"[..], &b"HTTP/1.1"[..])
+        );
+        assert_eq!(head.deviations(), Deviations::BAD_START_LINE);
+        assert_eq!(head.fields.get("host"), Some(&b"h"[..]));
+        let head = ResponseHead::parse(Bytes::from_static(b"HTTP/1.0 404 Not Found\r\n\r\n"));
+        assert_eq!(
+            (head.version(), head.status(), head.reason()),
+            (&b"HTTP/1.0"[..], Some(404), &b"Not Found"[..])
+        );
+        assert_eq!(head.deviations(), Deviations::empty());
+        let head = ResponseHead::parse(Bytes::from_static(b"HTTP/1.1 200\r\n\r\n"));
+        assert_eq!((head.status(), head.reason()), (Some(200), &b""[..]));
+        assert_eq!(head.deviations(), Deviations::empty());
+    }
+
+    #[test]
+    fn what_two_readers_could_take_differently_is_named_security_1_3() {
+        let cases: [(&str, Deviations); 22] = [
+            ("GET / HTTP/1.1\r\n\r\n", Deviations::empty()),
+            (
+                "GET / HTTP/1.0\r\nContent-Length: 1\r\n\r\n",
+                Deviations::empty(),
+            ),
+            ("GET /\r\n\r\n", Deviations::BAD_START_LINE),
+            ("GET\r\n\r\n", Deviations::BAD_START_LINE),
+            (
+                "\r\n\r\n",
+                Deviations::BAD_START_LINE.union(Deviations::NO_COLON),
+            ),
+            ("GET  HTTP/1.1\r\n\r\n", Deviations::BAD_START_LINE),
+            ("GET / FTP/1.1\r\n\r\n", Deviations::BAD_START_LINE),
+            ("G(T / HTTP/1.1\r\n\r\n", Deviations::BAD_START_LINE),
+            ("GET /\t HTTP/1.1\r\n\r\n", Deviations::BAD_START_LINE),
+            ("GET / HTTP/1.1\n\r\n", Deviations::BARE_LF),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+                Deviations::empty(),
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\n",
+                Deviations::empty(),
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1\r\ncontent-length: 2\r\n\r\n",
+                Deviations::LENGTH_CONFLICT,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1, 2\r\n\r\n",
+                Deviations::LENGTH_CONFLICT,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: +1\r\n\r\n",
+                Deviations::BAD_LENGTH,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+                Deviations::BAD_LENGTH,
+            ),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+                Deviations::HOST_CONFLICT,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                Deviations::LENGTH_AND_CODING,
+            ),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: chunked, frob\r\n\r\n",
+                Deviations::ODD_TRANSFER_CODING,
+            ),
+            (
+                "GET / HTTP/1.1\r\nTransfer-Encoding: CHUNKED\r\n\r\n",
+                Deviations::empty(),
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Type: a/b\r\nContent-Type: a/c\r\n\r\n",
+                Deviations::TYPE_CONFLICT,
+            ),
+            (
+                "GET / HTTP/1.1\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n",
+                Deviations::empty(),
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(request(text.as_bytes()).deviations(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hop_by_hop_fields_go_and_what_connection_names_goes_rfc_9110_section_7_6_1() {
+        let mut head = request(
+            b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, X-Hop, Host\r\nX-Hop: 1\r\nKeep-Alive: 5\r\n\
+              Proxy-Connection: x\r\nTE: trailers\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\nUpgrade: h2c\r\n\
+              Proxy-Authorization: secret\r\nX-End: 2\r\n\r\n",
+        );
+        head.strip_hop_by_hop();
+        assert_eq!(
+            head.to_bytes(),
+            "GET / HTTP/1.1\r\nHost: h\r\nX-End: 2\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_head_without_hop_by_hop_fields_is_forwarded_as_the_very_bytes() {
+        let raw = Bytes::from_static(b"GET / HTTP/1.1\r\nhOST :h\r\nA:  b\r\n c\r\n\r\n");
+        let mut head = RequestHead::parse(raw.clone());
+        head.strip_hop_by_hop();
+        assert_eq!(head.to_bytes().as_ptr(), raw.as_ptr());
+        let raw = Bytes::from_static(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n");
+        let mut head = ResponseHead::parse(raw);
+        head.fields.set("Content-Length", b"7");
+        assert_eq!(
+            head.to_bytes(),
+            "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 7\r\n\r\n"
+        );
+    }
+}

@@ -164,27 +164,52 @@ impl Encapsulated {
     }
 }
 
-/// The value of the header, offsets computed from the lengths.
-impl fmt::Display for Encapsulated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut offset = 0;
+impl Encapsulated {
+    /// Appends the value of the header, offsets computed from the lengths.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        let mut offset = 0u32;
         for (name, len) in [
-            ("req-hdr", self.request_head),
-            ("res-hdr", self.response_head),
+            ("req-hdr=", self.request_head),
+            ("res-hdr=", self.response_head),
         ] {
             if let Some(len) = len {
-                write!(f, "{name}={offset}, ")?;
-                offset += len;
+                out.extend_from_slice(name.as_bytes());
+                write_decimal(out, offset);
+                out.extend_from_slice(b", ");
+                offset = offset.saturating_add(len);
             }
         }
-        let name = match self.body {
-            BodySection::Absent => return Ok(()),
-            BodySection::Null => "null-body",
-            BodySection::Request => "req-body",
-            BodySection::Response => "res-body",
-            BodySection::Options => "opt-body",
+        let name: &[u8] = match self.body {
+            BodySection::Absent => return,
+            BodySection::Null => b"null-body=",
+            BodySection::Request => b"req-body=",
+            BodySection::Response => b"res-body=",
+            BodySection::Options => b"opt-body=",
         };
-        write!(f, "{name}={offset}")
+        out.extend_from_slice(name);
+        write_decimal(out, offset);
+    }
+}
+
+/// The value of the header.
+impl fmt::Display for Encapsulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = Vec::new();
+        self.write_to(&mut value);
+        f.write_str(&String::from_utf8_lossy(&value))
+    }
+}
+
+/// Digits without the formatting machinery: an answer is written for every transaction.
+fn write_decimal(out: &mut Vec<u8>, number: u32) {
+    let mut divisor = 1u32;
+    while number / divisor >= 10 {
+        divisor *= 10;
+    }
+    while divisor > 0 {
+        let digit = u8::try_from(number / divisor % 10).unwrap_or_default();
+        out.push(b'0' + digit);
+        divisor /= 10;
     }
 }
 

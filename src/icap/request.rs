@@ -80,10 +80,10 @@ impl Request {
     /// # Errors
     /// A [`ProtocolError`] for the first misdeed. The embedded heads are not there yet.
     pub(super) fn parse(head: Bytes, limits: &Limits) -> Result<Self, ProtocolError> {
-        let line_end = memchr(b'\r', &head).unwrap_or(head.len());
-        let line = RequestLine::parse(head.get(..line_end).unwrap_or_default())?;
+        let (first_line, rest_at) = first_line(&head);
+        let line = RequestLine::parse(first_line)?;
         let fields_end = head.len().saturating_sub(2);
-        let fields_start = (line_end + 2).min(fields_end);
+        let fields_start = rest_at.min(fields_end);
         let (fields, deviations) = Fields::parse(head.slice(fields_start..fields_end));
         if deviations.intersects(FORBIDDEN) {
             return Err(ProtocolError::MalformedHeader);
@@ -108,8 +108,16 @@ impl Request {
 
 /// Checks the first line of a head whose end is not there yet, so that a peer that does not speak ICAP is sent away at
 /// once.
-pub(super) fn check_request_line(line: &[u8]) -> Result<(), ProtocolError> {
-    RequestLine::parse(line).map(|_| ())
+pub(super) fn check_request_line(head: &[u8]) -> Result<(), ProtocolError> {
+    RequestLine::parse(first_line(head).0).map(|_| ())
+}
+
+/// The first line without its line end, and where the next one begins. A line ends at LF and nowhere else: a CR inside
+/// it is a byte of the line, and refused there.
+fn first_line(head: &[u8]) -> (&[u8], usize) {
+    let lf = memchr(b'\n', head).unwrap_or(head.len());
+    let line = head.get(..lf).unwrap_or_default();
+    (line.strip_suffix(b"\r").unwrap_or(line), lf + 1)
 }
 
 struct RequestLine {

@@ -195,9 +195,9 @@ impl Response {
         }
         // Errata e1: a 204 never has sections, and some clients cannot read the header there.
         if self.status != Status::NoContent {
-            use std::io::Write as _;
-            // Writing to a Vec cannot fail.
-            let _ = write!(out, "Encapsulated: {}\r\n", self.encapsulated());
+            out.extend_from_slice(b"Encapsulated: ");
+            self.encapsulated().write_to(out);
+            out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
         for head in [&self.request_head, &self.response_head]

@@ -6,10 +6,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::Deviations;
-use super::grammar::{is_tchar, is_text, trim};
+use super::grammar::{is_text, is_token};
 
 /// The field lines of one head, or of a trailer section.
 #[derive(Clone, Debug, Default)]
@@ -69,14 +69,19 @@ impl Fields {
         let mut lines = Vec::with_capacity(LINES_EXPECTED);
         let mut deviations = Deviations::empty();
         let mut start = 0;
-        while let Some(rest) = raw.get(start..).filter(|rest| !rest.is_empty()) {
-            let end = match memchr(b'\n', rest) {
-                Some(found) => start + found + 1,
-                None => raw.len(),
-            };
-            read_line(&raw, start..end, &mut lines, &mut deviations);
-            start = end;
+        let mut line_ends = 0;
+        for lf in memchr_iter(b'\n', &raw) {
+            read_line(&raw, start..lf + 1, &mut lines, &mut deviations);
+            start = lf + 1;
+            line_ends += usize::from(
+                raw.get(..lf)
+                    .is_some_and(|line| line.last() == Some(&b'\r')),
+            );
         }
+        if start < raw.len() {
+            read_line(&raw, start..raw.len(), &mut lines, &mut deviations);
+        }
+        deviations |= odd_bytes(&raw, line_ends);
         let fields = Self {
             raw,
             added: Vec::new(),
@@ -262,16 +267,13 @@ fn read_line(
             content
         }
     };
-    if has_odd_byte(content) {
-        *deviations |= odd_bytes(content);
-    }
     if matches!(content.first(), Some(b' ' | b'\t')) {
         *deviations |= Deviations::OBS_FOLD;
         if let Some(last) = lines.last_mut() {
             last.end = offset(at.end);
-            let trimmed = trim(content);
-            if !trimmed.is_empty() {
-                last.value_end = offset(at.start + end_within(content, trimmed));
+            let text_end = trimmed_end(content);
+            if text_end > 0 {
+                last.value_end = offset(at.start + text_end);
             }
             return;
         }
@@ -290,60 +292,60 @@ fn index_line(at: std::ops::Range<usize>, content: &[u8], deviations: &mut Devia
         }
     };
     let after_colon = value.strip_prefix(b":").unwrap_or(value);
-    let bare = trim(name);
+    let bare = name.get(..trimmed_end(name)).unwrap_or(name);
     if bare.len() != name.len() {
         *deviations |= Deviations::SPACE_BEFORE_COLON;
     }
-    if name.len() != content.len()
-        && !bare
-            .iter()
-            .fold(!bare.is_empty(), |ok, b| ok & is_tchar(*b))
-    {
+    if name.len() != content.len() && !is_token(bare) {
         *deviations |= Deviations::BAD_NAME;
     }
-    let trimmed = trim(after_colon);
-    let value_end =
-        at.start + content.len() - (after_colon.len() - end_within(after_colon, trimmed));
+    let leading = after_colon.iter().take_while(|byte| is_blank(byte)).count();
+    let value_start = at.start + content.len() - after_colon.len() + leading;
+    let value_end = (at.start + trimmed_end(content)).max(value_start);
     Line {
         source: Source::Raw,
         start: offset(at.start),
-        // A name with white space around it answers to its bare name: both readings of it are looked up.
+        // A name with white space behind it answers to its bare name: both readings of it are looked up.
         name_end: offset(at.start + bare.len()),
-        value_start: offset(value_end - trimmed.len()),
+        value_start: offset(value_start),
         value_end: offset(value_end),
         end: offset(at.end),
     }
 }
 
-/// Where `inner`, a trimmed part of `outer`, ends in it.
-fn end_within(outer: &[u8], inner: &[u8]) -> usize {
-    let tail = outer
-        .iter()
-        .rev()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
-    if inner.is_empty() {
-        0
+fn is_blank(byte: &&u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Length without the white space at the end.
+#[inline]
+fn trimmed_end(bytes: &[u8]) -> usize {
+    bytes.len() - bytes.iter().rev().take_while(is_blank).count()
+}
+
+/// Looks at the whole block at once, in passes that the compiler and memchr turn into vector code; line by line only when
+/// something is wrong.
+#[inline]
+fn odd_bytes(raw: &[u8], line_ends: usize) -> Deviations {
+    let odd = raw.iter().fold(false, |odd, byte| {
+        odd | !(is_text(*byte) | (*byte == b'\r') | (*byte == b'\n'))
+    });
+    if odd || memchr_iter(b'\r', raw).count() != line_ends {
+        name_odd_bytes(raw)
     } else {
-        outer.len() - tail
+        Deviations::empty()
     }
 }
 
-/// One pass without branches, which the compiler turns into vector code.
-#[inline]
-fn has_odd_byte(content: &[u8]) -> bool {
-    content
-        .iter()
-        .fold(false, |odd, byte| odd | !is_text(*byte))
-}
-
 #[cold]
-fn odd_bytes(content: &[u8]) -> Deviations {
-    content.iter().fold(Deviations::empty(), |all, byte| {
-        all | match byte {
-            0 => Deviations::NUL,
-            b'\r' => Deviations::BARE_CR,
-            other if is_text(*other) => Deviations::empty(),
+fn name_odd_bytes(raw: &[u8]) -> Deviations {
+    let pairs = raw.iter().zip(raw.iter().skip(1).chain([&b' ']));
+    pairs.fold(Deviations::empty(), |all, pair| {
+        all | match pair {
+            (b'\r', b'\n') | (b'\n', _) => Deviations::empty(),
+            (b'\r', _) => Deviations::BARE_CR,
+            (0, _) => Deviations::NUL,
+            (byte, _) if is_text(*byte) => Deviations::empty(),
             _ => Deviations::CONTROL,
         }
     })
@@ -358,3 +360,114 @@ fn offset(at: usize) -> u32 {
 
 /// Room for the fields of a usual browser request without growing.
 const LINES_EXPECTED: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &[u8]) -> (Fields, Deviations) {
+        Fields::parse(Bytes::copy_from_slice(text))
+    }
+
+    #[test]
+    fn lines_are_indexed_and_come_back_byte_for_byte() {
+        let text =
+            b"Host: h\r\nX-Empty:\r\nx-pad: \t a b \t\r\nX-Fold: a\r\n  b\r\n\t\r\nX-Empty:  \r\n";
+        let (fields, deviations) = parse(text);
+        assert_eq!(deviations, Deviations::OBS_FOLD);
+        assert_eq!(fields.len(), 5);
+        assert_eq!(fields.get("HOST"), Some(&b"h"[..]));
+        assert_eq!(fields.get("X-Pad"), Some(&b"a b"[..]));
+        assert_eq!(fields.get("x-fold"), Some(&b"a\r\n  b"[..]));
+        assert_eq!(fields.get_all("x-empty").collect::<Vec<_>>(), [b"", b""]);
+        assert_eq!(fields.get("x-fol"), None);
+        let folded = fields
+            .iter()
+            .nth(3)
+            .map(|field| field.unfolded().into_owned());
+        assert_eq!(folded.as_deref(), Some(&b"a    b"[..]));
+        let mut written = Vec::new();
+        fields.write_to(&mut written);
+        assert_eq!(written, text);
+        assert_eq!(fields.written_len(), text.len());
+    }
+
+    #[test]
+    fn each_departure_from_the_grammar_has_its_name() {
+        let cases: [(&[u8], Deviations); 17] = [
+            (b"", Deviations::empty()),
+            (b"A: b\r\n", Deviations::empty()),
+            (b"A: \xe4\x80\t\r\n", Deviations::empty()),
+            (b"A : b\r\n", Deviations::SPACE_BEFORE_COLON),
+            (b"A\t: b\r\n", Deviations::SPACE_BEFORE_COLON),
+            (b": b\r\n", Deviations::BAD_NAME),
+            (b"A B: b\r\n", Deviations::BAD_NAME),
+            (b"A\xe4: b\r\n", Deviations::BAD_NAME),
+            (b"A\r\n", Deviations::NO_COLON),
+            (b"\r\n", Deviations::NO_COLON),
+            (b"A: b\n", Deviations::BARE_LF),
+            (b"A: b", Deviations::BARE_LF),
+            (b"A: b\rc\r\n", Deviations::BARE_CR),
+            (b"A: b\r\r\n", Deviations::BARE_CR),
+            (b"A: \0\r\n", Deviations::NUL),
+            (b"A: \x1b\r\n", Deviations::CONTROL),
+            (b"A: b\r\n c\r\n", Deviations::OBS_FOLD),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                parse(text).1,
+                expected,
+                "{:?}",
+                text.escape_ascii().to_string()
+            );
+        }
+        let leading = Deviations::OBS_FOLD | Deviations::LEADING_FOLD;
+        assert!(parse(b" A: b\r\n").1.contains(leading));
+    }
+
+    #[test]
+    fn edits_leave_every_other_byte_as_it_came() {
+        let text = b"A:1\r\nb :  2\r\nA: 3\r\n c\r\nD: 4\n";
+        let written = |edit: &dyn Fn(&mut Fields)| {
+            let (mut fields, _) = parse(text);
+            edit(&mut fields);
+            let mut out = Vec::new();
+            fields.write_to(&mut out);
+            assert_eq!(out.len(), fields.written_len());
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(
+            written(&|f| assert_eq!(f.remove("a"), 2)),
+            "b :  2\r\nD: 4\n"
+        );
+        assert_eq!(
+            written(&|f| assert_eq!(f.remove("b"), 1)),
+            "A:1\r\nA: 3\r\n c\r\nD: 4\n"
+        );
+        assert_eq!(written(&|f| assert_eq!(f.remove("x"), 0)).as_bytes(), text);
+        assert_eq!(written(&|f| f.set("A", b"9")), "A: 9\r\nb :  2\r\nD: 4\n");
+        assert_eq!(
+            written(&|f| f.set("d", b"9")),
+            "A:1\r\nb :  2\r\nA: 3\r\n c\r\nd: 9\r\n"
+        );
+        assert_eq!(
+            written(&|f| f.append("E", b"5\r\nEvil: 6\0")),
+            "A:1\r\nb :  2\r\nA: 3\r\n c\r\nD: 4\nE: 5  Evil: 6 \r\n"
+        );
+        assert_eq!(
+            written(&|f| {
+                f.append("E", b"5");
+                f.set("E", b"6");
+                f.remove("A");
+            }),
+            "b :  2\r\nD: 4\nE: 6\r\n"
+        );
+    }
+
+    #[test]
+    fn lists_go_over_all_lines_without_empty_elements() {
+        let (fields, _) = parse(b"Allow: 204,, 206 ,\r\nX: y\r\nALLOW:trailers\r\n");
+        let tokens: Vec<_> = fields.list("allow").collect();
+        assert_eq!(tokens, [&b"204"[..], b"206", b"trailers"]);
+    }
+}

@@ -12,9 +12,7 @@ use nom::{IResult, Parser};
 /// True for a byte of `token`.
 #[inline]
 pub fn is_tchar(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z')
+    TCHAR.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 /// True for a non-empty `token`.
@@ -95,6 +93,35 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(trim)
         .filter(|element| !element.is_empty())
 }
+
+/// RFC 9110 §5.6.2 as a table: names are checked byte by byte on the hot path.
+static TCHAR: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        let char = byte as u8;
+        table[byte] = char.is_ascii_alphanumeric()
+            || matches!(
+                char,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        byte += 1;
+    }
+    table
+};
 
 /// More digits than this do not fit a `u64` whatever they are.
 const MAX_DECIMAL_DIGITS: usize = 20;

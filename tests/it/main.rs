@@ -1,5 +1,7 @@
 //! Behaviour tests: one binary, a module a theme.
 
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
 mod house;
 mod oracles;
 mod protocol;

@@ -1,7 +1,6 @@
 //! Bytes in, events out.
 
 use bytes::{Buf, Bytes, BytesMut};
-use memchr::memchr;
 
 use super::{Answer, Connection, Event, InputEnd, Reading};
 use crate::http1::{RequestHead, ResponseHead};
@@ -15,6 +14,9 @@ impl Connection {
     /// Where to read into: a buffer with room. Call it only to read: it allocates.
     pub fn receive_buffer(&mut self) -> &mut BytesMut {
         let room = match self.reading {
+            Reading::Preview(_) | Reading::Body(_) if self.body_bytes > LONG_BODY_BYTES => {
+                LONG_BODY_READ_BYTES
+            }
             Reading::Preview(_) | Reading::Body(_) => BODY_READ_BYTES,
             _ => HEAD_READ_BYTES,
         };
@@ -119,15 +121,15 @@ impl Connection {
     }
 
     fn icap_head(&mut self, mut framer: HeadFramer) -> Result<Step, ProtocolError> {
+        let lines_before = framer.lines();
         let found = framer.advance(&self.input, &self.limits.icap_head);
+        // A peer that does not speak ICAP is told so at its first line (F5 ID561500), whatever comes behind it.
+        if lines_before == 0 && framer.lines() > 0 && !matches!(found, Ok(Some(_))) {
+            check_request_line(&self.input)?;
+        }
         let Some(len) = found.map_err(ProtocolError::Head)? else {
             if self.input_end == InputEnd::Reached {
                 return Err(ProtocolError::TruncatedHead);
-            }
-            // A peer that does not speak ICAP is told so at its first line (F5 ID561500).
-            if framer.lines() == 1 {
-                let end = memchr(b'\r', &self.input).unwrap_or_default();
-                check_request_line(self.input.get(..end).unwrap_or_default())?;
             }
             self.reading = Reading::IcapHead(framer);
             return Ok(Step::Wait);
@@ -289,4 +291,11 @@ enum Step {
 const HEAD_READ_BYTES: usize = 4 * 1024;
 
 /// Room for a read inside a body.
-const BODY_READ_BYTES: usize = 64 * 1024;
+const BODY_READ_BYTES: usize = 16 * 1024;
+
+/// Room for a read inside a body that has proved to be long: fewer reads. Not before, for the buffer stays with the
+/// connection.
+const LONG_BODY_READ_BYTES: usize = 64 * 1024;
+
+/// When a body is long.
+const LONG_BODY_BYTES: u64 = 64 * 1024;
