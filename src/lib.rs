@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cli                                          clap, anyhow
-//! server   config   telemetry                  tokio, tokio-rustls, arc-swap | serde, toml | tracing-subscriber, prometheus-client
+//! server   config   telemetry   probe          tokio, tokio-rustls, arc-swap | serde, toml | tracing-subscriber, prometheus-client
 //! service        one ICAP transaction, sans-IO
 //! scan           one message (heads, URL, body), sans-IO
 //! policy ► redact
@@ -53,6 +53,7 @@ pub mod scan;
 pub mod service;
 
 pub mod config;
+pub mod probe;
 pub mod server;
 pub mod telemetry;
 

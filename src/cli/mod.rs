@@ -1,7 +1,8 @@
-//! The command line: `serve`, `scan`, `check`. Exit codes: 0 well, 1 findings, 2 error. An error is printed once, as a
+//! The command line: `serve`, `scan`, `check`, `probe`. Exit codes: 0 well, 1 findings, 2 error. An error is printed once, as a
 //! chain of causes.
 
 mod check;
+mod probe;
 mod scan;
 mod serve;
 
@@ -53,6 +54,12 @@ enum Command {
         after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice"
     )]
     Check(Check),
+    /// Check any ICAP server against RFC 3507
+    ///
+    /// Talks to it like a client and says, section by section, what holds. Sends harmless content only. Exit code 0: all
+    /// holds; 1: something does not; 2: error.
+    #[command(after_help = "Example: sluice probe icap://127.0.0.1:1344/reqmod")]
+    Probe(Probe),
 }
 
 #[derive(Debug, clap::Args)]
@@ -108,12 +115,25 @@ struct Check {
     file: ConfigFile,
 }
 
+#[derive(Debug, clap::Args)]
+struct Probe {
+    /// The service: icap://host[:port]/path
+    url: String,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+    /// How long to wait for each answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    timeout_seconds: u64,
+}
+
 /// Parses the arguments and does what they say.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");

@@ -13,7 +13,7 @@ const ROWS: &[&[&str]] = &[
     &["policy", "redact"],
     &["scan"],
     &["service"],
-    &["server", "config", "telemetry"],
+    &["server", "config", "telemetry", "probe"],
     &["cli"],
 ];
 

@@ -6,3 +6,4 @@ mod bodies;
 mod deadlines;
 mod harness;
 mod load;
+mod probe;
