@@ -1,5 +1,6 @@
 //! Caps, drains and contained panics.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use sluice::icap::Request;
@@ -83,6 +84,20 @@ fn a_drain_closes_idle_connections_and_lets_requests_in_flight_finish() {
     drop(fresh);
     let records = server.stop();
     assert_eq!(records.len(), 2, "{records:?}");
+}
+
+#[test]
+fn a_pipeline_that_nobody_reads_does_not_grow() {
+    let server = Running::start("[server]\nrequests-per-connection = 100000000\n");
+    let mut client = Client::connect(server.icap());
+    let timeout = Some(std::time::Duration::from_millis(500));
+    client.stream.set_write_timeout(timeout).expect("a timeout");
+    let requests = "OPTIONS icap://h/reqmod ICAP/1.0\r\nHost: h\r\n\r\n".repeat(500);
+    let mut sent = 0;
+    while client.stream.write_all(requests.as_bytes()).is_ok() {
+        sent += requests.len();
+        assert!(sent < 64 << 20, "it reads for ever");
+    }
 }
 
 #[test]

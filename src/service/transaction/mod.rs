@@ -13,6 +13,8 @@
 //! Call [`Transaction::poll`] until it says [`Action::Wait`] after each event, and take no event from the connection
 //! before it does: that is the back-pressure.
 
+mod ending;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,14 +23,13 @@ use bytes::Bytes;
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
-use crate::inspect::Direction;
 use crate::policy::profile::{Mode, Profile, Release};
-use crate::policy::{Reason, Verdict};
+use crate::policy::Verdict;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
-use super::respond::{Block, Change, Heads, Stage, Style, Unchanged, unchanged};
+use super::respond::{Change, Heads, Stage, Style, Unchanged, unchanged};
 use super::services::{Service, Services};
 
 /// What the transactions of a snapshot share.
@@ -325,6 +326,12 @@ impl Transaction {
         self.state = State::Answered;
     }
 
+    /// The answer, or the rest of it, did not reach the client.
+    pub fn lose(&mut self, failure: Failure) {
+        self.abandon(failure, 0);
+        self.outcome.ending = Ending::Failed(failure);
+    }
+
     /// True once the final answer has begun.
     pub fn answered(&self) -> bool {
         self.state != State::Undecided
@@ -562,141 +569,5 @@ impl Transaction {
         self.state = State::Streaming;
         self.outcome.status = answer.status().code();
         Action::Respond(Box::new(answer), Source::Store(copy))
-    }
-}
-
-/// The end.
-impl Transaction {
-    fn finish(&mut self) -> Action {
-        if self.state == State::Streaming {
-            // The rest of an edited stream cannot be made any more: the scan was given up.
-            let lost =
-                self.streams == Some(Copy::Edited) && !self.scan.as_ref().is_some_and(Scan::edits);
-            if lost {
-                return self.cut_off(Failure::CutOff);
-            }
-            self.state = State::Answered;
-            return Action::BodyDone(self.trailers.take());
-        }
-        let report = self.scan.as_ref().map(Scan::report);
-        match report.map(|report| &report.verdict) {
-            Some(Verdict::Redact { .. }) => self.edited(),
-            Some(Verdict::Block(reason)) => {
-                let reason = reason.clone();
-                self.block(reason)
-            }
-            Some(Verdict::Allow) | None => self.unchanged(),
-        }
-    }
-
-    /// The message as it came, in the cheapest form that the client can take.
-    fn unchanged(&mut self) -> Action {
-        if unchanged(self.allow, self.stage) == Unchanged::NoContent {
-            let answer = Response::new(Status::NoContent, self.house.istag);
-            return self.respond((answer, Source::None));
-        }
-        let edits = self.scan.as_ref().is_some_and(Scan::edits);
-        let source = match (self.section_has_body(), self.plan) {
-            (false, _) => Source::None,
-            (true, Plan::Judge) if edits => Source::Store(Copy::Edited),
-            // The scan was given up, policy lets the message pass, and half of it was never kept.
-            (true, Plan::Judge) => return self.fail(Failure::Spool, Status::ServerError),
-            (true, _) => Source::Store(Copy::Original),
-        };
-        let answer = self.message(Change::None);
-        self.respond((answer, source))
-    }
-
-    fn edited(&mut self) -> Action {
-        if self.forbids_edits {
-            return self.edit_forbidden();
-        }
-        let source = match self.section_has_body() {
-            true => Source::Store(Copy::Edited),
-            false => Source::None,
-        };
-        let mut answer = self.message(Change::Edited(Some(self.edited_bytes)));
-        if let Some(scan) = &self.scan {
-            self.house
-                .style
-                .redacted(&mut answer, &scan.report().verdict, self.id);
-        }
-        self.respond((answer, source))
-    }
-
-    /// RFC 9111 §5.2.2.6: `no-transform` says that nobody on the way may change the message; policy judges that.
-    fn edit_forbidden(&mut self) -> Action {
-        let Some(scan) = &mut self.scan else {
-            return self.unchanged();
-        };
-        scan.abandon(Anomaly::EditForbidden);
-        match scan.report().verdict.clone() {
-            Verdict::Block(reason) => self.block(reason),
-            Verdict::Allow | Verdict::Redact { .. } => {
-                self.outcome.verdict = Some(Verdict::Allow);
-                self.unchanged()
-            }
-        }
-    }
-
-    fn block(&mut self, reason: Reason) -> Action {
-        if self.state == State::Streaming {
-            self.outcome.verdict = Some(Verdict::Block(reason));
-            return self.cut_off(Failure::CutOff);
-        }
-        let block = Block {
-            reason: &reason,
-            direction: self.method.direction().unwrap_or(Direction::Request),
-            transaction: self.id,
-        };
-        let (answer, page) = self.house.style.block(self.house.istag, &self.heads, block);
-        self.outcome.verdict = Some(Verdict::Block(reason));
-        self.trailers = None;
-        self.respond((answer, page.map_or(Source::None, Source::Inline)))
-    }
-
-    fn fail(&mut self, failure: Failure, status: Status) -> Action {
-        self.outcome.ending = Ending::Failed(failure);
-        let answer = Response::new(status, self.house.istag);
-        self.respond((answer, Source::None))
-    }
-
-    fn cut_off(&mut self, failure: Failure) -> Action {
-        self.outcome.ending = Ending::Failed(failure);
-        self.state = State::Answered;
-        self.scan_over();
-        Action::CutOff
-    }
-
-    fn respond(&mut self, (answer, source): Answer) -> Action {
-        self.outcome.status = answer.status().code();
-        self.scan_over();
-        self.pending = None;
-        let stored = matches!(source, Source::Store(_));
-        // The store holds all of it: `BodyDone` follows at the next poll.
-        self.state = if stored {
-            State::Streaming
-        } else {
-            State::Answered
-        };
-        Action::Respond(Box::new(answer), source)
-    }
-
-    /// The head of an ICAP 200 that carries the message.
-    fn message(&mut self, change: Change) -> Response {
-        let direction = self.method.direction().unwrap_or(Direction::Request);
-        let answer = Response::new(Status::Ok, self.house.istag);
-        self.heads.answer(answer, direction, self.section, change)
-    }
-
-    fn end_scan(&mut self, ended: Ended) {
-        if let (Some(scan), true) = (&mut self.scan, self.work != Work::Over) {
-            scan.end(ended);
-            self.work = Work::Waiting;
-        }
-    }
-
-    fn scan_over(&mut self) {
-        self.work = Work::Over;
     }
 }

@@ -9,21 +9,23 @@
 //!
 //! `advance` does everything that needs no socket; `exchange` waits for the socket, the clock or the server's end. While
 //! a scan step is busy nothing is read, and other connections get their turn between two steps.
+//!
+//! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer.
 
-use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+mod endings;
+mod socket;
+
+use std::future::Future;
 use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::time::Sleep;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::icap::{BodyEnding, Connection, Event, Phase, ProtocolError, Response, Status};
-use crate::service::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
+use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
+use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Transaction};
 use crate::wire::Fields;
 
@@ -56,6 +58,7 @@ pub(super) async fn serve<S>(
         current: None,
         server: Server::Running,
         pause: Pause::None,
+        buffers: Buffers::Returned,
         shared,
     };
     drop(snapshot);
@@ -71,6 +74,7 @@ struct Driver<S> {
     current: Option<Box<Current>>,
     server: Server,
     pause: Pause,
+    buffers: Buffers,
     drain_bytes: u64,
     scan_limits: ScanLimits,
 }
@@ -95,12 +99,21 @@ enum Server {
     Draining,
 }
 
+/// Whether a connection that idles still has the buffers of its last request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Buffers {
+    Held,
+    Returned,
+}
+
 /// Why nothing is read although there is room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
     None,
     /// The memory of all connections together is full: no new request is begun.
     Memory,
+    /// More answers wait than a peer may leave unread: a pipeline that nobody reads must not grow.
+    Unread,
     /// The peer does not read what it asked for. After a while we read on all the same: it may be one that writes
     /// everything before it reads.
     Backlog(Instant),
@@ -197,7 +210,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.pump().await;
             }
             self.pause = self.pause_now();
-            if matches!(self.pause, Pause::Backlog(_)) || self.next_event() == Flow::Socket {
+            match self.pause {
+                Pause::Unread | Pause::Backlog(_) => return,
+                Pause::None | Pause::Memory => {}
+            }
+            if self.next_event() == Flow::Socket {
                 return;
             }
         }
@@ -425,7 +442,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Err(error) => {
                     tracing::warn!(%error, "the spool failed");
                     self.shared.telemetry.metrics.error("spool");
-                    current.transaction.abandon(Failure::Spool, 0);
+                    current.transaction.lose(Failure::Spool);
                     self.connection.abort();
                     return;
                 }
@@ -435,6 +452,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Whether reading has to wait, and since when.
     fn pause_now(&self) -> Pause {
+        if self.connection.pending_transmit_bytes() >= UNREAD_BYTES {
+            return Pause::Unread;
+        }
         let Some(current) = &self.current else {
             let full = self.shared.memory.used() >= self.shared.memory.limit();
             return if full { Pause::Memory } else { Pause::None };
@@ -451,333 +471,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             (Some(store), _) if !store.fits_memory(BACKLOG_BYTES) => Pause::Backlog(Instant::now()),
             _ => Pause::None,
         }
-    }
-
-    /// The peer broke the protocol.
-    fn misdeed(&mut self, error: ProtocolError) {
-        let status = error.status().code();
-        let failure = match error {
-            ProtocolError::TruncatedHead | ProtocolError::TruncatedBody => Failure::PeerGone,
-            _ => Failure::Protocol(error.code()),
-        };
-        let refused = self
-            .current
-            .as_ref()
-            .is_none_or(|current| current.transaction.answered());
-        if refused && self.connection.owes_answer() {
-            self.close_current(Instant::now());
-            self.record(failure, status);
-        } else if let Some(current) = &mut self.current {
-            current.transaction.abandon(failure, status);
-        }
-        self.connection.send_error(error);
-    }
-
-    /// A bug of ours: this transaction ends with 500, this connection with it, and nothing else.
-    fn panicked(&mut self) {
-        match self.current.take() {
-            Some(current) => {
-                let current = *current;
-                self.shared.telemetry.metrics.inflight.dec();
-                let id = current.transaction.id();
-                // What panicked once may do it again when it is dropped.
-                let _ = guarded(move || drop(current));
-                self.record_as(id, Failure::Panic, 500);
-            }
-            None => self.record(Failure::Panic, 500),
-        }
-        if self.connection.owes_answer() {
-            let istag = self.shared.snapshot.load().house.istag;
-            self.connection.close_after_response();
-            self.connection.drain(self.drain_bytes);
-            self.connection
-                .send_response(&Response::new(Status::ServerError, istag));
-        } else {
-            self.connection.abort();
-        }
-    }
-
-    /// A deadline passed; false: there is nobody to tell.
-    fn timed_out(&mut self) -> bool {
-        let waiting = self.clock.waiting();
-        let failure = Failure::Timeout(waiting.code());
-        match waiting {
-            Waiting::Idle | Waiting::FirstByte | Waiting::Linger | Waiting::Work => false,
-            Waiting::Drain | Waiting::Write => {
-                if let Some(current) = &mut self.current {
-                    current.transaction.abandon(failure, 0);
-                }
-                self.shared.telemetry.metrics.error(waiting.code());
-                false
-            }
-            Waiting::Head | Waiting::Preview | Waiting::Body | Waiting::AfterContinue => {
-                match &mut self.current {
-                    Some(current) if !current.is_over() => {
-                        current.transaction.abandon(failure, 408)
-                    }
-                    Some(_) | None => self.record(failure, 408),
-                }
-                self.connection.send_error(ProtocolError::TimedOut);
-                true
-            }
-        }
-    }
-
-    /// The peer is gone: nothing more can be said.
-    fn gone(mut self) {
-        if let Some(current) = &mut self.current {
-            current.transaction.abandon(Failure::PeerGone, 0);
-        }
-        self.close_current(Instant::now());
-    }
-
-    /// Records the transaction, when there is one.
-    fn close_current(&mut self, now: Instant) {
-        let Some(current) = self.current.take() else {
-            return;
-        };
-        self.shared.telemetry.metrics.inflight.dec();
-        let mut current = *current;
-        if !current.transaction.answered() {
-            current.transaction.abandon(Failure::PeerGone, 0);
-        }
-        if current.answered.is_some() {
-            current.first_byte.get_or_insert(now);
-        }
-        let since = |at: Instant| at.saturating_duration_since(current.began);
-        let timing = Timing {
-            first_byte: current.first_byte.map(since),
-            total: since(now),
-        };
-        let outcome = current
-            .transaction
-            .into_outcome(self.peer, timing, current.bytes_out);
-        self.shared.telemetry.transaction(&outcome);
-    }
-
-    /// Records a request that never became a transaction.
-    fn record(&self, failure: Failure, status: u16) {
-        self.record_as(TransactionId::next(), failure, status);
-    }
-
-    fn record_as(&self, id: TransactionId, failure: Failure, status: u16) {
-        self.shared.telemetry.transaction(&Outcome {
-            id,
-            peer: self.peer,
-            method: Method::Unknown,
-            service: None,
-            profile: None,
-            message: Facts::default(),
-            report: crate::scan::Report::default(),
-            status,
-            ending: Ending::Failed(failure),
-            bytes_in: 0,
-            bytes_out: 0,
-            timing: Timing::default(),
-        });
-    }
-}
-
-/// The socket.
-impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// Waits until the socket gives or takes something, a deadline passes, or the server is to stop.
-    async fn exchange(
-        &mut self,
-        mut timer: Pin<&mut Sleep>,
-        mut draining: Pin<&mut impl Future>,
-    ) -> Exchange {
-        let now = Instant::now();
-        self.clock.enter(self.waiting(), now);
-        let alarm = self.alarm(now);
-        if let Some(alarm) = alarm
-            && (alarm < timer.deadline().into_std() || timer.is_elapsed())
-        {
-            timer.as_mut().reset(alarm.into());
-        }
-        let done = poll_fn(|cx| {
-            if let Some(done) = self.transfer(cx) {
-                return Poll::Ready(done);
-            }
-            if self.server == Server::Running && draining.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Exchange::Draining);
-            }
-            loop {
-                let Some(alarm) = alarm else {
-                    return Poll::Pending;
-                };
-                if timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                // The timer is armed lazily: it may ring for a deadline that was moved since.
-                if Instant::now() >= alarm {
-                    return Poll::Ready(Exchange::Timeout);
-                }
-                timer.as_mut().reset(alarm.into());
-            }
-        })
-        .await;
-        self.settle(done)
-    }
-
-    /// An alarm is a deadline only when the deadline has passed.
-    fn settle(&mut self, done: Exchange) -> Exchange {
-        let now = Instant::now();
-        if done != Exchange::Timeout
-            || self
-                .clock
-                .deadline()
-                .is_some_and(|deadline| now >= deadline)
-        {
-            return done;
-        }
-        if let Pause::Backlog(since) = self.pause
-            && now >= since + BACKLOG_TIME
-            && let Some(current) = &mut self.current
-        {
-            current.overflow = Overflow::Disk;
-        }
-        if self.clock.waiting() == Waiting::Idle {
-            self.connection.shrink();
-        }
-        Exchange::Progress
-    }
-
-    /// When to look again at the latest.
-    fn alarm(&self, now: Instant) -> Option<Instant> {
-        let earlier = match self.pause {
-            Pause::Memory => Some(now + MEMORY_TIME),
-            Pause::Backlog(since) => Some(since + BACKLOG_TIME),
-            Pause::None => None,
-        };
-        match (self.clock.deadline(), earlier) {
-            (Some(deadline), Some(earlier)) => Some(deadline.min(earlier)),
-            (deadline, earlier) => deadline.or(earlier),
-        }
-    }
-
-    /// Which deadline runs.
-    fn waiting(&self) -> Waiting {
-        let writes = self.connection.wants().write;
-        match self.connection.phase() {
-            Phase::Draining if writes => Waiting::Write,
-            Phase::Draining => Waiting::Drain,
-            Phase::Body if self.pause != Pause::None => Waiting::Write,
-            Phase::Body if self.clock.waiting() == Waiting::AfterContinue => Waiting::AfterContinue,
-            Phase::Body => Waiting::Body,
-            Phase::Preview => Waiting::Preview,
-            _ if writes => Waiting::Write,
-            Phase::Idle if self.connection.requests() == 0 => Waiting::FirstByte,
-            Phase::Idle => Waiting::Idle,
-            Phase::Head => Waiting::Head,
-            Phase::AwaitingContinue | Phase::Answering | Phase::Closed => Waiting::Work,
-        }
-    }
-
-    /// One write and one read, as far as the socket is ready; `None`: it is not.
-    fn transfer(&mut self, cx: &mut Context<'_>) -> Option<Exchange> {
-        let wants = self.connection.wants();
-        if wants.write
-            && let Poll::Ready(written) = self.poll_write(cx)
-        {
-            return Some(written.unwrap_or(Exchange::Gone));
-        }
-        if wants.read
-            && self.pause == Pause::None
-            && let Poll::Ready(read) = self.poll_read(cx)
-        {
-            return Some(read.unwrap_or(Exchange::Gone));
-        }
-        None
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchange>> {
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.connection.poll_transmit(&mut slices);
-        let slices = slices.get(..filled).unwrap_or_default();
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        polled.map_ok(|written| {
-            if written == 0 {
-                return Exchange::Gone;
-            }
-            self.connection.advance_transmit(written);
-            self.wrote(Instant::now());
-            Exchange::Progress
-        })
-    }
-
-    /// The peer took bytes; when they were the last of an answer, the transaction is over.
-    fn wrote(&mut self, now: Instant) {
-        self.clock.sent(now);
-        if let Pause::Backlog(since) = &mut self.pause {
-            *since = now;
-        }
-        let Some(current) = &mut self.current else {
-            return;
-        };
-        if current.answered.is_some() {
-            current.first_byte.get_or_insert(now);
-        }
-        if current.is_over() && !self.connection.wants().write {
-            self.close_current(now);
-        }
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Exchange>> {
-        let before = self.connection.pending_receive_bytes();
-        let bulk = matches!(self.connection.phase(), Phase::Body | Phase::Draining);
-        let read = if bulk {
-            let buffer = self.connection.receive_buffer();
-            pin!(self.stream.read_buf(buffer)).poll(cx)
-        } else {
-            // A connection that waits for a request holds no buffer of its own, and a small request with its body comes
-            // in one read.
-            SCRATCH.with_borrow_mut(|scratch| {
-                let mut buffer = ReadBuf::new(scratch);
-                let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
-                polled.map_ok(|()| {
-                    self.connection.receive(buffer.filled());
-                    buffer.filled().len()
-                })
-            })
-        };
-        read.map_ok(|bytes| {
-            if bytes == 0 {
-                return Exchange::EndOfInput;
-            }
-            let now = Instant::now();
-            self.received(bytes, before, now);
-            Exchange::Progress
-        })
-    }
-
-    fn received(&mut self, bytes: usize, before: usize, now: Instant) {
-        if self.clock.waiting() == Waiting::AfterContinue {
-            self.clock.enter(Waiting::Body, now);
-        }
-        if before == 0 && self.connection.phase() == Phase::Head {
-            self.clock.enter(Waiting::Head, now);
-        }
-        self.clock.received(bytes as u64, now);
-    }
-
-    /// Half-closes and waits a moment for the peer's close, so that no RST overtakes the answer.
-    async fn close(mut self) {
-        if self.stream.shutdown().await.is_err() || !self.connection.lingers() {
-            return;
-        }
-        let linger = self.shared.snapshot.load().config.deadlines.linger;
-        let _ = tokio::time::timeout(linger, async {
-            let mut sink = Vec::with_capacity(LINGER_READ_BYTES);
-            let mut left = self.drain_bytes;
-            while let Ok(1..) = self.stream.read_buf(&mut sink).await {
-                left = left.saturating_sub(sink.len() as u64);
-                if left == 0 {
-                    break;
-                }
-                sink.clear();
-            }
-        })
-        .await;
     }
 }
 
@@ -824,30 +517,14 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
-thread_local! {
-    static SCRATCH: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; SCRATCH_BYTES]);
-}
-
-/// One read of heads and small bodies.
-const SCRATCH_BYTES: usize = 64 << 10;
-
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
+
+/// Answers that may wait unread before no further request is looked at.
+const UNREAD_BYTES: usize = 2 * TRANSMIT_BYTES;
 
 /// How many times its processor time a job may take by the clock, waiting for its turn included.
 const JOB_PATIENCE: u32 = 8;
 
-/// Pieces of one vectored write: a chunk is three of them at most.
-const SLICES: usize = 16;
-
-/// How long the peer may leave its answer unread before we go on reading its body, to the disk.
-const BACKLOG_TIME: Duration = Duration::from_millis(200);
-
 /// What must still fit into the memory of a store for reading to go on.
 const BACKLOG_BYTES: u64 = 64 << 10;
-
-/// How often a full memory budget is looked at.
-const MEMORY_TIME: Duration = Duration::from_millis(5);
-
-/// What is thrown away at once while lingering.
-const LINGER_READ_BYTES: usize = 16 << 10;

@@ -1,0 +1,146 @@
+//! How a transaction ends: which answer, and from which copy of the body.
+
+use crate::anomaly::Anomaly;
+use crate::icap::{Response, Status};
+use crate::inspect::Direction;
+use crate::policy::{Reason, Verdict};
+use crate::scan::{Ended, Scan};
+
+use super::super::outcome::{Ending, Failure};
+use super::super::respond::{Block, Change, Unchanged, unchanged};
+use super::{Action, Answer, Copy, Plan, Source, State, Transaction, Work};
+
+impl Transaction {
+    pub(super) fn finish(&mut self) -> Action {
+        if self.state == State::Streaming {
+            // The rest of an edited stream cannot be made any more: the scan was given up.
+            let lost =
+                self.streams == Some(Copy::Edited) && !self.scan.as_ref().is_some_and(Scan::edits);
+            if lost {
+                return self.cut_off(Failure::CutOff);
+            }
+            self.state = State::Answered;
+            return Action::BodyDone(self.trailers.take());
+        }
+        let report = self.scan.as_ref().map(Scan::report);
+        match report.map(|report| &report.verdict) {
+            Some(Verdict::Redact { .. }) => self.edited(),
+            Some(Verdict::Block(reason)) => {
+                let reason = reason.clone();
+                self.block(reason)
+            }
+            Some(Verdict::Allow) | None => self.unchanged(),
+        }
+    }
+
+    /// The message as it came, in the cheapest form that the client can take.
+    pub(super) fn unchanged(&mut self) -> Action {
+        if unchanged(self.allow, self.stage) == Unchanged::NoContent {
+            let answer = Response::new(Status::NoContent, self.house.istag);
+            return self.respond((answer, Source::None));
+        }
+        let edits = self.scan.as_ref().is_some_and(Scan::edits);
+        let source = match (self.section_has_body(), self.plan) {
+            (false, _) => Source::None,
+            (true, Plan::Judge) if edits => Source::Store(Copy::Edited),
+            // The scan was given up, policy lets the message pass, and half of it was never kept.
+            (true, Plan::Judge) => return self.fail(Failure::Spool, Status::ServerError),
+            (true, _) => Source::Store(Copy::Original),
+        };
+        let answer = self.message(Change::None);
+        self.respond((answer, source))
+    }
+
+    fn edited(&mut self) -> Action {
+        if self.forbids_edits {
+            return self.edit_forbidden();
+        }
+        let source = match self.section_has_body() {
+            true => Source::Store(Copy::Edited),
+            false => Source::None,
+        };
+        let mut answer = self.message(Change::Edited(Some(self.edited_bytes)));
+        if let Some(scan) = &self.scan {
+            self.house
+                .style
+                .redacted(&mut answer, &scan.report().verdict, self.id);
+        }
+        self.respond((answer, source))
+    }
+
+    /// RFC 9111 §5.2.2.6: `no-transform` says that nobody on the way may change the message; policy judges that.
+    fn edit_forbidden(&mut self) -> Action {
+        let Some(scan) = &mut self.scan else {
+            return self.unchanged();
+        };
+        scan.abandon(Anomaly::EditForbidden);
+        match scan.report().verdict.clone() {
+            Verdict::Block(reason) => self.block(reason),
+            Verdict::Allow | Verdict::Redact { .. } => {
+                self.outcome.verdict = Some(Verdict::Allow);
+                self.unchanged()
+            }
+        }
+    }
+
+    pub(super) fn block(&mut self, reason: Reason) -> Action {
+        if self.state == State::Streaming {
+            self.outcome.verdict = Some(Verdict::Block(reason));
+            return self.cut_off(Failure::CutOff);
+        }
+        let block = Block {
+            reason: &reason,
+            direction: self.method.direction().unwrap_or(Direction::Request),
+            transaction: self.id,
+        };
+        let (answer, page) = self.house.style.block(self.house.istag, &self.heads, block);
+        self.outcome.verdict = Some(Verdict::Block(reason));
+        self.trailers = None;
+        self.respond((answer, page.map_or(Source::None, Source::Inline)))
+    }
+
+    pub(super) fn fail(&mut self, failure: Failure, status: Status) -> Action {
+        self.outcome.ending = Ending::Failed(failure);
+        let answer = Response::new(status, self.house.istag);
+        self.respond((answer, Source::None))
+    }
+
+    pub(super) fn cut_off(&mut self, failure: Failure) -> Action {
+        self.outcome.ending = Ending::Failed(failure);
+        self.state = State::Answered;
+        self.scan_over();
+        Action::CutOff
+    }
+
+    pub(super) fn respond(&mut self, (answer, source): Answer) -> Action {
+        self.outcome.status = answer.status().code();
+        self.scan_over();
+        self.pending = None;
+        let stored = matches!(source, Source::Store(_));
+        // The store holds all of it: `BodyDone` follows at the next poll.
+        self.state = if stored {
+            State::Streaming
+        } else {
+            State::Answered
+        };
+        Action::Respond(Box::new(answer), source)
+    }
+
+    /// The head of an ICAP 200 that carries the message.
+    pub(super) fn message(&mut self, change: Change) -> Response {
+        let direction = self.method.direction().unwrap_or(Direction::Request);
+        let answer = Response::new(Status::Ok, self.house.istag);
+        self.heads.answer(answer, direction, self.section, change)
+    }
+
+    pub(super) fn end_scan(&mut self, ended: Ended) {
+        if let (Some(scan), true) = (&mut self.scan, self.work != Work::Over) {
+            scan.end(ended);
+            self.work = Work::Waiting;
+        }
+    }
+
+    pub(super) fn scan_over(&mut self) {
+        self.work = Work::Over;
+    }
+}
