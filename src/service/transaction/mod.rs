@@ -23,8 +23,8 @@ use bytes::Bytes;
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
-use crate::policy::profile::{Mode, Profile, Release};
 use crate::policy::Verdict;
+use crate::policy::profile::{Mode, Profile, Release};
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
