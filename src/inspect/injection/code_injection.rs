@@ -49,6 +49,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         });
     }
     whole(value, evidence);
+    variable_call(value, evidence);
     if evidence.score() > 0 {
         surroundings(value, evidence);
     }
@@ -198,6 +199,37 @@ fn quoted(rest: &[u8]) -> bool {
     matches!(rest.first(), Some(b'"' | b'\'' | b'$' | b'`'))
         || rest.starts_with(b"qq{")
         || rest.starts_with(b"qx")
+}
+
+/// `$f('id')`, `$x[0]($y)`: a function whose name is in a variable.
+fn variable_call(value: &Value<'_>, evidence: &mut Evidence) {
+    if value.setting != Setting::Short {
+        return;
+    }
+    for at in memchr::memchr_iter(b'$', value.lower) {
+        let tail = value.lower.get(at + 1..).unwrap_or_default();
+        let tail = tail.get(..NAME_BYTES).unwrap_or(tail);
+        let name = tail
+            .iter()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+            .count();
+        let index = tail
+            .get(name..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|byte| {
+                matches!(byte, b'[' | b']' | b'{' | b'}' | b'\'' | b'"' | b' ')
+                    || byte.is_ascii_digit()
+            })
+            .count();
+        let call = tail
+            .get(name + index..)
+            .unwrap_or_default()
+            .strip_prefix(b"(");
+        if name > 0 && call.is_some_and(argument) {
+            evidence.note_at(Kind::Semantics, 45, "variable-function", at..at + name + 1);
+        }
+    }
 }
 
 /// Values that are nothing but the head of code.
@@ -402,11 +434,107 @@ const SIGNS: &[(&str, Sign)] = &[
     ("runtime.exec", Sign::Call(60, "system-call")),
     ("}.execute()", Sign::Code(50, "system-call")),
     (".execute().text", Sign::Code(60, "system-call")),
+    ("$_env[", Sign::Code(50, "php-superglobal")),
+    ("$_session[", Sign::Code(50, "php-superglobal")),
+    ("$_get", Sign::Code(40, "php-superglobal")),
+    ("$_post", Sign::Code(40, "php-superglobal")),
+    ("$_request", Sign::Code(40, "php-superglobal")),
+    ("$_cookie", Sign::Code(40, "php-superglobal")),
+    ("$_server", Sign::Code(40, "php-superglobal")),
+    ("$globals", Sign::Code(45, "php-superglobal")),
+    ("$argv", Sign::Code(40, "php-superglobal")),
+    ("$http_raw_post_data", Sign::Code(50, "php-superglobal")),
+    ("allow_url_include", Sign::Code(45, "php-directive")),
+    ("auto_prepend_file", Sign::Code(45, "php-directive")),
+    ("auto_append_file", Sign::Code(45, "php-directive")),
+    ("disable_functions", Sign::Code(40, "php-directive")),
+    ("suhosin.simulation", Sign::Code(45, "php-directive")),
+    ("zlib://", Sign::Code(55, "php-wrapper")),
+    ("glob://", Sign::Code(55, "php-wrapper")),
+    ("ogg://", Sign::Code(55, "php-wrapper")),
+    ("rar://", Sign::Code(55, "php-wrapper")),
+    ("ssh2.", Sign::Code(35, "php-wrapper")),
+    ("compress.bzip2://", Sign::Code(60, "php-wrapper")),
+    ("fsockopen", Sign::Call(50, "network-access")),
+    ("gzuncompress", Sign::Call(45, "evaluation")),
+    ("php_uname", Sign::Call(50, "system-facts")),
+    ("posix_", Sign::Code(30, "system-facts")),
+    ("show_source", Sign::Call(50, "file-access")),
+    ("highlight_file", Sign::Call(50, "file-access")),
+    ("scandir", Sign::QuotedCall(45, "file-access")),
+    ("opendir", Sign::QuotedCall(40, "file-access")),
+    ("move_uploaded_file", Sign::Call(50, "file-access")),
+    ("parse_ini_file", Sign::Call(45, "file-access")),
+    ("get_defined_vars", Sign::Call(50, "evaluation")),
+    ("ini_set", Sign::Call(45, "php-directive")),
+    ("var_dump", Sign::Call(40, "evaluation")),
+    ("print_r", Sign::QuotedCall(40, "evaluation")),
+    ("array_filter", Sign::QuotedCall(30, "evaluation")),
+    ("usort", Sign::QuotedCall(30, "evaluation")),
+    ("ob_start", Sign::QuotedCall(40, "evaluation")),
+    ("register_shutdown_function", Sign::Call(45, "evaluation")),
+    ("mysql_query", Sign::Call(45, "database-access")),
+    ("__halt_compiler", Sign::Code(60, "evaluation")),
+    ("opensymphony.xwork2", Sign::Code(60, "java-class")),
+    ("commons.collections.functors", Sign::Code(60, "java-class")),
+    ("java.lang.classloader", Sign::Code(50, "java-class")),
+    ("java.net.urlclassloader", Sign::Code(60, "java-class")),
+    ("java.beans.xmldecoder", Sign::Code(60, "java-class")),
+    ("javax.script.", Sign::Code(50, "java-class")),
+    ("javassist", Sign::Code(50, "java-class")),
+    ("sun.reflect", Sign::Code(45, "java-class")),
+    ("invokertransformer", Sign::Code(60, "java-class")),
+    ("java.io.filewriter", Sign::Code(50, "java-class")),
+    ("java.io.fileinputstream", Sign::Code(50, "java-class")),
+    ("java.io.bufferedreader", Sign::Code(50, "java-class")),
+    ("java.util.scanner", Sign::Code(40, "java-class")),
+    ("org.codehaus.groovy", Sign::Code(50, "java-class")),
+    ("groovy.lang", Sign::Code(45, "java-class")),
+    ("__proto__[", Sign::Code(60, "prototype")),
+    ("__proto__.", Sign::Code(60, "prototype")),
+    ("[__proto__]", Sign::Code(60, "prototype")),
+    ("constructor[prototype]", Sign::Code(60, "prototype")),
+    ("constructor.prototype", Sign::Code(55, "prototype")),
+    ("__js_function", Sign::Code(60, "node-function")),
+    ("module.exports", Sign::Code(40, "node-module")),
+    ("this.constructor", Sign::Code(55, "constructor-chain")),
+    ("return process", Sign::Code(50, "node-process")),
+    ("process.exit", Sign::Call(55, "node-process")),
+    ("process.kill", Sign::Call(60, "node-process")),
+    ("process.cwd", Sign::Call(45, "node-process")),
+    ("readfilesync", Sign::Call(50, "file-access")),
+    ("readdirsync", Sign::Call(55, "file-access")),
+    ("writefilesync", Sign::Call(50, "file-access")),
+    ("settimeout", Sign::QuotedCall(30, "evaluation")),
+    ("global[", Sign::Code(45, "computed-member")),
+    ("open3.", Sign::Code(45, "system-call")),
+    ("%x(", Sign::Code(45, "system-call")),
+    ("%x{", Sign::Code(45, "system-call")),
+    ("file.open", Sign::QuotedCall(40, "file-access")),
+    ("file.read", Sign::QuotedCall(45, "file-access")),
+    ("dir.entries", Sign::Call(50, "file-access")),
+    ("open", Sign::QuotedCall(25, "file-access")),
+    ("commands.getoutput", Sign::Call(60, "system-call")),
+    ("pty.spawn", Sign::Call(65, "system-call")),
+    ("pickle.loads", Sign::Call(60, "evaluation")),
+    ("exec", Sign::Statement(35, "system-call")),
+    ("execfile", Sign::QuotedCall(50, "evaluation")),
+    ("sys.modules", Sign::Code(50, "python-internals")),
+    ("__mro__", Sign::Code(55, "python-internals")),
+    ("__base__", Sign::Code(50, "python-internals")),
+    ("__init__.", Sign::Code(40, "python-internals")),
+    ("getattr", Sign::QuotedCall(40, "evaluation")),
+    ("response.write", Sign::Call(55, "script-tag")),
+    ("server.createobject", Sign::Call(60, "script-tag")),
+    ("wscript.shell", Sign::Code(60, "system-call")),
+    ("createobject", Sign::QuotedCall(45, "script-tag")),
     ("${", Sign::Interpolation),
     ("#{", Sign::Interpolation),
 ];
 
 /// Bytes after an opening tag that are looked at for code.
 const BODY_BYTES: usize = 512;
+/// Bytes after a `$` in which a call must stand.
+const NAME_BYTES: usize = 64;
 /// Bytes of a value that can be nothing but the head of code.
 const WHOLE_BYTES: usize = 96;

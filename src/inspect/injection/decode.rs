@@ -29,6 +29,8 @@ pub enum Decoder {
     Utf7,
     /// Control characters taken out.
     Control,
+    /// Comments inside words taken out (`un/**/ion`).
+    Comment,
 }
 
 impl Decoder {
@@ -46,6 +48,7 @@ impl Decoder {
             Self::Unicode => "unicode",
             Self::Utf7 => "utf-7",
             Self::Control => "control",
+            Self::Comment => "comment",
         }
     }
 }
@@ -82,6 +85,8 @@ bitflags::bitflags! {
         const NOT_HEX = 1 << 12;
         /// `/`
         const SLASH = 1 << 13;
+        /// `*`
+        const STAR = 1 << 14;
     }
 }
 
@@ -114,6 +119,7 @@ const fn signs() -> [u16; 256] {
             b'?' => Signs::QUESTION.bits(),
             b'<' => Signs::ANGLE.bits(),
             b'/' => Signs::SLASH.bits(),
+            b'*' => Signs::STAR.bits(),
             0x80.. => Signs::HIGH.bits(),
             b'\t' | b'\n' | b'\r' => 0,
             0..0x20 | 0x7f => Signs::CONTROL.bits(),
@@ -550,6 +556,32 @@ pub fn control(bytes: &[u8], out: &mut Vec<u8>) -> bool {
             .filter(|byte| !matches!(byte, 0..0x09 | 0x0b | 0x0c | 0x0e..0x20 | 0x7f)),
     );
     out.len() < bytes.len()
+}
+
+/// Takes `/* … */` out where it cuts a word in two. False when it does so nowhere.
+pub fn comment(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut changed = false;
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, b"/*") {
+        let (before, tail) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let body = tail.get(2..).unwrap_or_default();
+        let Some(end) = memchr::memmem::find(body, b"*/") else {
+            out.extend_from_slice(tail);
+            return changed;
+        };
+        let after = body.get(end + 2..).unwrap_or_default();
+        let inside = out.last().is_some_and(u8::is_ascii_alphabetic)
+            && after.first().is_some_and(u8::is_ascii_alphabetic);
+        if inside && !body.starts_with(b"!") {
+            changed = true;
+        } else {
+            out.extend_from_slice(tail.get(..end + 4).unwrap_or(tail));
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    changed
 }
 
 /// The `count` hex digits at the start as a number, and what follows them.

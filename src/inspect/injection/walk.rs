@@ -163,6 +163,7 @@ impl Forms {
             Decoder::Unicode => decode::unicode(bytes, &mut out),
             Decoder::Utf7 => decode::utf7(bytes, &mut out),
             Decoder::Control => decode::control(bytes, &mut out),
+            Decoder::Comment => decode::comment(bytes, &mut out),
             Decoder::Json | Decoder::Graphql | Decoder::Form => false,
         };
         let done = if changed && !out.is_empty() && self.seen.insert(self.hasher.hash_one(&out)) {
@@ -256,6 +257,10 @@ fn applies(decoder: Decoder, bytes: &[u8], signs: Signs, chain: Chain) -> bool {
             signs.contains(Signs::PLUS) && memchr::memmem::find(bytes, b"+AD").is_some()
         }
         Decoder::Control => signs.contains(Signs::CONTROL),
+        Decoder::Comment => {
+            signs.contains(Signs::SLASH.union(Signs::STAR))
+                && memchr::memmem::find(bytes, b"/*").is_some()
+        }
     }
 }
 
@@ -298,6 +303,7 @@ const DECODERS: &[Decoder] = &[
     Decoder::Unicode,
     Decoder::Utf7,
     Decoder::Control,
+    Decoder::Comment,
 ];
 
 /// Decode layers between a leaf and a form: more than any stack of gateways, frameworks and templates undoes.
@@ -314,7 +320,8 @@ const TRIGGERS: Signs = Signs::PERCENT
     .union(Signs::HIGH)
     .union(Signs::CONTROL)
     .union(Signs::EQUALS)
-    .union(Signs::QUOTE);
+    .union(Signs::QUOTE)
+    .union(Signs::STAR);
 /// Decoded bytes for each byte read: an honest value has one or two layers.
 const BUDGET_FACTOR: u64 = 4;
 /// So that small bodies are never cut.

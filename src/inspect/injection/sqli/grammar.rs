@@ -68,6 +68,7 @@ impl<'a> Reading<'a> {
             }
         }
         self.splice();
+        self.bare_comment();
         if self.evidence.score() > 0 {
             self.entrance();
             self.ending();
@@ -152,9 +153,13 @@ impl<'a> Reading<'a> {
             self.note(Kind::Semantics, weight, "condition", index);
             return;
         }
-        let Some(left) = self.expression(first) else {
+        let Some(mut left) = self.expression(first) else {
             return;
         };
+        let plain = self.skip_inline(left.next);
+        if plain + 1 < self.tokens.len() {
+            left.next = plain;
+        }
         let lone = matches!(self.kind(index), Some(T::Pipes | T::Ampersands))
             || self.is_word(index, W::Condition);
         match self.kind(left.next) {
@@ -239,7 +244,7 @@ impl<'a> Reading<'a> {
     }
 
     fn comparison(&mut self, index: usize, left: Expr, weight: u8) {
-        let mut right_at = left.next + 1;
+        let mut right_at = self.skip_inline(left.next + 1);
         if matches!(self.kind(right_at), Some(T::Compare | T::Json)) {
             right_at += 1;
         }
@@ -392,7 +397,7 @@ impl<'a> Reading<'a> {
 
     /// True when a list of `select` could begin at `index` with what English would not say.
     fn select_item(&self, index: usize) -> bool {
-        let after = self.kind(index + 1);
+        let after = self.kind(self.skip_comments(index + 1));
         match self.kind(index) {
             Some(
                 T::Number | T::Hex | T::Text | T::OpenText | T::Variable | T::Global | T::Open,
@@ -930,6 +935,33 @@ impl<'a> Reading<'a> {
         }
         if reopened && joined && self.tight() {
             self.note(Kind::Structure, 35, "spliced-string", last);
+        }
+    }
+
+    /// `admin'--`, `x') #`: the string ends, and with it the statement.
+    fn bare_comment(&mut self) {
+        let Entry::Quote { at, .. } = self.entry else {
+            return;
+        };
+        let mut first = 0;
+        while matches!(self.kind(first), Some(T::Close | T::Semicolon)) {
+            first += 1;
+        }
+        let cut = matches!(
+            self.kind(first),
+            Some(T::DashComment | T::HashComment | T::OpenComment)
+        );
+        let text = self
+            .lower(first)
+            .iter()
+            .filter(|byte| !matches!(byte, b'-' | b'+' | b'#' | b'/' | b'*' | b' '))
+            .count();
+        let before = at
+            .checked_sub(1)
+            .and_then(|before| self.value.lower.get(before));
+        let spaced = before.is_some_and(u8::is_ascii_whitespace);
+        if cut && first + 1 == self.tokens.len() && text == 0 && !spaced && at <= HEAD_BYTES {
+            self.note(Kind::Semantics, 35, "cut-statement", first);
         }
     }
 

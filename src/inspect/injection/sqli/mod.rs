@@ -70,6 +70,23 @@ pub const ANCHORS: &[&str] = &[
     " like",
     "null",
     "xor ",
+    "rlike",
+    "regexp",
+    "glob ",
+    "having",
+    "current_",
+    "version()",
+    "user()",
+    "database()",
+    "group_concat",
+    "json_",
+    "char(",
+    "chr(",
+    "print",
+    "ilike",
+    "notnull",
+    "isnull",
+    "is null",
     "merge ",
     "or '",
     "or \"",
@@ -125,26 +142,57 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     } else {
         value.setting
     };
-    if setting == Setting::Short {
+    if setting != Setting::Short {
+        strong_words(value, setting, &mut tokens, &mut best);
+    } else if worth_reading(value) {
         token::read(value.lower, 0, Quotes::Sql, SHORT_TOKENS, &mut tokens);
         if tokens.len() >= 2 {
             best = Reading::new(value, &tokens, Entry::Bare).evidence();
             temper(setting, &tokens, &mut best);
-        }
-    } else {
-        strong_words(value, setting, &mut tokens, &mut best);
-    }
-    if setting == Setting::Short {
-        for quote in [b'\'', b'"', b'`'] {
-            if let Some(at) = closing(value.lower, quote) {
-                inside(value, (quote, at), &mut tokens, &mut best);
-            }
         }
     }
     quoted_starts(value, setting, &mut tokens, &mut best);
     if best.score() > evidence.score() {
         *evidence = best;
     }
+}
+
+/// True when a short value can say anything as it is: a word of SQL, a comparison, an operator of JSON, a call.
+fn worth_reading(value: &Value<'_>) -> bool {
+    value.anchors().next().is_some()
+        || memchr::memchr3(b'=', b'<', b'>', value.lower).is_some()
+        || memchr::memchr2(b'?', b'~', value.lower).is_some()
+        || value.lower.trim_ascii_end().ends_with(b"(")
+        || value.lower.ends_with(b"'")
+        || value.lower.starts_with(b"concat")
+}
+
+/// True for `^14.17 || >=16 <17.0.x`, which is comparisons and nothing else.
+fn is_version_range(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| {
+        byte.is_ascii_digit()
+            || matches!(
+                byte,
+                b' ' | b'.'
+                    | b'|'
+                    | b'<'
+                    | b'>'
+                    | b'='
+                    | b'^'
+                    | b'~'
+                    | b'*'
+                    | b'x'
+                    | b'v'
+                    | b','
+                    | b'-'
+            )
+    }) && memchr::memmem::find(bytes, b"--").is_none()
+}
+
+/// True when a closing tag stands in it.
+fn is_markup(lower: &[u8]) -> bool {
+    memchr::memmem::find_iter(lower, b"</")
+        .any(|at| lower.get(at + 2).is_some_and(u8::is_ascii_alphabetic))
 }
 
 /// Reads around the words that only SQL puts this way; what a reading has covered is not read again.
@@ -174,58 +222,6 @@ fn word_start(lower: &[u8], at: usize) -> usize {
     let tail = lower.get(at..).unwrap_or_default();
     at + memchr::memchr3(b' ', b'\n', b'\t', tail.get(..LEAD_BYTES).unwrap_or(tail))
         .map_or(0, |skip| skip + 1)
-}
-
-/// True for `^14.17 || >=16 <17.0.x`, which is comparisons and nothing else.
-fn is_version_range(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| {
-        byte.is_ascii_digit()
-            || matches!(
-                byte,
-                b' ' | b'.' | b'|' | b'<' | b'>' | b'=' | b'^' | b'~' | b'*' | b'x' | b'v' | b','
-            )
-    })
-}
-
-/// True when a closing tag stands in it.
-fn is_markup(lower: &[u8]) -> bool {
-    memchr::memmem::find_iter(lower, b"</")
-        .any(|at| lower.get(at + 2).is_some_and(u8::is_ascii_alphabetic))
-}
-
-/// Reads the value as one that stands behind an opened quote which it closes at `at`.
-fn inside(
-    value: &Value<'_>,
-    (quote, at): (u8, usize),
-    tokens: &mut Vec<Token>,
-    best: &mut Evidence,
-) {
-    token::read(value.lower, at + 1, Quotes::Sql, SHORT_TOKENS, tokens);
-    if tokens.is_empty() {
-        return;
-    }
-    let mut found = Reading::new(value, tokens, Entry::Quote { quote, at }).evidence();
-    temper(value.setting, tokens, &mut found);
-    if found.score() > best.score() {
-        *best = found;
-    }
-}
-
-/// The first quote that is not doubled or escaped.
-fn closing(lower: &[u8], quote: u8) -> Option<usize> {
-    let mut from = 0;
-    while let Some(at) = lower
-        .get(from..)
-        .and_then(|tail| memchr::memchr2(quote, b'\\', tail))
-    {
-        let place = from + at;
-        if lower.get(place) == Some(&b'\\') || lower.get(place + 1) == Some(&quote) {
-            from = place + 2;
-        } else {
-            return Some(place);
-        }
-    }
-    None
 }
 
 /// Tries the quotes that are followed by what continues a statement, each as the end of a string.
@@ -296,12 +292,28 @@ fn continues(after: &[u8]) -> bool {
 }
 
 /// First bytes of [`CONTINUATIONS`].
-const FIRST_BYTES: &[u8] = b"oaxuhgl|&ib;-/#rcewp=!*^%+";
+const FIRST_BYTES: &[u8] = b"oaxuhgl|&ib;-/#rcewp=!*^%+sdn~?:@,";
 
 const CONTINUATIONS: &[&str] = &[
     "or",
     "and",
     "xor",
+    "waitfor",
+    "exec",
+    "execute",
+    "select",
+    "declare",
+    "insert",
+    "update",
+    "delete",
+    "drop",
+    "glob",
+    "ilike",
+    "not",
+    "sounds",
+    "~",
+    "?",
+    "::",
     "||",
     "&&",
     "union",

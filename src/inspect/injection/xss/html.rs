@@ -34,7 +34,7 @@ pub(super) fn tag(lower: &[u8], start: usize) -> Option<Tag<'_>> {
     let closes = lower.get(at) == Some(&b'/');
     at += usize::from(closes);
     let first = *lower.get(at)?;
-    if !(first.is_ascii_alphabetic() || matches!(first, b'?' | b'!')) {
+    if !(first.is_ascii_alphabetic() || matches!(first, b'?' | b'!' | b':')) {
         return None;
     }
     let tail = lower.get(at..)?;

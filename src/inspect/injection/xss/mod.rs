@@ -12,36 +12,36 @@ use html::{Attribute, Attributes, Tag};
 use script::{Scheme, Script};
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
+pub const ANCHORS: &[&str] = &anchors();
+
+const fn anchors() -> [&'static str; WORDS.len() + script::SINKS.len()] {
+    let mut words = [""; WORDS.len() + script::SINKS.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = if index < WORDS.len() {
+            WORDS[index]
+        } else {
+            script::SINKS[index - WORDS.len()].0
+        };
+        index += 1;
+    }
+    words
+}
+
+const WORDS: &[&str] = &[
     "<",
+    "=",
     "script:",
-    "alert",
-    "confirm",
-    "prompt",
-    "eval",
-    "document",
-    "window",
-    "location",
-    "fromcharcode",
-    "innerhtml",
-    "textcontent",
-    "function",
-    "msgbox",
-    "expression(",
+    "expression",
     "url(",
     "@import",
-    "atob",
-    "fetch",
-    "constructor",
-    "[]",
-    "=",
     "data:",
     "-moz-binding",
+    "behavior",
     "mhtml:",
-    "settimeout",
-    "setinterval",
-    "createelement",
-    "components.classes",
+    "[]",
+    "vbs:",
+    "mocha:",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -54,10 +54,12 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     };
     look.tags();
     look.attribute_break_out();
-    look.script_text();
-    look.urls();
-    look.bare_style();
-    look.symbols();
+    if value.anchors().next().is_some() {
+        look.script_text();
+        look.urls();
+        look.bare_style();
+        look.symbols();
+    }
     look.entrance();
     look.temper();
 }
@@ -164,8 +166,8 @@ impl Look<'_> {
                 (60, "script-element")
             }
             b"iframe" | b"frame" | b"portal" | b"fencedframe" => (45, "frame-element"),
-            b"frameset" | b"ilayer" | b"layer" | b"bgsound" | b"isindex" | b"event-source"
-            | b"xss" | b"htmlfile" => (45, "script-like-element"),
+            b"vmlframe" | b"imported" | b"frameset" | b"ilayer" | b"layer" | b"bgsound"
+            | b"isindex" | b"event-source" | b"xss" | b"htmlfile" => (45, "script-like-element"),
             b"object" | b"embed" | b"applet" => (45, "plugin-element"),
             b"base" => (self.has_attribute(tag, b"href", 45), "base-element"),
             b"link" => (self.has_attribute(tag, b"href", 45), "link-element"),
@@ -184,7 +186,8 @@ impl Look<'_> {
                 let body = lower.get(tag.attributes..).unwrap_or_default();
                 let body = body.get(..SCRIPT_BYTES).unwrap_or(body);
                 let end = memchr::memmem::find(body, b"</style").unwrap_or(body.len());
-                let runs = script::style_runs(body.get(..end).unwrap_or_default());
+                let body = body.get(..end).unwrap_or_default();
+                let runs = script::style_runs(body) || script::sink(body).is_some();
                 (if runs { 60 } else { 10 }, "style-element")
             }
             b"set" | b"animate" | b"animatetransform" | b"animatemotion" => (
@@ -699,7 +702,7 @@ const EVENTS: &[&[u8]] = &[
 /// Bytes of a script or handler that are looked at.
 const SCRIPT_BYTES: usize = 2048;
 /// Letters of the longest name of an event.
-const HANDLER_BYTES: usize = 32;
+const HANDLER_BYTES: usize = 48;
 /// Bytes before a call or a handler in which a quote breaks out.
 const BREAK_BYTES: usize = 24;
 /// Words of a sentence that a value may have beside its call and still be nothing but a call.

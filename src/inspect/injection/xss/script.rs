@@ -63,18 +63,22 @@ static SINK_WORDS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// What must follow a name for it to be a sink.
 #[derive(Clone, Copy, Debug)]
-enum Need {
+pub(super) enum Need {
     /// A call whose argument is no English word: `alert(1)`, `alert('`, ``alert`1` ``, `alert(document`.
     Call,
     /// An opening bracket or nothing: the name alone is telling.
     Nothing,
     /// An assignment.
     Assignment,
+    /// A known member of an object of the browser: `document.cookie`, `document /**/ ["domain"]`.
+    Member,
+    /// A member whose name is computed or quoted: `self["al"+"ert"]`.
+    Computed,
 }
 
 impl Need {
     fn word_before(self) -> bool {
-        matches!(self, Self::Call | Self::Assignment)
+        !matches!(self, Self::Nothing)
     }
 
     fn is_met(self, after: &[u8]) -> bool {
@@ -92,6 +96,13 @@ impl Need {
         let rest = after.get(skipped..).unwrap_or_default();
         match self {
             Self::Nothing => true,
+            Self::Member => member(after),
+            Self::Computed => after.strip_prefix(b"[").is_some_and(|inside| {
+                matches!(
+                    inside.trim_ascii_start().first(),
+                    Some(b'"' | b'\'' | b'`' | b'(' | b'/' | b'\\' | b'+')
+                )
+            }),
             Self::Assignment => rest.first() == Some(&b'=') && rest.get(1) != Some(&b'='),
             Self::Call => {
                 if rest.starts_with(b"/*")
@@ -109,6 +120,69 @@ impl Need {
         }
     }
 }
+
+/// True when a known member of `document` follows, comments and white space between.
+fn member(after: &[u8]) -> bool {
+    let mut rest = after;
+    for _ in 0..MEMBER_GAPS {
+        rest = rest.trim_ascii_start();
+        if let Some(body) = rest.strip_prefix(b"/*") {
+            rest = memchr::memmem::find(body, b"*/")
+                .and_then(|end| body.get(end + 2..))
+                .unwrap_or_default();
+        } else if let Some(next) = rest
+            .strip_prefix(b".")
+            .or_else(|| rest.strip_prefix(b"?"))
+            .or_else(|| rest.strip_prefix(b")"))
+        {
+            rest = next;
+        } else {
+            break;
+        }
+    }
+    if rest.starts_with(b"[") {
+        return true;
+    }
+    rest.len() < after.len()
+        && MEMBERS
+            .iter()
+            .any(|known| rest.starts_with(known.as_bytes()))
+}
+
+/// Members of `document` that scripts of attacks use.
+const MEMBERS: &[&str] = &[
+    "cookie",
+    "domain",
+    "write",
+    "location",
+    "body",
+    "documentelement",
+    "forms",
+    "getelement",
+    "queryselector",
+    "createelement",
+    "title",
+    "head.",
+    "url",
+    "referrer",
+    "scripts",
+    "images",
+    "open(",
+    "execcommand",
+    "execscript",
+    "defaultview",
+    "implementation",
+    "all[",
+    "all.",
+    "links",
+    "anchors",
+    "embeds",
+    "xml",
+    "styleSheets",
+];
+
+/// Gaps between an object and its member.
+const MEMBER_GAPS: usize = 8;
 
 /// True when what follows the bracket is no word of a sentence.
 fn argument(inside: &[u8]) -> bool {
@@ -293,7 +367,7 @@ fn css_unescape(style: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Names whose call or assignment does harm or shows that harm could be done.
-const SINKS: &[(&str, Need)] = &[
+pub(super) const SINKS: &[(&str, Need)] = &[
     ("alert", Need::Call),
     ("confirm", Need::Call),
     ("prompt", Need::Call),
@@ -303,19 +377,42 @@ const SINKS: &[(&str, Need)] = &[
     ("execscript", Need::Call),
     ("new function", Need::Nothing),
     ("msgbox", Need::Nothing),
-    ("document.cookie", Need::Nothing),
-    ("document.domain", Need::Nothing),
-    ("document.location", Need::Nothing),
-    ("document.write", Need::Nothing),
-    ("document.body", Need::Nothing),
-    ("document.documentelement", Need::Nothing),
-    ("document[", Need::Nothing),
+    ("document", Need::Member),
+    ("self", Need::Computed),
+    ("top", Need::Computed),
+    ("this", Need::Computed),
+    ("parent", Need::Computed),
+    ("frames", Need::Computed),
+    ("window", Need::Computed),
+    ("globalthis", Need::Computed),
+    ("console", Need::Computed),
+    ("btoa", Need::Call),
+    ("decodeuri", Need::Nothing),
+    ("unescape", Need::Call),
+    ("localstorage", Need::Member),
+    ("sessionstorage", Need::Member),
+    ("localstorage.", Need::Nothing),
+    ("sessionstorage.", Need::Nothing),
+    ("reflect.", Need::Nothing),
+    ("top.location", Need::Nothing),
+    ("parent.location", Need::Nothing),
+    ("self.location", Need::Nothing),
+    ("postmessage", Need::Call),
+    ("$.get", Need::Call),
+    ("constructor(", Need::Nothing),
+    ("[\"constructor", Need::Nothing),
+    ("['constructor", Need::Nothing),
+    ("call`", Need::Nothing),
+    ("`${alert", Need::Nothing),
+    ("`${eval", Need::Nothing),
+    ("map(alert", Need::Nothing),
+    ("find(alert", Need::Nothing),
+    ("foreach(alert", Need::Nothing),
+    ("=alert", Need::Nothing),
+    ("{alert", Need::Nothing),
     ("window.location", Need::Assignment),
     ("window.open", Need::Call),
-    ("window[", Need::Nothing),
     ("window.name", Need::Nothing),
-    ("top[", Need::Call),
-    ("self[", Need::Call),
     ("location.href", Need::Assignment),
     ("location.replace", Need::Call),
     ("location.assign", Need::Call),
