@@ -258,6 +258,7 @@ icap_preview_enable on
 icap_206_enable on
 icap_persistent_connections on
 icap_send_client_ip on
+client_request_buffer_max_size 8 MB
 icap_service svcReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/reqmod
 icap_service svcResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/respmod
 adaptation_access svcReq allow all
