@@ -5,6 +5,7 @@ mod fuzz;
 mod house;
 mod oracles;
 mod protocol;
+mod redact;
 mod scan;
 mod server;
 mod signatures;

@@ -17,27 +17,22 @@ struct Tie {
 
 impl Scanner {
     /// Looks at the name in `text` of which a label word stands at `start..end`.
-    pub(super) fn label(&mut self, text: &[u8], start: usize, end: usize, hits: &mut Vec<Hit>) {
+    pub(super) fn label(&mut self, text: &[u8], start: usize, end: usize) -> Option<Hit> {
         if joined(text, start, end) {
-            return;
+            return None;
         }
-        let Some(stop) = name_end(text, end) else {
-            return;
-        };
+        let stop = name_end(text, end)?;
         if stop == self.label_end {
-            return;
+            return None;
         }
         self.label_end = stop;
-        let Some(begin) = name_start(text, start) else {
-            return;
-        };
+        let begin = name_start(text, start)?;
         let mut words = std::mem::take(&mut self.words);
         words.clear();
         words.push_name(text.get(begin..stop).unwrap_or_default());
-        if let Some(hit) = self.labelled(text, begin..stop, &words) {
-            hits.push(hit);
-        }
+        let hit = self.labelled(text, begin..stop, &words);
         self.words = words;
+        hit
     }
 
     fn labelled(&self, text: &[u8], name: std::ops::Range<usize>, words: &Words) -> Option<Hit> {

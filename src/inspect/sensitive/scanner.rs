@@ -43,7 +43,7 @@ impl Named {
 pub struct Scanner {
     pub(super) catalog: Arc<Catalog>,
     /// Entities to look for, by index.
-    pub(super) wanted: Box<[bool]>,
+    pub(super) wanted: Arc<[bool]>,
     named: HashMap<Box<[u8]>, Arc<Named>>,
     unnamed: Arc<Named>,
     pub(super) words: Words,
@@ -103,12 +103,25 @@ impl Scanner {
 
     /// Adds the sensitive values inside `text` to `hits`, sorted and disjoint. `named` is the field that holds it.
     pub fn content(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
+        if text.len() < SHORTEST || text.len() < SHORT && plain_word(text) {
+            return;
+        }
         let first = hits.len();
         self.label_end = 0;
-        if text.len() >= SHORTEST {
-            self.shapes(text, named, hits);
-            self.keywords(text, named, hits);
-        }
+        let (catalog, wanted) = (Arc::clone(&self.catalog), Arc::clone(&self.wanted));
+        let mut run = Run {
+            catalog: &catalog,
+            wanted: &wanted,
+            text,
+            named,
+            hits,
+        };
+        run.shapes();
+        run.keywords(|run, start, end| {
+            if let Some(hit) = self.label(run.text, start, end) {
+                run.hits.push(hit);
+            }
+        });
         settle(hits, first);
     }
 
@@ -118,32 +131,42 @@ impl Scanner {
             .copied()
             .unwrap_or(false)
     }
+}
 
-    fn shapes(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        let catalog = self.catalog.clone();
+/// One search for content.
+struct Run<'a> {
+    catalog: &'a Catalog,
+    wanted: &'a [bool],
+    text: &'a [u8],
+    named: &'a Named,
+    hits: &'a mut Vec<Hit>,
+}
+
+impl Run<'_> {
+    fn shapes(&mut self) {
         let mut in_word = false;
-        for (at, byte) in text.iter().enumerate() {
+        for (at, byte) in self.text.iter().enumerate() {
             let class = CLASS[usize::from(*byte)];
             let begins = class & STARTS != 0 && !in_word;
             in_word = class & WORD != 0;
             if !begins {
                 continue;
             }
-            let mut bits = catalog.shapes.at(text, at);
+            let mut bits = self.catalog.shapes.at(self.text, at);
             while bits != 0 {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
-                if let Some(index) = catalog.shapes.detector(bit) {
-                    self.detect(index, text, at, (named, &mut *hits));
+                if let Some(index) = self.catalog.shapes.detector(bit) {
+                    self.detect(index, at);
                 }
             }
         }
     }
 
-    fn keywords(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        let catalog = self.catalog.clone();
+    fn keywords(&mut self, mut label: impl FnMut(&mut Self, usize, usize)) {
+        let catalog = self.catalog;
         let mut state = OverlappingState::start();
-        let input = Input::new(text);
+        let input = Input::new(self.text);
         loop {
             let searched: Result<(), MatchError> = catalog
                 .keywords
@@ -154,42 +177,39 @@ impl Scanner {
             let targets = catalog.targets.get(found.pattern().as_usize());
             for target in targets.into_iter().flatten() {
                 match *target {
-                    Target::Detector(index) => {
-                        self.keyword(index, text, found.start(), (named, &mut *hits));
-                    }
-                    Target::Label => self.label(text, found.start(), found.end(), hits),
+                    Target::Detector(index) => self.keyword(index, found.start()),
+                    Target::Label => label(self, found.start(), found.end()),
                 }
             }
         }
     }
 
-    fn keyword(&mut self, index: u16, text: &[u8], at: usize, out: (&Named, &mut Vec<Hit>)) {
-        let (named, hits) = out;
-        let catalog = self.catalog.clone();
-        let Some(detector) = catalog.detectors.get(usize::from(index)) else {
+    fn keyword(&mut self, index: u16, at: usize) {
+        let Some(detector) = self.catalog.detectors.get(usize::from(index)) else {
             return;
         };
         let Some(back) = &detector.back else {
-            self.detect(index, text, at, (named, hits));
+            self.detect(index, at);
             return;
         };
         let mut start = at;
         while start > 0
             && at - start < BACK_BYTES
-            && text
+            && self
+                .text
                 .get(start - 1)
                 .is_some_and(|byte| back[usize::from(*byte)])
         {
             start -= 1;
         }
         for _ in 0..BACK_TRIES {
-            if self.detect(index, text, start, (named, &mut *hits)) {
+            if self.detect(index, start) {
                 return;
             }
             // `see:https://…`: the walk went too far; try at the next word.
-            let Some(next) = (start + 1..=at)
-                .find(|place| is_word(text, *place) && !is_word(text, place - 1) || *place == at)
-            else {
+            let Some(next) = (start + 1..=at).find(|place| {
+                is_word(self.text, *place) && !is_word(self.text, place - 1) || *place == at
+            }) else {
                 return;
             };
             start = next;
@@ -197,22 +217,21 @@ impl Scanner {
     }
 
     /// Runs one detector where a keyword or a shape says that its value may begin.
-    fn detect(&mut self, index: u16, text: &[u8], at: usize, out: (&Named, &mut Vec<Hit>)) -> bool {
-        let (named, hits) = out;
-        let catalog = self.catalog.clone();
-        let Some(detector) = catalog.detectors.get(usize::from(index)) else {
+    fn detect(&mut self, index: u16, at: usize) -> bool {
+        let Some(detector) = self.catalog.detectors.get(usize::from(index)) else {
             return false;
         };
-        if !self.wants(detector.entity) || !begins(detector.boundary, text, at) {
+        let wanted = self.wanted.get(usize::from(detector.entity.0));
+        if wanted != Some(&true) || !begins(detector.boundary, self.text, at) {
             return false;
         }
-        let Some((start, end)) = detector.value(text, at) else {
+        let Some((start, end)) = detector.value(self.text, at) else {
             return false;
         };
-        if !detector.fits(text, start, named) {
+        if !detector.fits(self.text, start, self.named) {
             return false;
         }
-        hits.push(Hit {
+        self.hits.push(Hit {
             start,
             end,
             entity: detector.entity,
@@ -221,6 +240,14 @@ impl Scanner {
         });
         true
     }
+}
+
+/// True for a short text that no rule can match: no digit, and none of the marks that tie a value to a name.
+fn plain_word(text: &[u8]) -> bool {
+    text.iter()
+        .fold(0, |classes, byte| classes | CLASS[usize::from(*byte)])
+        & TELLING
+        == 0
 }
 
 impl Detector {
@@ -441,18 +468,25 @@ pub(super) fn is_word(text: &[u8], at: usize) -> bool {
 
 const WORD: u8 = 1;
 const STARTS: u8 = 2;
+const TELLING: u8 = 4;
 
-/// What each byte can be: part of a word, the first byte of a shape.
+/// What each byte can be: part of a word, the first byte of a shape, a sign of something to find.
 const CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_usize;
     while byte < 256 {
         let value = byte as u8;
-        if value.is_ascii_alphanumeric() {
+        if value.is_ascii_digit() {
+            table[byte] = WORD | STARTS | TELLING;
+        } else if value.is_ascii_alphabetic() {
             table[byte] = WORD | STARTS;
+        } else if matches!(value, b'@' | b'=') {
+            table[byte] = TELLING;
         } else if value == b'_' {
             table[byte] = WORD;
-        } else if matches!(value, b'+' | b'(' | b':') {
+        } else if value == b':' {
+            table[byte] = STARTS | TELLING;
+        } else if matches!(value, b'+' | b'(') {
             table[byte] = STARTS;
         }
         byte += 1;
@@ -463,8 +497,11 @@ const CLASS: [u8; 256] = {
 /// Names of fields whose rules are kept; documents have some dozens, attackers any number.
 const NAMES_KEPT: usize = 4096;
 
-/// The shortest text that can hold a value by content (`::1a`).
-const SHORTEST: usize = 4;
+/// The shortest text that can hold a value by content (`a@b.co`).
+const SHORTEST: usize = 6;
+
+/// A text shorter than this holds no key that has not a digit, nor a sentence with a name and a value.
+const SHORT: usize = 16;
 
 /// How far a detector looks from where its keyword or shape stands. RSA keys of 16,384 bits are 12 KiB of PEM; tokens
 /// stay under 8 KiB.
