@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::nested::Nested;
 use super::operator::{self, Mask};
 use super::plan::Plan;
-use super::profile::{Mode, Profile};
+use super::profile::{Mode, Place, Profile, SELECTED};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
 use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step};
 use crate::inspect::sensitive::scanner::Named;
@@ -29,6 +29,8 @@ pub(super) struct Editor {
     pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
     pub(super) windowed: u64,
+    /// The name that the object at hand gives to its value, and the depth of its members: `{"name": …, "value": …}`.
+    pair: Option<(usize, Vec<u8>)>,
 }
 
 impl Editor {
@@ -48,6 +50,7 @@ impl Editor {
             summary: Summary::default(),
             base: 0,
             windowed: 0,
+            pair: None,
         }
     }
 
@@ -60,6 +63,16 @@ impl Editor {
                 Step::Index(_) => None,
             })
         };
+        let last = path.last_name().unwrap_or_default();
+        let paired = self
+            .pair
+            .as_ref()
+            .filter(|(depth, _)| *depth == path.depth() && is_any(PAIR_VALUES, last));
+        if let Some((_, name)) = paired {
+            self.key.extend_from_slice(name);
+            self.key.push(0);
+            return self.scanner.named(&self.key);
+        }
         let skip = names().count().saturating_sub(NAMES);
         for name in names().skip(skip) {
             // `urn:x` and `p:name`: the prefix of an XML name says nothing.
@@ -74,6 +87,21 @@ impl Editor {
     /// Finds what is sensitive in `leaf` and leaves it in `hits`.
     fn find(&mut self, leaf: &Leaf<'_>) {
         self.hits.clear();
+        match self.profile.place(leaf.path) {
+            Place::Open => {}
+            Place::Exempt => return,
+            Place::Selected(_) => {
+                let range = match leaf.piece {
+                    Piece::Whole => 0..leaf.bytes.len(),
+                    Piece::Window { overlap, last } => {
+                        self.note_window(leaf, leaf.bytes.len(), last);
+                        overlap..leaf.bytes.len()
+                    }
+                };
+                self.hits.extend(self.scanner.selected(range, SELECTED));
+                return;
+            }
+        }
         let named = self.named(leaf.path);
         let whole = leaf.piece == Piece::Whole;
         if whole
@@ -90,9 +118,7 @@ impl Editor {
             Piece::Window { overlap, last } => {
                 let (from, to) = window(leaf.bytes.len(), overlap, last);
                 hits.retain(|hit| hit.start >= from && hit.start < to);
-                if !last {
-                    self.windowed = leaf.map.raw(to, to).start + self.base;
-                }
+                self.note_window(leaf, to, last);
             }
         }
         if leaf.host == HostSyntax::JsonNumber {
@@ -102,12 +128,21 @@ impl Editor {
         self.hits = hits;
     }
 
+    /// What of a window was dealt with may leave.
+    fn note_window(&mut self, leaf: &Leaf<'_>, to: usize, last: bool) {
+        if !last {
+            self.windowed = leaf.map.raw(to, to).start + self.base;
+        }
+    }
+
     /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
     fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
         let profile = self.profile.clone();
-        let Some(mask) = profile.mask(hit.entity) else {
-            return;
+        let mask = match profile.place(leaf.path) {
+            Place::Selected(mask) => Some(mask),
+            Place::Open | Place::Exempt => profile.mask(hit.entity),
         };
+        let Some(mask) = mask else { return };
         let catalog = profile.catalog();
         let label = catalog.label(hit.entity);
         let value = leaf.bytes.get(hit.start..hit.end).unwrap_or_default();
@@ -163,6 +198,17 @@ impl Editor {
         }
     }
 
+    /// Remembers the name in `{"name": "password", "value": …}`.
+    fn pair(&mut self, leaf: &Leaf<'_>) {
+        let depth = leaf.path.depth();
+        if is_any(PAIR_NAMES, leaf.path.last_name().unwrap_or_default()) {
+            let short = leaf.bytes.len() <= PAIR_BYTES && leaf.piece == Piece::Whole;
+            self.pair = short.then(|| (depth, leaf.bytes.to_vec()));
+        } else if self.pair.as_ref().is_some_and(|(known, _)| depth < *known) {
+            self.pair = None;
+        }
+    }
+
     /// Looks for a JSON document inside the string `leaf`; true when there was one.
     fn nested(&mut self, leaf: &Leaf<'_>) -> bool {
         let begins = leaf.bytes.trim_ascii_start().first();
@@ -197,6 +243,9 @@ impl LeafSink for Editor {
         if leaf.bytes.is_empty() || self.nested(leaf) {
             return;
         }
+        if leaf.host == HostSyntax::JsonString {
+            self.pair(leaf);
+        }
         self.find(leaf);
         let hits = std::mem::take(&mut self.hits);
         for hit in &hits {
@@ -205,6 +254,19 @@ impl LeafSink for Editor {
         self.hits = hits;
     }
 }
+
+fn is_any(list: &[&[u8]], name: &[u8]) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Members that name their object's value.
+const PAIR_NAMES: &[&[u8]] = &[b"name", b"key", b"field", b"header", b"param", b"attribute", b"label"];
+
+/// Members that hold it.
+const PAIR_VALUES: &[&[u8]] = &[b"value", b"val", b"content", b"data", b"text"];
+
+/// Bytes of such a name.
+const PAIR_BYTES: usize = 64;
 
 /// Where in a window of a long value hits may begin: not where the window before saw them with more to their left, nor
 /// where the next one will see them with more to their right.

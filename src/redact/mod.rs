@@ -3,6 +3,7 @@
 //! - [`profile`] — which entities, how each is masked, which places an operator names
 //! - [`redactor`] — [`Redactor`]: bytes of a body in, bytes of the edited body out, as they settle
 //! - [`head`] — header fields, cookies and query strings, by policy
+//! - [`selector`] — places that an operator names
 //! - [`operator`] — the mask styles and how a mask is written in each host syntax
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
@@ -26,8 +27,11 @@ pub mod plan;
 pub mod profile;
 pub mod redactor;
 pub mod rewriter;
+pub mod selector;
 mod text;
 
 pub use head::{HeadEdit, redact_head};
-pub use profile::{Mode, Profile};
+pub use operator::{Mask, TokenKey};
+pub use profile::{Heads, Mode, Profile, ProfileError};
 pub use redactor::{Action, EditNote, Redactor, Summary};
+pub use selector::Selector;

@@ -189,6 +189,10 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
         reader.remark();
     }
     let mut link = Link::Bare;
+    if let Some(next) = FILLERS.iter().find_map(|word| reader.word(word)) {
+        reader.at = next;
+        reader.skip(b" \t");
+    }
     if let Some(next) = COPULAS.iter().find_map(|word| reader.word(word)) {
         reader.at = next;
         reader.skip(b" \t");
@@ -288,10 +292,13 @@ const QUALIFIERS: &[&str] = &[
     "id", "value",
 ];
 
+/// Words that may stand before those: `call me at`, `password changed to`.
+const FILLERS: &[&str] = &["me", "us", "him", "her", "changed", "set", "reset", "now", "mich", "uns", "me a"];
+
 /// Words that tie a value to a name.
 const COPULAS: &[&str] = &[
-    "is", "was", "are", "to", "on", "ist", "lautet", "am", "es", "est", "era", "è", "é", "are now",
-    "is now", "will be", "at",
+    "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é", "el", "il", "le", "em",
+    "op", "den", "dnia", "under", "will be",
 ];
 
 /// Bytes of an identifier that can be a name.

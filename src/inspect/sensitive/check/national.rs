@@ -28,6 +28,12 @@ pub fn ssn_digits(text: &[u8]) -> bool {
     digits.len == 9 && issued && !specimen && !digits.all_same()
 }
 
+/// Three, two and four digits with dashes: an SSN or something that must not be taken for one.
+pub(super) fn ssn_shape(text: &[u8]) -> bool {
+    let mut parts = text.split(|byte| *byte == b'-').map(<[u8]>::len);
+    parts.by_ref().take(3).eq([3, 2, 4]) && parts.next().is_none()
+}
+
 /// A UK national insurance number (HMRC NIM39110): a prefix that is issued, six digits, suffix A to D.
 pub fn nino(text: &[u8]) -> bool {
     let mut compact = text

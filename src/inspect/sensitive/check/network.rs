@@ -116,16 +116,26 @@ pub fn phone_national(text: &[u8]) -> bool {
     let Some(digits) = digits(text) else {
         return false;
     };
-    if digits.all_same() || !(8..=12).contains(&digits.len) {
+    if digits.all_same() || !(8..=12).contains(&digits.len) || not_dialled(text) {
         return false;
     }
+    let american_trunk = digits.len == 11 && digits.number(0, 1) == 1 && digits.number(1, 2) > 1;
     let trunk = digits.number(0, 1) == 0 && digits.number(1, 2) != 0;
     let american = digits.len == 10
         && digits.number(0, 1) > 1
         && digits.number(3, 4) > 1
         && digits.number(1, 3) != 11;
     let other = text.first() == Some(&b'(') || digits.number(0, 1) >= 6;
-    trunk || american || other
+    trunk || american || american_trunk || other
+}
+
+/// A date (`2026-11-18 10`) or the shape of an SSN.
+fn not_dialled(text: &[u8]) -> bool {
+    let date = matches!(
+        text,
+        [b'1' | b'2', _, _, _, first @ (b'-' | b'/' | b'.'), _, _, second, ..] if first == second
+    );
+    date || super::national::ssn_shape(text)
 }
 
 /// Digits (and telephone punctuation) where a name or words say that it is a telephone number.

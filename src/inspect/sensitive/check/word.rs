@@ -7,6 +7,16 @@ pub fn password(text: &[u8]) -> bool {
     !state_word(text) && !template(text) && text.len() >= 3
 }
 
+/// A password by its looks: seven characters or more, a digit, and letters of both cases or a mark.
+pub fn strong_password(text: &[u8]) -> bool {
+    let has = |class: fn(&u8) -> bool| text.iter().any(class);
+    let digit = has(u8::is_ascii_digit);
+    let lower = has(u8::is_ascii_lowercase);
+    let upper = has(u8::is_ascii_uppercase);
+    let mark = has(u8::is_ascii_punctuation);
+    text.len() >= 7 && digit && lower && (upper || mark) && password(text) && !placeholder(text)
+}
+
 /// The password of a URL's user information.
 pub fn url_password(text: &[u8]) -> bool {
     !text.is_empty() && !template(text)
