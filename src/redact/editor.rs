@@ -260,7 +260,15 @@ fn is_any(list: &[&[u8]], name: &[u8]) -> bool {
 }
 
 /// Members that name their object's value.
-const PAIR_NAMES: &[&[u8]] = &[b"name", b"key", b"field", b"header", b"param", b"attribute", b"label"];
+const PAIR_NAMES: &[&[u8]] = &[
+    b"name",
+    b"key",
+    b"field",
+    b"header",
+    b"param",
+    b"attribute",
+    b"label",
+];
 
 /// Members that hold it.
 const PAIR_VALUES: &[&[u8]] = &[b"value", b"val", b"content", b"data", b"text"];

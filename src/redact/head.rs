@@ -39,7 +39,11 @@ pub fn redact_head(
             let mut reader = form::Reader::new();
             let mut findings = Findings::default();
             reader.begin(PartId::HEAD, Root::Query, mark as u64 + 1);
-            reader.push(target.get(mark + 1..).unwrap_or_default(), editor, &mut findings);
+            reader.push(
+                target.get(mark + 1..).unwrap_or_default(),
+                editor,
+                &mut findings,
+            );
             reader.finish(editor, &mut findings);
         }));
     }
@@ -129,7 +133,10 @@ mod tests {
     fn heads_are_left_alone_unless_the_profile_names_them() {
         let target: &[u8] = b"/x?email=a%40b.org&page=2";
         let fields: [(&[u8], &[u8]); 3] = [
-            (b"Cookie", b"theme=dark; access_token=u629Aey_W6tS-FVgb2JIf1; n=1"),
+            (
+                b"Cookie",
+                b"theme=dark; access_token=u629Aey_W6tS-FVgb2JIf1; n=1",
+            ),
             (b"Authorization", b"Bearer mF_9.B5f-4.1JqM9xQ7z2"),
             (b"X-Forwarded-For", b"192.0.2.7"),
         ];

@@ -245,7 +245,11 @@ mod tests {
         ] {
             assert_eq!(masks(name, label), expected, "{name} {label}");
         }
-        assert!(Profile::BUILTIN.iter().all(|name| Profile::builtin(name).is_some()));
+        assert!(
+            Profile::BUILTIN
+                .iter()
+                .all(|name| Profile::builtin(name).is_some())
+        );
         assert!(Profile::builtin("none").is_none());
         assert_eq!(
             Profile::all().with_mask("NOPE", None).err(),

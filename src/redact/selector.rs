@@ -32,7 +32,9 @@ enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectorError {
     /// It begins with none of the known roots.
-    #[error("expected a selector that begins with $, / or one of csv: form: part: query: header: cookie:")]
+    #[error(
+        "expected a selector that begins with $, / or one of csv: form: part: query: header: cookie:"
+    )]
     Root,
     /// A step is not written as this subset has it.
     #[error("expected a name, an index or * in a selector, at byte {at}")]
@@ -263,7 +265,18 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_subset_is_refused() {
-        for text in ["", "user", "$user", "$.", "$.a[?(@.b)]", "$.a[", "/", "//", "csv:", "/a//"] {
+        for text in [
+            "",
+            "user",
+            "$user",
+            "$.",
+            "$.a[?(@.b)]",
+            "$.a[",
+            "/",
+            "//",
+            "csv:",
+            "/a//",
+        ] {
             assert!(Selector::parse(text).is_err(), "{text}");
         }
         let column = Selector::parse("csv:card no").expect("well formed");

@@ -10,8 +10,17 @@ use sluice::budget::Budget;
 use sluice::inspect::Direction;
 use sluice::redact::{Profile, Redactor, Summary};
 
-fn redacted(profile: &Arc<Profile>, content_type: &str, pieces: impl Iterator<Item = Vec<u8>>) -> (Vec<u8>, Summary) {
-    let mut redactor = Redactor::new(profile.clone(), content_type, Direction::Response, &Budget::new(1 << 30));
+fn redacted(
+    profile: &Arc<Profile>,
+    content_type: &str,
+    pieces: impl Iterator<Item = Vec<u8>>,
+) -> (Vec<u8>, Summary) {
+    let mut redactor = Redactor::new(
+        profile.clone(),
+        content_type,
+        Direction::Response,
+        &Budget::new(1 << 30),
+    );
     let mut out = BytesMut::new();
     for piece in pieces {
         redactor.push(&piece, &mut out);
@@ -71,7 +80,11 @@ fn labelled_values_go_and_everything_else_stays() {
     let profile = Arc::new(Profile::all());
     let (mut values, mut found, mut wrong) = (0_usize, 0_usize, Vec::new());
     for document in &documents {
-        let (_, summary) = redacted(&profile, &document.content_type, in_pieces_of(&document.body, 16384));
+        let (_, summary) = redacted(
+            &profile,
+            &document.content_type,
+            in_pieces_of(&document.body, 16384),
+        );
         values += document.values.len();
         // The list of edits is capped; what is beyond it is judged by tools/redaction_score.py.
         let complete = summary.edits as usize == summary.notes.len();
@@ -87,25 +100,49 @@ fn labelled_values_go_and_everything_else_stays() {
         }
         for note in &summary.notes {
             let (from, to) = (note.span.start, note.span.end);
-            let inside = document.values.iter().any(|(_, _, start, end)| *start <= from && to <= *end);
+            let inside = document
+                .values
+                .iter()
+                .any(|(_, _, start, end)| *start <= from && to <= *end);
             if !inside {
-                wrong.push(format!("{} altered {from}..{to} as {}", document.id, note.rule));
+                wrong.push(format!(
+                    "{} altered {from}..{to} as {}",
+                    document.id, note.rule
+                ));
             }
         }
     }
     let recall = found as f64 / values as f64;
-    println!("recall {recall:.4} of {values} values; {} mistakes", wrong.len());
-    assert!(recall >= 0.97 && wrong.len() * 200 <= values, "{}", wrong.join("\n"));
+    println!(
+        "recall {recall:.4} of {values} values; {} mistakes",
+        wrong.len()
+    );
+    assert!(
+        recall >= 0.97 && wrong.len() * 200 <= values,
+        "{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
 fn the_output_does_not_depend_on_the_pieces() {
     let Some(documents) = labelled() else { return };
     let profile = Arc::new(Profile::all());
-    for document in documents.iter().filter(|document| document.body.len() < 20_000) {
-        let (whole, _) = redacted(&profile, &document.content_type, std::iter::once(document.body.clone()));
+    for document in documents
+        .iter()
+        .filter(|document| document.body.len() < 20_000)
+    {
+        let (whole, _) = redacted(
+            &profile,
+            &document.content_type,
+            std::iter::once(document.body.clone()),
+        );
         for size in [1, 7] {
-            let (out, _) = redacted(&profile, &document.content_type, in_pieces_of(&document.body, size));
+            let (out, _) = redacted(
+                &profile,
+                &document.content_type,
+                in_pieces_of(&document.body, size),
+            );
             assert_eq!(out, whole, "{} in pieces of {size}", document.id);
         }
     }
@@ -116,8 +153,16 @@ fn what_was_removed_is_not_found_again() {
     let Some(documents) = labelled() else { return };
     let profile = Arc::new(Profile::all());
     for document in documents.iter().take(150) {
-        let (once, _) = redacted(&profile, &document.content_type, std::iter::once(document.body.clone()));
-        let (twice, summary) = redacted(&profile, &document.content_type, std::iter::once(once.clone()));
+        let (once, _) = redacted(
+            &profile,
+            &document.content_type,
+            std::iter::once(document.body.clone()),
+        );
+        let (twice, summary) = redacted(
+            &profile,
+            &document.content_type,
+            std::iter::once(once.clone()),
+        );
         assert_eq!(twice, once, "{} {:?}", document.id, summary.notes);
     }
 }
@@ -125,7 +170,12 @@ fn what_was_removed_is_not_found_again() {
 #[test]
 fn a_long_stream_is_held_in_constant_memory_and_leaves_early() {
     let profile = Arc::new(Profile::all());
-    let mut redactor = Redactor::new(profile, "application/x-ndjson", Direction::Response, &Budget::new(1 << 30));
+    let mut redactor = Redactor::new(
+        profile,
+        "application/x-ndjson",
+        Direction::Response,
+        &Budget::new(1 << 30),
+    );
     let line = b"{\"name\": \"Ann\", \"email\": \"ann@example.org\", \"n\": 17}\n";
     let mut out = BytesMut::new();
     let (mut sent, mut received) = (0_usize, 0_usize);
@@ -161,15 +211,26 @@ fn every_split_in_two_gives_the_same_bytes() {
         let text = String::from_utf8_lossy(&whole);
         assert!(summary.edits > 0, "{content_type}: {text}");
         for secret in ["abc9!", "a@b.org", "NqZB", "s3cret"] {
-            assert!(!text.contains(secret), "{content_type} keeps {secret}: {text}");
+            assert!(
+                !text.contains(secret),
+                "{content_type} keeps {secret}: {text}"
+            );
         }
         for cut in 0..=body.len() {
             let (left, right) = body.split_at(cut);
             let pieces = [left.to_vec(), right.to_vec()].into_iter();
             let (out, _) = redacted(&profile, content_type, pieces);
-            assert_eq!(String::from_utf8_lossy(&out), text, "{content_type} cut at {cut}");
+            assert_eq!(
+                String::from_utf8_lossy(&out),
+                text,
+                "{content_type} cut at {cut}"
+            );
         }
         let (out, _) = redacted(&profile, content_type, in_pieces_of(body, 1));
-        assert_eq!(String::from_utf8_lossy(&out), text, "{content_type} byte by byte");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            text,
+            "{content_type} byte by byte"
+        );
     }
 }

@@ -293,12 +293,14 @@ const QUALIFIERS: &[&str] = &[
 ];
 
 /// Words that may stand before those: `call me at`, `password changed to`.
-const FILLERS: &[&str] = &["me", "us", "him", "her", "changed", "set", "reset", "now", "mich", "uns", "me a"];
+const FILLERS: &[&str] = &[
+    "me", "us", "him", "her", "changed", "set", "reset", "now", "mich", "uns", "me a",
+];
 
 /// Words that tie a value to a name.
 const COPULAS: &[&str] = &[
-    "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é", "el", "il", "le", "em",
-    "op", "den", "dnia", "under", "will be",
+    "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é",
+    "el", "il", "le", "em", "op", "den", "dnia", "under", "will be",
 ];
 
 /// Bytes of an identifier that can be a name.

@@ -128,7 +128,11 @@ impl Scanner {
     /// A hit that covers `range`, for a value that an operator names; `None` when no entity is called `label`.
     pub fn selected(&self, range: std::ops::Range<usize>, label: &str) -> Option<Hit> {
         let entity = self.catalog.entity(label)?;
-        let field = self.catalog.fields.iter().find(|field| field.entity == entity)?;
+        let field = self
+            .catalog
+            .fields
+            .iter()
+            .find(|field| field.entity == entity)?;
         Some(Hit {
             start: range.start,
             end: range.end,

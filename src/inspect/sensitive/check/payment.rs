@@ -114,10 +114,10 @@ const ISSUERS: &[Issuer] = &[
     issuer(222_100, 272_099, 1 << 16),                               // Mastercard, 2-series
     issuer(340_000, 349_999, 1 << 15),                               // American Express
     issuer(370_000, 379_999, 1 << 15),                               // American Express
-    issuer(300_000, 305_999, 1 << 14 | 1 << 16 | 1 << 19),                          // Diners Club
-    issuer(309_500, 309_599, 1 << 14 | 1 << 16 | 1 << 19),                          // Diners Club
-    issuer(360_000, 369_999, 1 << 14 | 1 << 16 | 1 << 19),                          // Diners Club
-    issuer(380_000, 399_999, 1 << 14 | 1 << 16 | 1 << 19),                          // Diners Club
+    issuer(300_000, 305_999, 1 << 14 | 1 << 16 | 1 << 19),           // Diners Club
+    issuer(309_500, 309_599, 1 << 14 | 1 << 16 | 1 << 19),           // Diners Club
+    issuer(360_000, 369_999, 1 << 14 | 1 << 16 | 1 << 19),           // Diners Club
+    issuer(380_000, 399_999, 1 << 14 | 1 << 16 | 1 << 19),           // Diners Club
     issuer(352_800, 358_999, span(16, 19)),                          // JCB
     issuer(601_100, 601_199, span(16, 19)),                          // Discover
     issuer(644_000, 659_999, span(16, 19)),                          // Discover, RuPay 65
@@ -128,8 +128,8 @@ const ISSUERS: &[Issuer] = &[
     issuer(652_100, 653_199, 1 << 16),                               // RuPay
     issuer(508_500, 508_999, 1 << 16),                               // RuPay
     issuer(353_800, 353_999, 1 << 16),                               // RuPay with JCB
-    issuer(500_000, 509_999, span(16, 19)),                         // Maestro
-    issuer(560_000, 589_999, span(16, 19)),                         // Maestro
+    issuer(500_000, 509_999, span(16, 19)),                          // Maestro
+    issuer(560_000, 589_999, span(16, 19)),                          // Maestro
     issuer(600_000, 600_999, 1 << 16),                               // Maestro, Hipercard
     issuer(601_200, 606_899, 1 << 16),                               // Maestro, Naranja, Hipercard
     issuer(630_400, 630_499, span(16, 19)),                          // Maestro, Laser
