@@ -22,6 +22,7 @@ use crate::inspect::yara::{Due, Externals, YaraGate, YaraLimits, YaraSet};
 use crate::inspect::{Direction, Findings, PartId};
 use crate::rules::literal::Place;
 use crate::rules::{About, Bundle, RulesError};
+use crate::span::Span;
 
 /// Compiled signatures of one or more bundles; immutable, shared by all scans of a snapshot.
 #[derive(Debug)]
@@ -319,21 +320,23 @@ impl SignatureScan {
                 .unwrap_or(&self.kept.bytes);
             self.kept.head = head.to_vec();
         }
-        let due = self
-            .rules
-            .yara
-            .due(&self.gate, &self.kept.head, self.length);
+        // The block's own end stands for the length that is not known yet, so that pieces make no difference.
+        let span = Span::new(self.kept.base, self.kept.base + end as u64);
+        let yara = &self.rules.yara;
+        let due = yara.due(&self.gate, &self.kept.head, span.end);
         if !due.is_empty() {
             let block = self.kept.bytes.get(..end).unwrap_or(&self.kept.bytes);
-            let matches = self.rules.yara.scan(block, &due, &Externals::default());
-            self.rules
-                .yara
-                .report(&matches, self.facts.part, self.length, out);
+            let mut matches = yara.scan(block, &due, &Externals::default());
+            matches.keep_new(&mut self.reported);
+            yara.report(&matches, self.facts.part, span, out);
         }
         let drop = end - BLOCK_OVERLAP_BYTES;
         self.kept.bytes.drain(..drop);
         self.kept.base += drop as u64;
         self.kept.bytes.shrink_to(BLOCK_BYTES * 2);
+        let kept = self.kept.bytes.len().max(BLOCK_BYTES) as u64;
+        let surplus = self.kept.reserved.bytes().saturating_sub(kept);
+        self.kept.reserved.shrink(surplus);
     }
 
     /// The part is over. What YARA still has to do, if anything.
@@ -365,7 +368,7 @@ impl SignatureScan {
             rules: Arc::clone(&self.rules),
             due,
             part,
-            length: self.length,
+            span: Span::new(self.kept.base, self.length),
             reported: std::mem::take(&mut self.reported),
         })
     }
@@ -412,7 +415,7 @@ pub struct YaraWork {
     rules: Arc<Signatures>,
     due: Due,
     part: PartId,
-    length: u64,
+    span: Span,
     body: Vec<u8>,
     reported: Vec<u32>,
     /// The body's share of the budget, given back with it.
@@ -439,6 +442,6 @@ impl YaraWork {
         let yara = &self.rules.yara;
         let mut matches = yara.scan(&self.body, &self.due, externals);
         matches.keep_new(&mut self.reported);
-        yara.report(&matches, self.part, self.length, out);
+        yara.report(&matches, self.part, self.span, out);
     }
 }

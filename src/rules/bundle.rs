@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::rules::example::{self, Example, toml_error};
 use crate::rules::hash::{self, HashList};
 use crate::rules::literal::{self, LiteralRule, MAX_PATTERNS};
 use crate::rules::yara::YaraFile;
-use crate::rules::{Fault, Mode, RulesError, embedded, folder};
+use crate::rules::{Fault, Mode, RulesError, embedded, folder, pack};
 
 /// A loaded folder of signatures; nothing is compiled yet.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ pub struct TextFile {
 }
 
 /// `bundle.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Manifest {
     /// Name of the bundle.
@@ -94,26 +94,17 @@ impl Bundle {
     /// # Errors
     /// [`RulesError`] with file and line; nothing is half loaded.
     pub fn load(root: &Path) -> Result<Self, RulesError> {
-        let meta = std::fs::metadata(root)
-            .map_err(|error| RulesError::new(root, None, Fault::Io(error)))?;
-        let (base, paths) = if meta.is_dir() {
-            (root.to_owned(), folder::list(root)?)
-        } else {
-            let name = root.file_name().map(PathBuf::from).unwrap_or_default();
-            (
-                root.parent().unwrap_or(Path::new("")).to_owned(),
-                vec![name],
-            )
-        };
-        let mut sources = Vec::with_capacity(paths.len());
-        for path in paths {
-            if Kind::of(&path) == Kind::Ignored {
-                continue;
-            }
-            let bytes = folder::read(&base.join(&path), folder::FILE_BYTES)?;
-            sources.push(Source { path, bytes });
+        if root.to_string_lossy().ends_with(".tar.zst") {
+            return pack::read(root, &folder::read(root, pack::PACK_BYTES)?);
         }
+        let (base, sources) = sources_of(root)?;
         Self::from_sources(sources, &base)
+    }
+
+    /// The same, with the files as they were read.
+    pub(super) fn load_with_sources(root: &Path) -> Result<(Self, Vec<Source>), RulesError> {
+        let (base, sources) = sources_of(root)?;
+        Ok((Self::from_sources(sources.clone(), &base)?, sources))
     }
 
     /// The digest that the ISTag is made of.
@@ -128,7 +119,7 @@ impl Bundle {
             .filter(move |file| file.path.starts_with(folder))
     }
 
-    fn from_sources(mut sources: Vec<Source>, base: &Path) -> Result<Self, RulesError> {
+    pub(super) fn from_sources(mut sources: Vec<Source>, base: &Path) -> Result<Self, RulesError> {
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         let mut bundle = Self {
             digest: digest(&sources),
@@ -203,9 +194,75 @@ impl Bundle {
     }
 }
 
-struct Source {
-    path: PathBuf,
-    bytes: Vec<u8>,
+/// A file of a bundle.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    /// Relative to the bundle's root.
+    pub(super) path: PathBuf,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The files of a folder, or a single file, and the folder that their paths are relative to.
+fn sources_of(root: &Path) -> Result<(PathBuf, Vec<Source>), RulesError> {
+    let meta =
+        std::fs::metadata(root).map_err(|error| RulesError::new(root, None, Fault::Io(error)))?;
+    let (base, paths) = if meta.is_dir() {
+        (root.to_owned(), folder::list(root)?)
+    } else {
+        let name = root.file_name().map(PathBuf::from).unwrap_or_default();
+        (
+            root.parent().unwrap_or(Path::new("")).to_owned(),
+            vec![name],
+        )
+    };
+    let mut sources = Vec::with_capacity(paths.len());
+    for path in paths {
+        if Kind::of(&path) == Kind::Ignored {
+            continue;
+        }
+        let bytes = folder::read(&base.join(&path), folder::FILE_BYTES)?;
+        sources.push(Source { path, bytes });
+    }
+    Ok((base, sources))
+}
+
+impl BundleDigest {
+    /// The digest of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl Manifest {
+    /// Holds the bundle's date against `now` (`None`: any date will do) and its demands against this program.
+    ///
+    /// # Errors
+    /// [`RulesError`] naming `shown`.
+    pub fn check(&self, shown: &Path, now: Option<jiff::Timestamp>) -> Result<(), RulesError> {
+        let fail = |fault| Err(RulesError::new(shown, None, fault));
+        if let (Some(expires), Some(now)) = (&self.expires, now) {
+            // A date that cannot be read is past: nobody can say that it is not.
+            let past = expires
+                .parse::<jiff::Timestamp>()
+                .map_or(true, |date| date <= now);
+            if past {
+                let expires = expires.clone();
+                return fail(Fault::Expired { expires });
+            }
+        }
+        if let Some(minimum) = &self.minimum_sluice {
+            let numbers = |text: &str| -> Vec<u64> {
+                text.split('.')
+                    .map(|part| part.parse().unwrap_or(0))
+                    .collect()
+            };
+            if numbers(minimum) > numbers(env!("CARGO_PKG_VERSION")) {
+                let minimum = minimum.clone();
+                return fail(Fault::NeedsNewer { minimum });
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,7 +329,7 @@ fn check_files(manifest: &Manifest, sources: &[Source], base: &Path) -> Result<(
         let Some(wanted) = manifest.files.get(&*source.path.to_string_lossy()) else {
             return fail(&source.path, Fault::ManifestMismatch);
         };
-        let found = BundleDigest(Sha256::digest(&source.bytes).into()).to_string();
+        let found = BundleDigest::of(&source.bytes).to_string();
         if !wanted.eq_ignore_ascii_case(&found) {
             return fail(&source.path, Fault::DigestMismatch);
         }

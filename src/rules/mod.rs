@@ -9,6 +9,10 @@
 //! example     examples/*.toml   what must match and what must not
 //! folder      reading files that nobody else may write
 //! bundle      all of a folder: manifest, order, digest, duplicate ids
+//! pack        a bundle as one file
+//! signature   who made a pack
+//! store       updates: the version in force, and those to go back to
+//! import      lists and indicators of others, as rule files
 //! ```
 
 use std::fmt;
@@ -22,7 +26,11 @@ pub mod entity;
 pub mod example;
 pub mod folder;
 pub mod hash;
+pub mod import;
 pub mod literal;
+pub mod pack;
+pub mod signature;
+pub mod store;
 pub mod yara;
 
 pub use bundle::Bundle;

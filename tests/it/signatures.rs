@@ -13,6 +13,7 @@ use sluice::inspect::{Direction, Findings, PartId};
 use sluice::rules::Bundle;
 use sluice::rules::literal::Place;
 use sluice::rules::yara::YaraFile;
+use sluice::span::Span;
 
 /// A path beside the repository, or `None` with a note.
 fn shared(path: &str) -> Option<PathBuf> {
@@ -99,9 +100,8 @@ fn gated(rules: &Arc<Signatures>, pieces: &[&[u8]]) -> Vec<String> {
 fn ungated(rules: &Arc<Signatures>, body: &[u8]) -> Vec<String> {
     let mut out = Findings::default();
     let matches = rules.yara().scan_ungated(body, &Externals::default());
-    rules
-        .yara()
-        .report(&matches, PartId::BODY, body.len() as u64, &mut out);
+    let span = Span::new(0, body.len() as u64);
+    rules.yara().report(&matches, PartId::BODY, span, &mut out);
     ids(&out)
 }
 
@@ -325,4 +325,63 @@ fn a_body_over_the_limit_is_looked_at_in_blocks_and_that_is_recorded() {
     }
     assert_eq!(run(&vec![b'.'; 1 << 20], 4096).1, Vec::<&str>::new());
     assert_eq!(budget.used(), 0, "what was reserved was given back");
+}
+
+#[cfg(feature = "libyara")]
+mod reference {
+    use super::*;
+    use sluice::inspect::yara::YaraSet;
+    use sluice::inspect::yara::libyara::Reference;
+    use std::time::Duration;
+
+    /// Both engines on the same rules and the same bytes.
+    fn compare(files: &[YaraFile], samples: &[Vec<u8>]) -> usize {
+        let (set, problems) = YaraSet::compile(files, &YaraLimits::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        let reference = Reference::compile(files).expect("compiles");
+        let mut matched = 0;
+        for (number, sample) in samples.iter().enumerate() {
+            let ours = set.names(&set.scan_ungated(sample, &Externals::default()));
+            let theirs = reference
+                .scan(sample, Duration::from_secs(60))
+                .expect("scans");
+            assert_eq!(ours, theirs, "sample {number} of {} bytes", sample.len());
+            matched += ours.len();
+        }
+        matched
+    }
+
+    #[test]
+    fn both_engines_agree_on_the_shipped_rules() {
+        let bundle = Bundle::embedded();
+        let samples: Vec<Vec<u8>> = bundle
+            .examples
+            .iter()
+            .map(|example| example.bytes.clone())
+            .collect();
+        assert!(compare(&bundle.yara, &samples) > 20);
+    }
+
+    #[test]
+    fn both_engines_agree_on_a_large_public_set() {
+        let Some(folder) = shared("yara-rules/signature-base") else {
+            return;
+        };
+        let mut files = public_set(&folder);
+        let samples: Vec<Vec<u8>> = files
+            .iter()
+            .step_by(5)
+            .map(|file| file.text.as_bytes().to_vec())
+            .chain(
+                shared("corpus/attack.jsonl")
+                    .iter()
+                    .flat_map(|path| bodies(path, 37)),
+            )
+            .collect();
+        // libyara's hash module needs a crypto library that the vendored build leaves out.
+        files.retain(|file| Reference::compile([file]).is_ok());
+        eprintln!("{} files, {} samples", files.len(), samples.len());
+        assert!(files.len() > 700);
+        assert!(compare(&files, &samples) > 100);
+    }
 }

@@ -27,6 +27,8 @@ use crate::span::Span;
 mod condition;
 mod engine;
 mod gate;
+#[cfg(feature = "libyara")]
+pub mod libyara;
 mod need;
 mod source;
 mod strings;
@@ -185,6 +187,18 @@ impl YaraSet {
         self.gate.due(gate, head, length)
     }
 
+    /// Namespace and name of the rules that matched, sorted.
+    pub fn names(&self, matches: &YaraMatches) -> Vec<(String, String)> {
+        let mut names: Vec<(String, String)> = matches
+            .rules
+            .iter()
+            .filter_map(|number| self.sources.get(*number as usize))
+            .map(|source| (source.namespace.to_string(), source.name.to_string()))
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Runs the groups that are due over `body`; findings come in the order of the rules.
     pub fn scan(&self, body: &[u8], due: &Due, externals: &Externals) -> YaraMatches {
         let mut outcome = Outcome::default();
@@ -209,18 +223,18 @@ impl YaraSet {
         YaraMatches::from(outcome)
     }
 
-    /// Records what was found in a part of `length` bytes.
-    pub fn report(&self, matches: &YaraMatches, part: PartId, length: u64, out: &mut Findings) {
+    /// Records what was found in the bytes `span` of a part.
+    pub fn report(&self, matches: &YaraMatches, part: PartId, span: Span, out: &mut Findings) {
         for number in &matches.rules {
             if let Some(source) = self.sources.get(*number as usize) {
-                out.record(finding(&source.about, part, Span::new(0, length)));
+                out.record(finding(&source.about, part, span));
             }
         }
         if matches.timed_out {
-            out.anomaly(Anomaly::ScanTimeout, part, 0);
+            out.anomaly(Anomaly::ScanTimeout, part, span.start);
         }
         if matches.capped {
-            out.anomaly(Anomaly::TooManyMatches, part, 0);
+            out.anomaly(Anomaly::TooManyMatches, part, span.start);
         }
     }
 
