@@ -30,6 +30,8 @@ pub fn write(root: &Path) -> Result<Vec<u8>, RulesError> {
     let (bundle, sources) = Bundle::load_with_sources(root)?;
     let fail = |error: std::io::Error| RulesError::new(root, None, Fault::Io(error));
     let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL).map_err(fail)?;
+    // The manifest covers the files, and this the manifest: damage is named before a signature is asked for.
+    encoder.include_checksum(true).map_err(fail)?;
     let manifest = manifest_text(&bundle.manifest, &sources);
     append(&mut encoder, "bundle.toml", manifest.as_bytes()).map_err(fail)?;
     for source in sources

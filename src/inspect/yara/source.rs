@@ -403,12 +403,7 @@ fn selector(selection: &ForSelection) -> Option<&Expression> {
 
 fn describe(rule: &Rule, file: &YaraFile) -> About {
     let mut about = About {
-        id: format!(
-            "{}/{}",
-            file.namespace.trim_start_matches("yara/"),
-            rule.name
-        )
-        .into(),
+        id: id_of(file, rule),
         severity: Severity::High,
         category: Category::Malware,
         description: Box::default(),
