@@ -43,7 +43,7 @@ rule dropper_living_off_the_land
         $certutil = /\bcertutil(\.exe)?["']?\s[^\r\n]{0,80}[-\/](urlcache|verifyctl)\s[^\r\n]{0,80}https?:/ nocase
         $mshta = /\bmshta(\.exe)?["']?\s{1,8}["']?(https?:|vbscript:|javascript:)/ nocase
         $regsvr = /\bregsvr32(\.exe)?["']?\s[^\r\n]{0,60}[-\/]i:["']?https?:/ nocase
-        $rundll = /\brundll32(\.exe)?["']?\s{1,8}["']?(javascript:|url\.dll|shell32\.dll,ShellExec_RunDLL\s|mshtml,RunHTMLApplication)/ nocase
+        $rundll = /\brundll32(\.exe)?["']?\s{1,8}["']?(javascript:|shell32\.dll,ShellExec_RunDLL\s|mshtml,RunHTMLApplication)/ nocase
         $bits = /\bbitsadmin(\.exe)?["']?\s[^\r\n]{0,80}\/transfer\s[^\r\n]{0,120}https?:/ nocase
         $wmic = /\bwmic(\.exe)?["']?\s[^\r\n]{0,80}\/format:["']?https?:/ nocase
         $msiexec = /\bmsiexec(\.exe)?["']?\s[^\r\n]{0,40}\/(q[nb]?|i)\s[^\r\n]{0,40}https?:\/\/[^\r\n]{1,120}\s\/q/ nocase
