@@ -1,16 +1,9 @@
-<<<<<<< HEAD
-//! The command line: `serve`, `scan`, `check`, `probe`. Exit codes: 0 well, 1 findings, 2 error. An error is printed once, as a
-//! chain of causes.
+//! The command line: `serve`, `scan`, `check`, `probe`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is
+//! printed once, as a chain of causes.
 
 mod check;
 mod probe;
-=======
-//! The command line: `serve`, `scan`, `check`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is printed once, as a
-//! chain of causes.
-
-mod check;
 mod rules;
->>>>>>> f1d9033 (rules: packs, signatures, the store of versions, import; sluice rules)
 mod scan;
 mod serve;
 
@@ -62,17 +55,14 @@ enum Command {
         after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice"
     )]
     Check(Check),
-<<<<<<< HEAD
     /// Check any ICAP server against RFC 3507
     ///
     /// Talks to it like a client and says, section by section, what holds. Sends harmless content only. Exit code 0: all
     /// holds; 1: something does not; 2: error.
     #[command(after_help = "Example: sluice probe icap://127.0.0.1:1344/reqmod")]
     Probe(Probe),
-=======
     /// Check, test, pack, sign and update rule files
     Rules(rules::Rules),
->>>>>>> f1d9033 (rules: packs, signatures, the store of versions, import; sluice rules)
 }
 
 #[derive(Debug, clap::Args)]
@@ -146,11 +136,8 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
-<<<<<<< HEAD
         Command::Probe(arguments) => probe::run(&arguments),
-=======
         Command::Rules(arguments) => rules::run(&arguments),
->>>>>>> f1d9033 (rules: packs, signatures, the store of versions, import; sluice rules)
     };
     done.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");

@@ -30,7 +30,9 @@ impl Reference {
     ///
     /// # Errors
     /// [`ReferenceError`] when one of them does not compile.
-    pub fn compile<'a>(files: impl IntoIterator<Item = &'a YaraFile>) -> Result<Self, ReferenceError> {
+    pub fn compile<'a>(
+        files: impl IntoIterator<Item = &'a YaraFile>,
+    ) -> Result<Self, ReferenceError> {
         let mut compiler = Compiler::new()?;
         compiler.disable_include_directive();
         for (name, _) in Externals::default().pairs() {
@@ -48,7 +50,11 @@ impl Reference {
     ///
     /// # Errors
     /// [`ReferenceError`] when the scan fails or takes too long.
-    pub fn scan(&self, body: &[u8], time: Duration) -> Result<Vec<(String, String)>, ReferenceError> {
+    pub fn scan(
+        &self,
+        body: &[u8],
+        time: Duration,
+    ) -> Result<Vec<(String, String)>, ReferenceError> {
         let mut scanner = self.rules.scanner()?;
         scanner.set_timeout(i32::try_from(time.as_secs()).unwrap_or(i32::MAX));
         // Without the second flag an object is made for every rule that did not match.
