@@ -227,8 +227,8 @@ impl Choice {
         if list.is_empty() && looks_like_text {
             list.add(Some(Choice::Text));
         }
-        // A text/plain body that begins like JSON is a text as well, and so is HTML that begins like XML.
-        if declared.is_none() && sniffed.is_some() {
+        // What says that it is a text and begins like JSON is read as both.
+        if declared.is_none() && sniffed.is_some() && part.media_type.is_some() {
             list.add(Some(Choice::Text));
         }
         list
