@@ -84,6 +84,10 @@ pub const ANCHORS: &[&str] = &[
     "\nauth ",
     "\na001",
     "\nquit",
+    "\n.\r",
+    "\n.\n",
+    "capability",
+    "\nv1",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -110,8 +114,24 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     match value.setting {
         Setting::Short => {}
         Setting::Prose => evidence.temper(50),
-        Setting::Document => evidence.temper(if seen.encoded { 55 } else { 30 }),
+        Setting::Document => evidence.temper(if seen.encoded == Spelling::Percent {
+            55
+        } else {
+            30
+        }),
     }
+}
+
+/// How a line break is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Spelling {
+    /// As it is.
+    #[default]
+    Plain,
+    /// `\\n`, `&#10;`: what documents inside documents have, too.
+    Escaped,
+    /// `%0a` and worse.
+    Percent,
 }
 
 /// One line of a value, and how the break before it was written.
@@ -119,7 +139,7 @@ struct Line<'a> {
     text: &'a [u8],
     at: usize,
     /// Length of the break before it; 0 for the first line.
-    encoded: bool,
+    encoded: Spelling,
 }
 
 /// Splits at line breaks in all their spellings.
@@ -127,7 +147,7 @@ struct Lines<'a> {
     lower: &'a [u8],
     at: usize,
     done: bool,
-    encoded: bool,
+    encoded: Spelling,
 }
 
 impl<'a> Lines<'a> {
@@ -136,7 +156,7 @@ impl<'a> Lines<'a> {
             lower,
             at: 0,
             done: false,
-            encoded: false,
+            encoded: Spelling::Plain,
         }
     }
 }
@@ -163,7 +183,11 @@ impl<'a> Iterator for Lines<'a> {
             let length = line_break(self.lower, at);
             if length > 0 {
                 self.at = at + length;
-                self.encoded = length > 2 || !matches!(self.lower.get(at), Some(b'\n' | b'\r'));
+                self.encoded = match self.lower.get(at) {
+                    Some(b'\n' | b'\r') if length <= 2 => Spelling::Plain,
+                    Some(b'\\' | b'&') => Spelling::Escaped,
+                    _ => Spelling::Percent,
+                };
                 return Some(Line {
                     text: self.lower.get(start..at).unwrap_or_default(),
                     at: start,
@@ -289,8 +313,10 @@ struct Seen {
     status: Option<usize>,
     markup: Option<usize>,
     command: Option<usize>,
-    encoded: bool,
+    encoded: Spelling,
     blank: bool,
+    /// A lone dot ended a mail.
+    dot: bool,
     fields: u32,
     lines: u32,
     /// Lines that are neither.
@@ -300,11 +326,18 @@ struct Seen {
 impl Seen {
     fn line(&mut self, line: &Line<'_>, leading: bool) {
         self.lines += 1;
-        self.encoded |= line.encoded;
+        self.encoded = self.encoded.max(line.encoded);
         let text = line.text.trim_ascii_start();
         let text = text.strip_prefix(b"%20").unwrap_or(text);
         if text.is_empty() {
             self.blank = true;
+            return;
+        }
+        if self.dot && matches!(text, b"data" | b"quit" | b"rset") {
+            self.command = self.command.or(Some(line.at));
+        }
+        self.dot |= text == b".";
+        if self.dot {
             return;
         }
         if let Some((name, weight)) = field(text) {
@@ -322,6 +355,11 @@ impl Seen {
             self.markup = self.markup.or(Some(line.at));
         } else if is_command(text) {
             self.command = self.command.or(Some(line.at));
+        } else if line.encoded == Spelling::Percent && is_any_field(text) {
+            self.fields += 1;
+            if self.field.is_none() {
+                self.field = Some((line.at..line.at + line.text.len(), "header-field", 25));
+            }
         } else if leading && self.lines == 1 && (is_mail_command(text) || is_field_like(text)) {
             self.command = self.command.or(Some(line.at));
         } else {
@@ -346,8 +384,13 @@ impl Seen {
         if !evidence.has(Kind::Semantics) && !evidence.has(Kind::Structure) {
             return;
         }
-        if self.encoded {
-            evidence.note(Kind::Evasion, 40, "encoded-break");
+        if self.encoded > Spelling::Plain {
+            let weight = if self.encoded == Spelling::Percent {
+                40
+            } else {
+                25
+            };
+            evidence.note(Kind::Evasion, weight, "encoded-break");
         } else {
             evidence.note(
                 Kind::BreakOut,
@@ -516,6 +559,13 @@ fn is_mail_command(text: &[u8]) -> bool {
         is_one_of(second, COMMANDS)
     };
     tagged || (is_one_of(word, COMMANDS) && words <= 3 && rest.len() < 80)
+}
+
+/// `name: value` of any name, after a break that is encoded.
+fn is_any_field(text: &[u8]) -> bool {
+    let name = run(text, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let rest = text.get(name.len()..).unwrap_or_default();
+    (2..=32).contains(&name.len()) && (rest.starts_with(b":") || rest.starts_with(b"%3a"))
 }
 
 /// `Some-Name: value`, with a hyphen in the name as heads have them.

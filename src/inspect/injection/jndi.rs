@@ -231,6 +231,9 @@ fn judge(body: &[u8], built: bool, range: std::ops::Range<usize>, evidence: &mut
         {
             evidence.note_at(Kind::Semantics, 65, "url-lookup", range);
         }
+        b"base64" | b"base64decoder" if rest.len() >= 4 => {
+            evidence.note_at(Kind::Semantics, 60, "base64-lookup", range);
+        }
         b"dns" if rest.len() > 3 && (rest.starts_with(b"address|") || rest.contains(&b'.')) => {
             evidence.note_at(Kind::Semantics, 65, "dns-lookup", range);
         }

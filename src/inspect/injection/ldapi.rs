@@ -141,7 +141,10 @@ impl Brackets {
                     Some(b')') => self.constants += 1,
                     Some(b'(') => self.operators += 1,
                     None => self.operators += 1,
-                    _ => {}
+                    // `(|userPassword=*)`: the bracket of the item is left out.
+                    Some(_) => {
+                        self.item(near.get(skip_blanks(near, blank + 1)..).unwrap_or_default())
+                    }
                 }
             }
             Some(_) => self.item(near.get(blank..).unwrap_or_default()),

@@ -107,6 +107,10 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
     shellshock(lower, evidence);
     server_side_include(lower, evidence);
+    if let Some(at) = find(lower, b"/dev/tcp/", 0).or_else(|| find(lower, b"/dev/udp/", 0)) {
+        evidence.note_at(Kind::Semantics, 45, "network-device", at..at + 9);
+        evidence.note(Kind::Target, 30, "other-host");
+    }
     let mut walk = Walk::new(value);
     walk.run(evidence);
     if lower.starts_with(b"#!") {
@@ -246,7 +250,7 @@ struct Walk<'a, 'v> {
     opening: usize,
     separators: usize,
     assigned: bool,
-    commands: usize,
+    commands: u32,
     /// Words since the last separator.
     words: usize,
     redirect: bool,
@@ -388,11 +392,13 @@ impl<'a, 'v> Walk<'a, 'v> {
         } else {
             trade(name)
         };
-        let known = known.or(if in_bin(word) {
-            Some(Trade::Binary)
-        } else {
-            None
-        });
+        let known = known.or(
+            if in_bin(word) || (word.len() > 4 && word.ends_with(b".exe")) {
+                Some(Trade::Binary)
+            } else {
+                None
+            },
+        );
         let Some(trade) = known else {
             if KEYWORDS.contains(&name) {
                 self.words = 0;
@@ -459,7 +465,7 @@ impl<'a, 'v> Walk<'a, 'v> {
         let Some(command) = self.command.take() else {
             return;
         };
-        let Some((weight, name)) = plausible(&command, ending) else {
+        let Some((weight, name)) = plausible(&command, ending, self.commands) else {
             return;
         };
         self.commands += 1;
@@ -580,7 +586,7 @@ enum Ending {
 }
 
 /// Weight and name of a command whose arguments are such as it takes.
-fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
+fn plausible(command: &Command, ending: Ending, commands: u32) -> Option<(u8, &'static str)> {
     let args = command.args;
     let bare = command.count == 0;
     let shelly = args.intersects(
@@ -600,9 +606,10 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::List if bare && !(command.brief && ending == Ending::Group) => (35, "list-command"),
         Trade::List if shelly || (broken && command.count < 3) => (35, "list-command"),
         Trade::Read if args.contains(Args::SENSITIVE) => (40, "read-command"),
+        Trade::Read if bare && hands_over && commands > 0 => (25, "filter-command"),
         Trade::Read if shelly || (broken && command.count < 4) => (30, "read-command"),
         Trade::File if shelly || args.contains(Args::QUOTED) => (25, "file-command"),
-        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL) => {
+        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL | Args::CODE) => {
             (35, "network-command")
         }
         Trade::Net if args.intersects(Args::OPTION | Args::VARIABLE) => (30, "network-command"),
@@ -611,6 +618,9 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::Interpreter if args.intersects(Args::OPTION | Args::CODE) => (35, "interpreter"),
         Trade::Interpreter if args.contains(Args::QUOTED) => (30, "interpreter"),
         Trade::Interpreter if shelly => (25, "interpreter"),
+        Trade::Interpreter if command.windows && command.separator != Separator::Start => {
+            (30, "interpreter")
+        }
         Trade::Interpreter if bare && hands_over => (35, "piped-to-interpreter"),
         Trade::Interpreter if bare && command.path => (35, "interpreter"),
         Trade::Binary if shelly || (bare && command.separator != Separator::Start) => {
@@ -622,7 +632,9 @@ fn plausible(command: &Command, ending: Ending) -> Option<(u8, &'static str)> {
         Trade::Print if command.count == 1 || args.contains(Args::QUOTED) => (20, "print-command"),
         Trade::Admin if args.intersects(Args::KNOWN) => (40, "admin-command"),
         Trade::Admin
-            if args.intersects(Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE) =>
+            if args.intersects(
+                Args::ADDRESS | Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE,
+            ) =>
         {
             (30, "admin-command")
         }
@@ -646,7 +658,11 @@ fn classify(word: &[u8], marks: Marks) -> Args {
     if is_sensitive(word) {
         args |= Args::SENSITIVE;
     }
-    if has(word, b"/dev/tcp") || has(word, b"webclient") || word.starts_with(b"system.net") {
+    if word.starts_with(b"exec:")
+        || word.starts_with(b"tcp:")
+        || has(word, b"webclient")
+        || word.starts_with(b"system.net")
+    {
         args |= Args::CODE;
     }
     args | match word {

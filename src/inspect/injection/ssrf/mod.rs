@@ -244,7 +244,10 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     if weight == 0 && !url.split_two_ways {
         return true;
     }
-    weight = at_port(&host, url, weight);
+    let telling = telling_port(url) || WORDS.sets_in(url.rest) != 0;
+    if !telling {
+        weight = at_port(&host, url, weight);
+    }
     let web = matches!(
         url.scheme,
         b"http" | b"https" | b"ftp" | b"" | b"ws" | b"wss" | b"sftp" | b"ftps"
@@ -271,7 +274,7 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     } else if url.user.is_some() && weight > 0 {
         evidence.note(Kind::Evasion, 20, "user-in-authority");
     }
-    if telling_port(url) || WORDS.sets_in(url.rest) != 0 {
+    if telling {
         evidence.note(Kind::Semantics, 25, "telling-service");
     }
     if whole && weight > 0 {
