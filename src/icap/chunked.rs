@@ -346,7 +346,10 @@ fn read_extensions(mut rest: &[u8]) -> Result<EndOfFile, ChunkError> {
     }
 }
 
-fn extension(input: &[u8]) -> IResult<&[u8], (&[u8], Option<&[u8]>)> {
+/// Name and value.
+type Extension<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn extension(input: &[u8]) -> IResult<&[u8], Extension<'_>> {
     let value = preceded((spaces, tag("="), spaces), alt((token, quoted_string)));
     preceded((spaces, tag(";"), spaces), (token, opt(value))).parse(input)
 }

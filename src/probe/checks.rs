@@ -327,21 +327,17 @@ fn chunks_refused(target: &Target, offer: &Offer, chunks: &str) -> Result<Verdic
     })
 }
 
-/// A REQMOD with this section list; the real head is 106 bytes long, so that no list in the table fits it.
+/// A request head with this section list; the head is 106 bytes long, so that no list in the table fits it.
 fn sections_refused(target: &Target, offer: &Offer, list: &str) -> Result<Verdict, Failure> {
-    if !offer.methods.contains(&Method::Reqmod) {
-        return Ok(Verdict::NotOffered);
-    }
-    let rest = format!("{}{CHUNK}0\r\n\r\n", embedded(Method::Reqmod));
-    broken(
-        target,
-        &request(
-            target,
-            "REQMOD",
-            &format!("Encapsulated: {list}\r\n"),
-            &rest,
-        ),
-    )
+    each(offer, |method| {
+        let (name, list) = match method {
+            Method::Reqmod => ("REQMOD", list.to_owned()),
+            Method::Respmod => ("RESPMOD", list.replace("req-body", "res-body")),
+        };
+        let rest = format!("{}{CHUNK}0\r\n\r\n", embedded(Method::Reqmod));
+        let lines = format!("Encapsulated: {list}\r\n");
+        broken(target, &request(target, name, &lines, &rest))
+    })
 }
 
 fn slow_bytes(target: &Target, offer: &Offer) -> Result<Verdict, Failure> {

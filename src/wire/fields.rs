@@ -284,22 +284,24 @@ fn read_line(
 
 #[inline]
 fn index_line(at: std::ops::Range<usize>, content: &[u8], deviations: &mut Deviations) -> Line {
-    let (name, value) = match memchr(b':', content) {
-        Some(colon) => content.split_at(colon),
+    let (name, after_colon) = match memchr(b':', content) {
+        Some(colon) => (
+            content.get(..colon).unwrap_or_default(),
+            content.get(colon + 1..).unwrap_or_default(),
+        ),
         None => {
             *deviations |= Deviations::NO_COLON;
-            (&content[..0], content)
+            (&[][..], content)
         }
     };
-    let after_colon = value.strip_prefix(b":").unwrap_or(value);
     let bare = name.get(..trimmed_end(name)).unwrap_or(name);
     if bare.len() != name.len() {
         *deviations |= Deviations::SPACE_BEFORE_COLON;
     }
-    if name.len() != content.len() && !is_token(bare) {
+    if !is_token(bare) && after_colon.len() != content.len() {
         *deviations |= Deviations::BAD_NAME;
     }
-    let leading = after_colon.iter().take_while(|byte| is_blank(byte)).count();
+    let leading = after_colon.iter().take_while(is_blank).count();
     let value_start = at.start + content.len() - after_colon.len() + leading;
     let value_end = (at.start + trimmed_end(content)).max(value_start);
     Line {

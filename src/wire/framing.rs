@@ -173,8 +173,10 @@ mod tests {
         line_bytes: 24,
     };
 
+    type Framed = Result<Option<usize>, FramingError>;
+
     /// The result for `head` however it arrives; panics when arrivals disagree.
-    fn framed(head: &[u8], line_ends: LineEnds) -> Result<Option<usize>, FramingError> {
+    fn framed(head: &[u8], line_ends: LineEnds) -> Framed {
         let whole = HeadFramer::new(line_ends).advance(head, &LIMITS);
         let mut framer = HeadFramer::new(line_ends);
         let mut slowly = Ok(None);
@@ -193,7 +195,7 @@ mod tests {
         use FramingError::*;
         use LineEnds::*;
         let long = [b'a'; 80];
-        let cases: [(&[u8], LineEnds, Result<Option<usize>, FramingError>); 13] = [
+        let cases: [(&[u8], LineEnds, Framed); 13] = [
             (b"a\r\nb: c\r\n\r\nrest", Strict, Ok(Some(11))),
             (b"a\r\nb: c\r\n", Strict, Ok(None)),
             (b"\r\n", Strict, Ok(Some(2))),

@@ -206,7 +206,7 @@ fn write_trailers(out: &mut Vec<u8>, trailers: &Fields) {
     out.extend_from_slice(b"0\r\n");
     for field in trailers.iter() {
         let barred = |name: &&str| field.name.eq_ignore_ascii_case(name.as_bytes());
-        if !NOT_TRAILERS.iter().any(|name| barred(&name)) {
+        if !NOT_TRAILERS.iter().any(barred) {
             out.extend_from_slice(field.raw);
         }
     }
