@@ -3,6 +3,7 @@
 use crate::anomaly::Anomaly;
 
 use super::Limits;
+use crate::budget::{Budget, Reservation};
 
 /// Counts what the whole tree has cost so far.
 #[derive(Debug)]
@@ -13,12 +14,14 @@ pub(super) struct Meter {
     parts: u32,
     archive_entries: u32,
     multipart_parts: u32,
+    budget: Option<Budget>,
 }
 
 impl Meter {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            budget: None,
             wire_bytes: 0,
             decoded_bytes: 0,
             parts: 0,
@@ -29,6 +32,27 @@ impl Meter {
 
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// From now on decoders draw on `budget`.
+    pub(super) fn draw_on(&mut self, budget: &Budget) {
+        self.budget = Some(budget.clone());
+    }
+
+    /// Raises the share of the process-wide budget that `memory` is to `bytes`.
+    ///
+    /// # Errors
+    /// [`Anomaly::MemoryBudget`] when there is no room.
+    pub(super) fn hold(&self, memory: &mut Option<Reservation>, bytes: u64) -> Result<(), Anomaly> {
+        let Some(budget) = &self.budget else {
+            return Ok(());
+        };
+        let memory = memory.get_or_insert_with(|| budget.reservation());
+        let more = bytes.saturating_sub(memory.bytes());
+        if more == 0 {
+            return Ok(());
+        }
+        memory.grow(more).map_err(|_| Anomaly::MemoryBudget)
     }
 
     /// Bytes that came in from outside.

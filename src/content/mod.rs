@@ -34,6 +34,8 @@ pub mod limits;
 mod meter;
 mod multipart;
 mod node;
+#[cfg(test)]
+mod properties;
 mod reader;
 #[cfg(test)]
 mod seen;

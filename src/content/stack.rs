@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::anomaly::Anomaly;
+use crate::budget::Budget;
 use crate::span::PartId;
 
 use super::attach;
@@ -75,6 +76,13 @@ impl Stack {
         };
         stack.begin_body(declared);
         stack
+    }
+
+    /// Lets the decoders' windows draw on the process-wide `budget`; where it has no room the decoding stops with
+    /// [`Anomaly::MemoryBudget`].
+    pub fn within(mut self, budget: &Budget) -> Self {
+        self.meter.draw_on(budget);
+        self
     }
 
     /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step). A chunk that holds whole aligned windows

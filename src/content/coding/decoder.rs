@@ -146,4 +146,32 @@ impl Decoder {
             Decoder::Xz(xz) => xz.is_complete(),
         }
     }
+
+    /// Bytes of memory that it holds after `written` bytes of output: exact where the library tells, else what its
+    /// window can have grown to.
+    pub(in crate::content) fn memory_bytes(&self, written: u64) -> u64 {
+        match self {
+            Decoder::Stored => 0,
+            Decoder::Gzip(_) | Decoder::Deflate(_) | Decoder::Bare(_) => INFLATE_BYTES,
+            Decoder::Deflate64(_) => 2 * INFLATE_BYTES,
+            Decoder::Brotli(_) => grown(written, BROTLI_WINDOW_BYTES),
+            Decoder::Zstd(zstd) => zstd.memory_bytes(),
+            Decoder::Bzip2(_) => BZIP2_BYTES,
+            Decoder::Xz(xz) => grown(written, xz.memory_bytes()),
+        }
+    }
 }
+
+/// A window that doubles as it fills.
+fn grown(written: u64, most: u64) -> u64 {
+    written.max(INFLATE_BYTES).next_power_of_two().min(most)
+}
+
+/// zlib's own figure for inflate, rounded up.
+const INFLATE_BYTES: u64 = 48 * 1024;
+
+/// RFC 7932 §9.1: WBITS is at most 24.
+const BROTLI_WINDOW_BYTES: u64 = 1 << 24;
+
+/// What bzip2's manual gives for decompressing 900k blocks.
+const BZIP2_BYTES: u64 = 3700 * 1024;

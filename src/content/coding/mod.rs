@@ -22,6 +22,7 @@ mod zstd;
 pub use encoder::{Encoder, Unencodable};
 
 use crate::anomaly::Anomaly;
+use crate::budget::Reservation;
 
 use super::PartKind;
 use super::declared::{Coding, MediaType};
@@ -37,6 +38,7 @@ pub(super) use gzip::file_name;
 pub(super) struct CodingReader {
     format: Option<Format>,
     decoder: Option<Decoder>,
+    memory: Option<Reservation>,
     members: u32,
     taken: u64,
     written: u64,
@@ -69,6 +71,7 @@ impl CodingReader {
         Self {
             format: Format::of(coding),
             decoder: None,
+            memory: None,
             members: 0,
             taken: 0,
             written: 0,
@@ -138,7 +141,9 @@ impl CodingReader {
         if let (Some(kept), Some(taken)) = (&mut self.kept, before.get(..taken)) {
             kept.keep(taken);
         }
-        if let Err(anomaly) = meter.decoded(written) {
+        let memory = decoder.memory_bytes(self.written);
+        let held = meter.hold(&mut self.memory, memory);
+        if let Err(anomaly) = held.and_then(|()| meter.decoded(written)) {
             return self.stop(anomaly);
         }
         match decoded {
@@ -204,6 +209,8 @@ impl CodingReader {
     /// A limit: what is left is not looked at.
     fn stop(&mut self, anomaly: Anomaly) -> Event {
         self.kept = None;
+        self.decoder = None;
+        self.memory = None;
         self.after = After::Fact(anomaly, self.taken);
         Event::Idle
     }
@@ -466,12 +473,12 @@ mod tests {
         assert_eq!(seen.kinds(), [Anomaly::CodingWindowTooLarge]);
     }
 
-    /// 512 MiB of zeros in that coding.
-    fn bomb(coding: Coding) -> Vec<u8> {
+    /// So many MiB of zeros in that coding.
+    fn bomb(coding: Coding, mebibytes: usize) -> Vec<u8> {
         let mut encoder = Encoder::new(coding).expect("known");
         let mut out = Vec::new();
         let zeros = vec![0; 1 << 20];
-        for _ in 0..512 {
+        for _ in 0..mebibytes {
             encoder.push(&zeros, &mut out).expect("memory");
         }
         encoder.finish(&mut out).expect("memory");
@@ -480,8 +487,13 @@ mod tests {
 
     #[test]
     fn bombs_stop_at_the_ratio() {
-        for coding in [Coding::Brotli, Coding::Zstd] {
-            let coded = bomb(coding);
+        // The encoders are what takes time here.
+        for (coding, mebibytes) in [
+            (Coding::Brotli, 32),
+            (Coding::Gzip, 32),
+            (Coding::Zstd, 512),
+        ] {
+            let coded = bomb(coding, mebibytes);
             let seen = run(&labelled(coding.name()), [coded.as_slice()]);
             assert_eq!(seen.kinds(), [Anomaly::RatioTooHigh], "{coding:?}");
             let fair = (coded.len() as u64 * 200).max(4 << 20) + WINDOW_BYTES as u64;
@@ -500,5 +512,31 @@ mod tests {
         let seen = run_with(&labelled("gzip"), limits, [coded.as_slice()]);
         assert_eq!(seen.kinds(), [Anomaly::DecodedTooLarge]);
         assert!(seen.bytes("body").len() <= 100_000 + WINDOW_BYTES);
+    }
+
+    #[test]
+    fn decoders_draw_on_the_budget_and_give_it_back() {
+        let budget = crate::budget::Budget::new(1 << 20);
+        let body = prose(3 << 20, 29);
+        for coding in CODINGS {
+            let mut stack = crate::content::Stack::new(&labelled(coding.name()), Limits::default())
+                .within(&budget);
+            let mut seen = Seen::default();
+            stack.push(encoded(coding, &body).into());
+            stack.end();
+            let mut most = 0;
+            while stack.step(&mut seen) != crate::content::Progress::Done {
+                most = most.max(budget.used());
+            }
+            let large = matches!(coding, Coding::Brotli | Coding::Zstd);
+            assert_eq!(
+                seen.kinds().contains(&Anomaly::MemoryBudget),
+                large,
+                "{coding:?}"
+            );
+            assert!(most <= 1 << 20);
+            drop(stack);
+            assert_eq!(budget.used(), 0);
+        }
     }
 }

@@ -66,6 +66,11 @@ impl Xz {
         }
     }
 
+    /// Bytes that it may hold at most.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.between
     }

@@ -94,6 +94,11 @@ impl Zstd {
         )
     }
 
+    /// Bytes that the context holds, its window included.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.context.sizeof() as u64
+    }
+
     fn frame(&mut self, input: &mut &[u8], out: &mut Window) -> Decoded {
         loop {
             let mut room = OutBuffer::around(out.spare());

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use flate2::Crc;
 
 use crate::anomaly::Anomaly;
+use crate::budget::Reservation;
 use crate::content::coding::{Decoded, Decoder, Format};
 use crate::content::meter::Meter;
 use crate::content::reader::{Event, Input};
@@ -68,6 +69,7 @@ enum State {
 struct Member {
     entry: Entry,
     decoder: Decoder,
+    memory: Option<Reservation>,
     /// Packed bytes still to come, when known.
     left: Option<u64>,
     packed: u64,
@@ -295,7 +297,8 @@ impl Zip {
             let child = member("zip", &String::from_utf8_lossy(name));
             self.events.push_back(Event::Begin(Box::new(child)));
         }
-        let known = !entry.has_descriptor() || entry.packed > 0 || folder;
+        let bare = folder && entry.method == 0;
+        let known = !entry.has_descriptor() || entry.packed > 0 || bare;
         let left = known.then_some(entry.packed);
         let opaque = if entry.is_encrypted() {
             Some(Anomaly::EncryptedArchive)
@@ -315,6 +318,7 @@ impl Zip {
                 self.state = State::Member(Box::new(Member {
                     entry,
                     decoder,
+                    memory: None,
                     left,
                     packed: 0,
                     crc: Crc::new(),
@@ -494,7 +498,9 @@ impl Member {
         let fresh = out.bytes().get(held..).unwrap_or_default();
         self.crc.update(fresh);
         self.size = self.size.saturating_add(fresh.len() as u64);
-        if let Err(anomaly) = meter.decoded(fresh.len()) {
+        let memory = self.decoder.memory_bytes(self.size);
+        let held = meter.hold(&mut self.memory, memory);
+        if let Err(anomaly) = held.and_then(|()| meter.decoded(fresh.len())) {
             return Unpacked::Limit(anomaly);
         }
         match decoded {
