@@ -282,8 +282,9 @@ impl Scan {
 
     fn stack(&mut self) -> &mut Stack {
         let (declared, limits) = (&self.declared, self.profile.limits.content);
+        let budget = &self.budget;
         self.stack
-            .get_or_insert_with(|| Stack::new(declared, limits))
+            .get_or_insert_with(|| Stack::new(declared, limits).within(budget))
     }
 
     fn step_off(&mut self) -> Step {
