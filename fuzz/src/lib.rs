@@ -4,6 +4,7 @@
 
 pub mod chunked;
 pub mod connection;
+pub mod content;
 pub mod embedded_head;
 pub mod encapsulated;
 pub mod request_head;
@@ -82,5 +83,10 @@ mod tests {
         over_seeds("chunked", super::chunked::holds);
         over_seeds("connection", super::connection::holds);
         over_seeds("embedded_head", super::embedded_head::holds);
+        over_seeds("coding", super::content::coding);
+        over_seeds("charset", super::content::charset);
+        over_seeds("multipart", super::content::multipart);
+        over_seeds("archive", super::content::archive);
+        over_seeds("stack", super::content::stack);
     }
 }
