@@ -9,6 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use crate::inspect::{Finding, Findings, Severity};
 
+use super::decode::Signs;
 use super::graphql;
 use super::nested;
 use super::prefilter::{Hit, Prefilter};
@@ -86,6 +87,24 @@ impl Detectors {
         if sight.classes.is_empty() && plain {
             return;
         }
+        if sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes) {
+            let classes = sight.classes & Classes::DESER;
+            let whole = Form::default();
+            look(
+                &View {
+                    leaf,
+                    context,
+                    form: &whole,
+                    bytes: leaf.bytes,
+                    hits,
+                },
+                classes,
+                lower,
+                best,
+            );
+            record(leaf, context, best, findings);
+            return;
+        }
         forms.clear();
         let whole = Form::default();
         look(
@@ -139,15 +158,35 @@ impl Detectors {
         if cut {
             findings.anomaly(Anomaly::DecodeLimit, context.part, leaf.span.start);
         }
-        for (room, sighting) in ROOMS.iter().zip(best.iter_mut()) {
-            if let Some(sighting) = sighting.take()
-                && !repeated(leaf, &sighting)
-            {
-                findings.record(finding(room, leaf, context, &sighting));
-            }
+        record(leaf, context, best, findings);
+    }
+}
+
+/// Records the best evidence of each room, and forgets it.
+fn record(leaf: &Leaf<'_>, context: &Context, best: &mut Best, findings: &mut Findings) {
+    for (room, sighting) in ROOMS.iter().zip(best.iter_mut()) {
+        if let Some(sighting) = sighting.take()
+            && !repeated(leaf, &sighting)
+        {
+            findings.record(finding(room, leaf, context, &sighting));
         }
     }
 }
+
+/// True for images, archives and the like: control characters in more than one byte of twenty.
+fn is_binary(bytes: &[u8]) -> bool {
+    let head = bytes.get(..BINARY_PROBE_BYTES).unwrap_or(bytes);
+    let odd = head
+        .iter()
+        .filter(|byte| matches!(byte, 0..0x09 | 0x0b | 0x0c | 0x0e..0x20 | 0x7f))
+        .count();
+    bytes.len() >= BINARY_BYTES && odd * 20 > head.len()
+}
+
+/// Bytes below which a value with control characters is a text that hides something.
+const BINARY_BYTES: usize = 256;
+/// Bytes that say whether a value is binary.
+const BINARY_PROBE_BYTES: usize = 4096;
 
 /// One form of a leaf.
 struct View<'a> {

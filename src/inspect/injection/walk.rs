@@ -124,8 +124,17 @@ impl Forms {
         if plain(bytes, signs) {
             return Ok(());
         }
+        // A document is nothing but its strings; decoding it as a whole would only break it.
+        let document = if nested::is_json(bytes) {
+            Some(Decoder::Json)
+        } else {
+            (signs.contains(Signs::QUOTE) && graphql::is_document(bytes))
+                .then_some(Decoder::Graphql)
+        };
         for &decoder in DECODERS {
-            if !applies(decoder, bytes, signs, chain) {
+            if document.is_some_and(|only| only != decoder)
+                || !applies(decoder, bytes, signs, chain)
+            {
                 continue;
             }
             let mut add = |found: Found<'_>| {
@@ -137,6 +146,7 @@ impl Forms {
             };
             match decoder {
                 Decoder::Json => nested::json_strings(bytes, &mut add)?,
+                Decoder::Graphql if document.is_none() => {}
                 Decoder::Graphql => nested::graphql_strings(bytes, &mut add)?,
                 Decoder::Form => nested::form_values(bytes, &mut add)?,
                 _ => self.add_decoded(decoder, (bytes, signs), chain, allowance)?,
@@ -246,7 +256,7 @@ fn applies(decoder: Decoder, bytes: &[u8], signs: Signs, chain: Chain) -> bool {
             signs.contains(Signs::QUOTE)
                 && matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
         }
-        Decoder::Graphql => signs.contains(Signs::QUOTE) && graphql::is_document(bytes),
+        Decoder::Graphql => signs.contains(Signs::QUOTE),
         Decoder::Form => {
             signs.contains(Signs::EQUALS)
                 && chain.last() != Some(Decoder::Form)

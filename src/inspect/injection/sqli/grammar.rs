@@ -128,6 +128,9 @@ impl<'a> Reading<'a> {
                     self.note(Kind::Semantics, weight, name, index);
                 }
             }
+            W::Values if index == 0 && self.tokens.len() == 2 && self.kind(1) == Some(T::Open) => {
+                self.note(Kind::Semantics, 60, "function-head", index);
+            }
             W::Into => self.outfile(index),
             W::Procedure | W::Object => {
                 if self.lower(index) == b"procedure" && self.lower(index + 1) == b"analyse" {
@@ -225,7 +228,7 @@ impl<'a> Reading<'a> {
 
     fn condition_at_end(&mut self, index: usize, left: Expr) {
         let last = self.kind(left.next.saturating_sub(1));
-        let reopens = last == Some(T::OpenText) && matches!(self.entry, Entry::Quote { .. });
+        let reopens = last == Some(T::OpenText) && self.reopens(left.next.saturating_sub(1));
         let literal = self.is_word(left.first, W::Literal);
         if reopens || literal && (self.broken_out() || index == 0) {
             self.note(Kind::Semantics, 35, "constant-condition", index);
@@ -980,6 +983,11 @@ impl<'a> Reading<'a> {
             && !head.last().is_some_and(u8::is_ascii_whitespace)
             && !reopened.first().is_some_and(u8::is_ascii_whitespace)
             && reopened.len() <= HEAD_BYTES
+    }
+
+    /// True when the open string at `index` has the quote of the one that was closed.
+    fn reopens(&self, index: usize) -> bool {
+        matches!(self.entry, Entry::Quote { quote, .. } if self.lower(index).first() == Some(&quote))
     }
 
     fn broken_out(&self) -> bool {

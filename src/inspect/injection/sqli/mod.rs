@@ -169,7 +169,7 @@ fn worth_reading(value: &Value<'_>) -> bool {
 
 /// True for `^14.17 || >=16 <17.0.x`, which is comparisons and nothing else.
 fn is_version_range(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| {
+    let plain = bytes.iter().all(|byte| {
         byte.is_ascii_digit()
             || matches!(
                 byte,
@@ -186,7 +186,15 @@ fn is_version_range(bytes: &[u8]) -> bool {
                     | b','
                     | b'-'
             )
-    }) && memchr::memmem::find(bytes, b"--").is_none()
+    });
+    // Ranges compare with a bound (`>=14`), never two values (`1=1`).
+    plain
+        && memchr::memmem::find(bytes, b"--").is_none()
+        && memchr::memchr_iter(b'=', bytes).all(|at| {
+            at.checked_sub(1)
+                .and_then(|before| bytes.get(before))
+                .is_some_and(|before| matches!(before, b'<' | b'>' | b'^' | b'~'))
+        })
 }
 
 /// True when a closing tag stands in it.
@@ -270,7 +278,7 @@ fn continues(after: &[u8]) -> bool {
         .take_while(|byte| {
             matches!(
                 byte,
-                b' ' | b'\t' | b'\r' | b'\n' | b')' | b'+' | 0x0b | 0x0c | 0xa0
+                b' ' | b'\t' | b'\r' | b'\n' | b')' | 0x0b | 0x0c | 0xa0
             )
         })
         .count();

@@ -426,14 +426,16 @@ impl Look<'_> {
         let lower = self.value.lower;
         if self.value.setting == Setting::Short {
             let url = script::url(lower);
+            let hidden = !lower.starts_with(url.get(..6).unwrap_or_default())
+                && memchr::memchr(b'&', lower).is_some();
             if script::scheme(&url) == Scheme::Runs
-                && url.len() > 12
+                && (url.len() > 12 || hidden)
                 && !url.starts_with(b"data:;")
                 && !url.starts_with(b"data:,")
             {
                 // `Javascript: the good parts` is a title.
                 let spaced = lower.iter().skip_while(|byte| **byte != b':').nth(1) == Some(&b' ');
-                let title = spaced && script::signs(&url) != Script::Sink;
+                let title = spaced && !hidden && script::signs(&url) != Script::Sink;
                 let weight = if title { 30 } else { 60 };
                 self.note(
                     Kind::Semantics,

@@ -435,7 +435,6 @@ pub(super) const SINKS: &[(&str, Need)] = &[
     ("$.getscript", Need::Nothing),
     ("components.classes", Need::Nothing),
     ("activexobject", Need::Nothing),
-    ("print", Need::Call),
     ("__definegetter__", Need::Nothing),
     ("srcdoc", Need::Assignment),
     ("throw onerror", Need::Nothing),
