@@ -127,3 +127,41 @@ fn small_requests_do_not_wait_for_a_large_one() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     assert_eq!(writer.join().expect("no panic"), 204);
 }
+
+#[test]
+fn a_profile_that_releases_as_it_settles_streams_and_cuts_off_a_late_block() {
+    let server = Running::start("[profiles.response]\nrelease = \"as-settled\"\n");
+    let clean = harmless(3 << 20);
+    let mut client = Client::connect(server.icap());
+    let mut request = respmod("/respmod", "", OK, &clean);
+    let rest = request.split_off(1 << 20);
+    client.send(&request);
+    let mut first = [0; 8];
+    client
+        .stream
+        .peek(&mut first)
+        .expect("an answer while the body is open");
+    let reply = client.ask(&rest);
+    assert!(reply.status == 200 && reply.body == clean);
+    let mut bad = clean;
+    bad.extend_from_slice(eicar().as_bytes());
+    client.send(respmod("/respmod", "", OK, &bad));
+    let mut answer = Vec::new();
+    let _ = client.stream.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"ICAP/1.0 200"));
+    assert!(
+        !answer.ends_with(b"0\r\n\r\n"),
+        "the answer must not look complete"
+    );
+    let text = String::from_utf8_lossy(&answer);
+    assert!(!text.contains("EICAR-STANDARD"));
+    drop(client);
+    let records = server.stop();
+    assert_eq!(
+        (
+            records[0]["verdict"].as_str(),
+            records[1]["verdict"].as_str()
+        ),
+        (Some("allow"), Some("block"))
+    );
+}
