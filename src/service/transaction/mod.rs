@@ -15,6 +15,7 @@
 
 mod ending;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub struct Transaction {
     work: Work,
     input: Input,
     pending: Option<Bytes>,
+    held: VecDeque<Bytes>,
+    held_bytes: usize,
     trailers: Option<Fields>,
     state: State,
     refusal: Option<(Failure, Status)>,
@@ -208,6 +211,8 @@ impl Transaction {
             work: Work::Over,
             input: if has_body { Input::Open } else { Input::Ended },
             pending: None,
+            held: VecDeque::new(),
+            held_bytes: 0,
             trailers: None,
             state: State::Undecided,
             refusal: None,
@@ -477,13 +482,32 @@ impl Transaction {
             self.edited_bytes += bytes.len() as u64;
             return Some(Action::Keep(Copy::Edited, bytes));
         }
-        // A stream's bytes leave only after they were inspected.
-        let held = self.plan == Plan::Stream && (edits || self.work == Work::Waiting);
-        if held {
-            return None;
+        if self.plan == Plan::Stream && self.scan.is_some() {
+            return match edits || self.work == Work::Waiting {
+                true => None,
+                false => self.settled(),
+            };
         }
         self.pending
             .take()
+            .map(|bytes| Action::Keep(Copy::Original, bytes))
+    }
+
+    /// The next bytes of an inspected stream that may leave: what the inspectors have not seen in full windows stays
+    /// behind until they have.
+    fn settled(&mut self) -> Option<Action> {
+        if let Some(bytes) = self.pending.take() {
+            self.held_bytes += bytes.len();
+            self.held.push_back(bytes);
+        }
+        let is_final = self.input == Input::Ended && self.work == Work::Over;
+        let front = self.held.front().map(Bytes::len)?;
+        if !is_final && self.held_bytes.saturating_sub(front) < HOLD_BACK_BYTES {
+            return None;
+        }
+        self.held_bytes -= front;
+        self.held
+            .pop_front()
             .map(|bytes| Action::Keep(Copy::Original, bytes))
     }
 
@@ -571,3 +595,6 @@ impl Transaction {
         Action::Respond(Box::new(answer), Source::Store(copy))
     }
 }
+
+/// What stays behind of a stream that is released as it settles: a window of 16 KiB, coded as base64 and then some.
+const HOLD_BACK_BYTES: usize = 64 << 10;
