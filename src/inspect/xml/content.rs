@@ -121,6 +121,27 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         } else {
             self.assemble(host, fragment);
         }
+        if host != HostSyntax::Raw || !fragment.last {
+            return;
+        }
+        if fragment.first {
+            self.stray_declaration(fragment.raw, fragment.at);
+        } else {
+            let value = std::mem::take(&mut self.state.value);
+            self.stray_declaration(value.bytes(), value.start());
+            self.state.value = value;
+        }
+    }
+
+    /// A declaration of an entity outside of any DOCTYPE: half of an attack, meant to be put together elsewhere.
+    fn stray_declaration(&mut self, stray: &[u8], at: u64) {
+        if stray
+            .get(..6)
+            .is_some_and(|word| word.eq_ignore_ascii_case(b"ENTITY"))
+            && let Some(found) = embedded(&[b"<!", stray].concat())
+        {
+            self.found(found, Span::new(at, at));
+        }
     }
 
     fn is_verbatim(&self, fragment: &Fragment<'_>) -> bool {

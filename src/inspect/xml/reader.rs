@@ -570,6 +570,16 @@ mod tests {
     }
 
     #[test]
+    fn a_declaration_outside_of_any_document_type_counts() {
+        let text =
+            "<!ENTITY % int \"<!ENTITY &#37; trick SYSTEM 'http://127.0.0.1/?%file;'> \"> %int;";
+        assert!(rules(text).contains(&"xxe/embedded-doctype".to_owned()));
+        let (_, whole) = read([text.as_bytes()]);
+        let (_, bytes) = read(text.as_bytes().chunks(1));
+        assert_eq!(whole.list, bytes.list);
+    }
+
+    #[test]
     fn inclusions_hints_and_stylesheets_are_judged_by_where_they_lead() {
         let xsi = "xmlns:i='http://www.w3.org/2001/XMLSchema-instance'";
         let table: [(String, &[&str]); 10] = [
