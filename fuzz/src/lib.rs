@@ -7,7 +7,11 @@ pub mod connection;
 pub mod content;
 pub mod embedded_head;
 pub mod encapsulated;
+pub mod form;
+pub mod json;
+pub mod leaves;
 pub mod request_head;
+pub mod xml;
 
 /// Cuts `data` at places that `choices` picks; 0 means that the rest stays whole.
 pub fn cut<'a>(data: &'a [u8], choices: &[u8]) -> Vec<&'a [u8]> {
@@ -88,5 +92,8 @@ mod tests {
         over_seeds("multipart", super::content::multipart);
         over_seeds("archive", super::content::archive);
         over_seeds("stack", super::content::stack);
+        over_seeds("json", super::json::holds);
+        over_seeds("xml", super::xml::holds);
+        over_seeds("form", super::form::holds);
     }
 }

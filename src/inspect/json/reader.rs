@@ -254,7 +254,11 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
             }
             _ => {}
         }
-        self.record(Rule::Fault(fault), Span::new(at, at));
+        // The text as a whole is at fault: where the path stands by then depends on what of the token was seen.
+        let charge = Rule::Fault(fault).charge();
+        self.state
+            .recorder
+            .record(charge, Span::new(at, at), Box::default, self.findings);
     }
 }
 

@@ -567,8 +567,8 @@ impl Tokenizer {
             match BOM.get(usize::from(seen)) {
                 Some(&expected) if expected == byte => seen += 1,
                 Some(_) if seen > 0 => {
-                    self.partial_bom(seen, sink);
-                    return pos + self.resume(window.get(pos..).unwrap_or_default(), sink);
+                    let role = self.partial_bom(seen, sink);
+                    return self.other((role, Lead::Later), window, pos, sink);
                 }
                 Some(_) | None => {
                     self.open = Open::None;
@@ -585,7 +585,7 @@ impl Tokenizer {
     }
 
     /// What looked like a byte order mark is a bare word.
-    fn partial_bom<S: Sink + ?Sized>(&mut self, seen: u8, sink: &mut S) {
+    fn partial_bom<S: Sink + ?Sized>(&mut self, seen: u8, sink: &mut S) -> Role {
         let role = self.place(Token::Scalar, 0, sink);
         sink.fault(Fault::Word, 0);
         sink.scalar(
@@ -601,6 +601,7 @@ impl Tokenizer {
             },
         );
         self.open = Open::Other(role, Lead::Later);
+        role
     }
 
     #[inline]

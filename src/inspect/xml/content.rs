@@ -115,7 +115,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// A piece of something that is neither content nor attribute.
     pub(super) fn aside(&mut self, host: HostSyntax, fragment: &Fragment<'_>) {
         if self.is_verbatim(fragment) {
-            if !fragment.raw.is_empty() {
+            if !is_all_blank(fragment.raw) {
                 self.verbatim(host, fragment);
             }
         } else {
@@ -166,7 +166,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         if !matches!(host, HostSyntax::XmlText | HostSyntax::XmlComment)
             && let Some(found) = embedded(fragment.raw)
         {
-            self.found(found, leaf_span(fragment));
+            self.found(found, Span::new(fragment.at, fragment.at));
         }
     }
 
@@ -436,10 +436,6 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             (Reach::Elsewhere, true) | (Reach::Harmless | Reach::Beside, _) => {}
         }
     }
-}
-
-fn leaf_span(fragment: &Fragment<'_>) -> Span {
-    Span::new(fragment.at, fragment.at + fragment.raw.len() as u64)
 }
 
 /// Blanks at the front of a text at `at`; a byte order mark counts as such (XML 1.0 §4.3.3).

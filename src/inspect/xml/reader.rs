@@ -260,7 +260,11 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
     }
 
     fn fault(&mut self, fault: Fault, at: u64) {
-        self.charge(rule::fault(fault), Span::new(at, at));
+        // The text as a whole is at fault.
+        let charge = rule::fault(fault);
+        self.state
+            .recorder
+            .record(charge, Span::new(at, at), Box::default, self.findings);
     }
 }
 

@@ -1,0 +1,53 @@
+//! A JSON text: the same leaves and findings in any pieces; taken and refused as serde_json does.
+
+use super::leaves::{Log, rules};
+use sluice::inspect::Findings;
+use sluice::inspect::json::{Document, Reader};
+
+/// Panics when the property does not hold for `data`: four cut points and a text.
+pub fn holds(data: &[u8]) {
+    let Some((cuts, text)) = data.split_at_checked(4) else {
+        return;
+    };
+    let whole = read(text, &[text]);
+    let other = read(text, &super::cut(text, cuts));
+    assert_eq!(whole.1, other.1);
+    assert_eq!(whole, other);
+    assert_eq!(whole, read(text, &super::cut(text, &[1])));
+    // serde_json takes no byte order mark; its limit on depth lies a level off ours.
+    if text.starts_with(&[0xef]) || whole.1.iter().any(|rule| rule.contains("/depth ")) {
+        return;
+    }
+    let refused = whole
+        .1
+        .iter()
+        .any(|rule| REFUSED.iter().any(|prefix| rule.starts_with(prefix)));
+    let oracle = serde_json::from_slice::<serde_json::Value>(text);
+    let deep = oracle
+        .as_ref()
+        .is_err_and(|error| error.to_string().contains("recursion limit"));
+    assert!(deep || refused == oracle.is_err(), "{:?}", whole.1);
+}
+
+const REFUSED: [&str; 5] = [
+    "json-malformed/",
+    "json-abuse/invalid-utf8",
+    "json-abuse/lone-surrogate",
+    "json-abuse/number-range",
+    "json-abuse/number-length",
+];
+
+fn read(text: &[u8], pieces: &[&[u8]]) -> (Log, Vec<String>) {
+    let mut log = Log {
+        len: text.len() as u64,
+        ..Log::default()
+    };
+    let mut findings = Findings::default();
+    let mut reader = Reader::default();
+    reader.begin(Document::default());
+    for piece in pieces {
+        reader.push(piece, &mut log, &mut findings);
+    }
+    reader.finish(&mut log, &mut findings);
+    (log, rules(&findings))
+}
