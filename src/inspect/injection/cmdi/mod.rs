@@ -13,7 +13,7 @@ mod batch;
 mod commands;
 mod shell;
 
-use super::lexis::{self, find, has, run};
+use super::lexis::{self, has, run};
 use super::{Evidence, Hints, Kind, Setting, Value};
 use commands::{ADMIN_WORDS, Trade, trade};
 use shell::{Lexer, Marks, Separator, Token};
@@ -105,12 +105,6 @@ pub const ANCHORS: &[&str] = &[
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
-    shellshock(lower, evidence);
-    server_side_include(lower, evidence);
-    if let Some(at) = find(lower, b"/dev/tcp/", 0).or_else(|| find(lower, b"/dev/udp/", 0)) {
-        evidence.note_at(Kind::Semantics, 45, "network-device", at..at + 9);
-        evidence.note(Kind::Target, 30, "other-host");
-    }
     let mut walk = Walk::new(value);
     walk.run(evidence);
     if lower.starts_with(b"#!") {
@@ -125,16 +119,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     }
 }
 
-/// `() { :;}; command` in any spacing, and `f(){ f|f& };f`.
-fn shellshock(lower: &[u8], evidence: &mut Evidence) {
-    let mut from = 0;
-    while let Some(open) = find(lower, b"()", from) {
-        function_at(lower, open, evidence);
-        from = open + 2;
-    }
-}
-
-/// A function whose `()` stands at `open`.
+/// A function whose `()` stands at `open`: `() { :;}; command` in any spacing, and `f(){ f|f& };f`.
 fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
     // A shell function in a payload is a line.
     let near = lower
@@ -169,11 +154,14 @@ fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
     }
 }
 
-/// `<!--#exec cmd="…"-->`
-fn server_side_include(lower: &[u8], evidence: &mut Evidence) {
-    let Some(at) = find(lower, b"<!--#", 0) else {
+/// `<!--#exec cmd="…"-->` at `at`.
+fn server_side_include(lower: &[u8], at: usize, evidence: &mut Evidence) {
+    if !lower
+        .get(at..)
+        .is_some_and(|rest| rest.starts_with(b"<!--#"))
+    {
         return;
-    };
+    }
     let word = run(lower, at + 5, |byte| byte.is_ascii_alphabetic());
     match word {
         b"exec" => {
@@ -254,8 +242,6 @@ struct Walk<'a, 'v> {
     /// Words since the last separator.
     words: usize,
     redirect: bool,
-    /// The last word was a function that runs commands: `system(`.
-    runs: bool,
 }
 
 impl<'a, 'v> Walk<'a, 'v> {
@@ -275,7 +261,6 @@ impl<'a, 'v> Walk<'a, 'v> {
             commands: 0,
             words: 0,
             redirect: false,
-            runs: false,
         }
     }
 
@@ -285,6 +270,7 @@ impl<'a, 'v> Walk<'a, 'v> {
                 Token::Separator(separator) => self.separate(separator, evidence),
                 Token::Redirect => {
                     self.redirect = true;
+                    server_side_include(self.value.lower, self.lexer.start, evidence);
                     if let Some(command) = &mut self.command {
                         command.args |= Args::REDIRECT;
                     }
@@ -302,18 +288,10 @@ impl<'a, 'v> Walk<'a, 'v> {
             _ => Ending::Separator,
         };
         self.finish(ending, evidence);
-        let call = separator == Separator::Group && self.runs;
-        self.runs = false;
-        if call {
-            evidence.note_at(
-                Kind::BreakOut,
-                30,
-                "call-of-a-shell",
-                self.lexer.start..self.lexer.at(),
-            );
+        if separator == Separator::Group {
+            self.bracket(evidence);
         }
         // A bracket after a separator keeps it: `; (ls)`.
-
         let keeps =
             separator == Separator::Group && self.words == 0 && self.separator != Separator::Start;
         if !keeps {
@@ -332,12 +310,49 @@ impl<'a, 'v> Walk<'a, 'v> {
         self.redirect = false;
     }
 
+    /// An opening bracket: of a function that runs what is in it, or of a function of the shell.
+    fn bracket(&mut self, evidence: &mut Evidence) {
+        let lower = self.value.lower;
+        let at = self.lexer.start;
+        if lower.get(at) != Some(&b'(') {
+            return;
+        }
+        if lower.get(at + 1) == Some(&b')') {
+            function_at(lower, at, evidence);
+            return;
+        }
+        let before = lower
+            .get(at.saturating_sub(RUNNER_BYTES)..at)
+            .unwrap_or_default();
+        let name = before
+            .iter()
+            .rposition(|byte| !(lexis::is_ident(*byte) || matches!(byte, b'.' | b'-')))
+            .map_or(before, |last| before.get(last + 1..).unwrap_or_default());
+        if name.len() >= 3 && lexis::is_one_of(name, RUNNERS) {
+            evidence.note_at(Kind::BreakOut, 30, "call-of-a-shell", at..at + 1);
+        }
+    }
+
     fn word(&mut self, evidence: &mut Evidence) {
+        self.command_word(evidence);
+        // Words that follow where no command stands are passed over at speed.
+        if self.command.is_none() && self.words > 0 {
+            let passed = self.lexer.skip_words();
+            self.words += passed;
+            if self.separators == 0 {
+                self.opening += passed;
+            }
+        }
+    }
+
+    fn command_word(&mut self, evidence: &mut Evidence) {
         self.words += 1;
-        self.runs = matches!(self.lexer.word().first(), Some(b'a'..=b's'))
-            && self.lexer.word().len() >= 3
-            && self.value.lower.get(self.lexer.at()) == Some(&b'(')
-            && lexis::is_one_of(self.lexer.word(), RUNNERS);
+        let word = self.lexer.word();
+        if word.starts_with(b"/dev/tcp/") || word.starts_with(b"/dev/udp/") {
+            let range = self.lexer.start..self.lexer.at();
+            evidence.note_at(Kind::Semantics, 45, "network-device", range);
+            evidence.note(Kind::Target, 30, "other-host");
+        }
         if self.separators == 0 {
             self.opening += 1;
         }
@@ -804,6 +819,9 @@ fn globbed_path(word: &[u8], marks: Marks) -> bool {
         && !word.ends_with(b"/*")
         && !has(word, b"**")
 }
+
+/// Bytes of the longest of [`RUNNERS`], and one more.
+const RUNNER_BYTES: usize = 26;
 
 /// Functions of other languages that hand a string to a shell.
 const RUNNERS: &[&str] = &[

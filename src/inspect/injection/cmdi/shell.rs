@@ -126,6 +126,34 @@ impl<'a> Lexer<'a> {
         Some(Token::Word)
     }
 
+    /// Passes over words up to what may end a command or begin one; tells how many, counting to three.
+    pub fn skip_words(&mut self) -> usize {
+        let passed = run(self.text, self.at, |byte| {
+            !matches!(
+                byte,
+                b';' | b'|'
+                    | b'&'
+                    | b'\n'
+                    | b'\r'
+                    | b'`'
+                    | b'$'
+                    | b'('
+                    | b')'
+                    | b'{'
+                    | b'}'
+                    | b'<'
+                    | b'>'
+                    | 0x1b
+            )
+        });
+        self.at += passed.len();
+        passed
+            .split(|byte| matches!(byte, b' ' | b'\t'))
+            .filter(|word| !word.is_empty())
+            .take(3)
+            .count()
+    }
+
     fn peek(&self, ahead: usize) -> Option<u8> {
         self.text.get(self.at + ahead).copied()
     }
