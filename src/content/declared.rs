@@ -65,10 +65,7 @@ impl Declared {
 
     /// Adds one Content-Encoding field line; lines add up in their order.
     pub fn content_encoding(mut self, value: &[u8]) -> Self {
-        for coding in value
-            .split(|byte| *byte == b',')
-            .filter_map(|name| Coding::parse(name))
-        {
+        for coding in value.split(|byte| *byte == b',').filter_map(Coding::parse) {
             if self.codings.len() < CODINGS_KEPT {
                 self.codings.push(coding);
             }

@@ -10,7 +10,7 @@ use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
 /// A brotli stream.
-pub(super) struct Brotli {
+pub(in crate::content) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
     over: bool,
 }

@@ -9,7 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
 /// A bzip2 file, or the data of one zip member.
-pub(super) struct Bzip2 {
+pub(in crate::content) struct Bzip2 {
     decompress: Decompress,
     /// Between two streams.
     between: bool,

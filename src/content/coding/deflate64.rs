@@ -9,7 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
 /// A Deflate64 stream.
-pub(super) struct Deflate64 {
+pub(in crate::content) struct Deflate64 {
     inflater: Box<InflaterManaged>,
 }
 

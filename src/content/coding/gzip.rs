@@ -9,7 +9,7 @@ use crate::content::window::Window;
 
 /// A gzip stream.
 #[derive(Debug)]
-pub(super) struct Gzip {
+pub(in crate::content) struct Gzip {
     state: State,
     crc: Crc,
 }

@@ -71,7 +71,7 @@ impl Inflate {
 
 /// The `deflate` coding: zlib by RFC 9110 §8.4.1.2, but peers also send and take bare DEFLATE; the first two bytes tell.
 #[derive(Debug, Default)]
-pub(super) struct Deflate {
+pub(in crate::content) struct Deflate {
     first: Option<u8>,
     inflate: Option<Inflate>,
 }

@@ -9,7 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
 /// An xz file, or the data of one zip member.
-pub(super) struct Xz {
+pub(in crate::content) struct Xz {
     stream: Stream,
     memory: u64,
     /// Between two streams.

@@ -9,7 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::content::window::Window;
 
 /// A zstd stream.
-pub(super) struct Zstd {
+pub(in crate::content) struct Zstd {
     context: DCtx<'static>,
     state: State,
 }
