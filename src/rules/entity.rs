@@ -46,7 +46,7 @@ pub struct DetectorRule {
     #[serde(default)]
     pub back: String,
     /// Shapes of the first bytes of a word at which matching begins: `9` a digit, `A` a letter, `x` a hexadecimal
-    /// digit, any other character itself.
+    /// digit, `w` a letter or digit, any other character itself.
     #[serde(default)]
     pub start: Vec<String>,
     /// What stands before the value and stays.

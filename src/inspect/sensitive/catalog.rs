@@ -400,6 +400,7 @@ impl Shapes {
                     Some(b'9') => byte.is_ascii_digit(),
                     Some(b'A') => byte.is_ascii_alphabetic(),
                     Some(b'x') => byte.is_ascii_hexdigit(),
+                    Some(b'w') => byte.is_ascii_alphanumeric(),
                     Some(literal) => byte == literal,
                 };
                 if accepts {

@@ -103,7 +103,7 @@ impl Scanner {
 
     /// Adds the sensitive values inside `text` to `hits`, sorted and disjoint. `named` is the field that holds it.
     pub fn content(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        if text.len() < SHORTEST || text.len() < SHORT && plain_word(text) {
+        if text.len() < SHORTEST || !telling(text) {
             return;
         }
         let first = hits.len();
@@ -259,12 +259,22 @@ impl Run<'_> {
     }
 }
 
-/// True for a short text that no rule can match: no digit, and none of the marks that tie a value to a name.
-fn plain_word(text: &[u8]) -> bool {
-    text.iter()
-        .fold(0, |classes, byte| classes | CLASS[usize::from(*byte)])
-        & TELLING
-        == 0
+/// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
+/// a key, no run of capitals as long as a document number. Most texts of most documents are like that.
+fn telling(text: &[u8]) -> bool {
+    let (mut word, mut capitals) = (0, 0);
+    for byte in text {
+        let class = CLASS[usize::from(*byte)];
+        if class & TELLING != 0 {
+            return true;
+        }
+        word = if class & WORD != 0 { word + 1 } else { 0 };
+        capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
+        if word >= KEY_WORD || capitals >= CAPITALS {
+            return true;
+        }
+    }
+    false
 }
 
 impl Detector {
@@ -517,8 +527,11 @@ const NAMES_KEPT: usize = 4096;
 /// The shortest text that can hold a value by content (`a@b.co`).
 const SHORTEST: usize = 6;
 
-/// A text shorter than this holds no key that has not a digit, nor a sentence with a name and a value.
-const SHORT: usize = 16;
+/// Letters of the shortest key without a digit.
+const KEY_WORD: usize = 16;
+
+/// Letters of the shortest document number without a digit.
+const CAPITALS: usize = 6;
 
 /// How far a detector looks from where its keyword or shape stands. RSA keys of 16,384 bits are 12 KiB of PEM; tokens
 /// stay under 8 KiB.

@@ -49,6 +49,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("nino", national::nino),
     ("passport", national::passport),
     ("password", word::password),
+    ("likely-password", word::likely_password),
     ("strong-password", word::strong_password),
     ("url-password", word::url_password),
     ("phone-e164", network::phone_international),

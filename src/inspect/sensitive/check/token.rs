@@ -1,5 +1,8 @@
 //! Keys and tokens that services hand out.
 
+use std::sync::OnceLock;
+
+use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -93,14 +96,21 @@ pub fn placeholder(text: &[u8]) -> bool {
         || masked
         || longest_run >= 6
         || longest_run * 2 > text.len() && text.len() > 4
-        || contains_any(text, STAND_INS)
+        || stands_in(text)
 }
 
-fn contains_any(text: &[u8], needles: &[&[u8]]) -> bool {
-    needles.iter().any(|needle| {
-        text.windows(needle.len())
-            .any(|window| window.eq_ignore_ascii_case(needle))
-    })
+/// True when `text` contains what documentation writes instead of a secret.
+fn stands_in(text: &[u8]) -> bool {
+    static STAND_INS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
+    STAND_INS
+        .get_or_init(|| {
+            AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .build(WORDS)
+                .ok()
+        })
+        .as_ref()
+        .is_some_and(|words| words.is_match(text))
 }
 
 /// Lower-case words joined by `-` or `_`, without a digit: a name, not a secret.
@@ -132,7 +142,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// What documentation writes instead of a secret.
-const STAND_INS: &[&[u8]] = &[
+const WORDS: &[&[u8]] = &[
     b"your-",
     b"your_",
     b"yourtoken",

@@ -7,6 +7,15 @@ pub fn password(text: &[u8]) -> bool {
     !state_word(text) && !template(text) && text.len() >= 3
 }
 
+/// A password in a sentence: five characters or more, with a digit, a mark or a capital inside.
+pub fn likely_password(text: &[u8]) -> bool {
+    let inside = text.get(1..).unwrap_or_default();
+    let telling = inside.iter().any(|byte| {
+        byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"!#$%&*+?@^_~".contains(byte)
+    });
+    text.len() >= 5 && telling && password(text)
+}
+
 /// A password by its looks: seven characters or more, a digit, and letters of both cases or a mark.
 pub fn strong_password(text: &[u8]) -> bool {
     let has = |class: fn(&u8) -> bool| text.iter().any(class);
