@@ -10,6 +10,7 @@ pub mod encapsulated;
 pub mod form;
 pub mod json;
 pub mod leaves;
+pub mod redact;
 pub mod request_head;
 pub mod xml;
 

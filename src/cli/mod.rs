@@ -3,7 +3,11 @@
 
 mod check;
 mod probe;
+<<<<<<< HEAD
 mod rules;
+=======
+mod redact;
+>>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
 mod scan;
 mod serve;
 
@@ -61,8 +65,16 @@ enum Command {
     /// holds; 1: something does not; 2: error.
     #[command(after_help = "Example: sluice probe icap://127.0.0.1:1344/reqmod")]
     Probe(Probe),
+<<<<<<< HEAD
     /// Check, test, pack, sign and update rule files
     Rules(rules::Rules),
+=======
+    /// Mask sensitive values of a file, or of the standard input
+    ///
+    /// Streams with constant memory; counts go to the standard error. The output file must not exist yet.
+    #[command(after_help = "Example: sluice redact app.log -o app.clean.log")]
+    Redact(Redact),
+>>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
 }
 
 #[derive(Debug, clap::Args)]
@@ -119,6 +131,25 @@ struct Check {
 }
 
 #[derive(Debug, clap::Args)]
+struct Redact {
+    /// The file; without it, or -, the standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Which values: all, pci-dss, hipaa, gdpr, secrets or log-safe
+    #[arg(long, value_name = "PROFILE", default_value = "all")]
+    profile: String,
+    /// Write here instead of to the standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Read it as this type instead of what the file's name says (standard input: text/plain)
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// Count only, change nothing
+    #[arg(long)]
+    observe: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct Probe {
     /// The service: icap://host[:port]/path
     url: String,
@@ -137,7 +168,11 @@ pub fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+<<<<<<< HEAD
         Command::Rules(arguments) => rules::run(&arguments),
+=======
+        Command::Redact(arguments) => redact::run(&arguments),
+>>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
     };
     done.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");
