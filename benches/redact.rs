@@ -22,8 +22,8 @@ impl Random {
 
     fn words(&mut self, count: usize) -> String {
         const WORDS: [&str; 12] = [
-            "river", "stone", "market", "window", "paper", "garden", "silver", "north", "little", "second", "country",
-            "history",
+            "river", "stone", "market", "window", "paper", "garden", "silver", "north", "little",
+            "second", "country", "history",
         ];
         let list: Vec<&str> = (0..count)
             .map(|_| WORDS[self.below(WORDS.len() as u64) as usize])
@@ -50,7 +50,11 @@ fn dense(bytes: usize) -> String {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut text = String::new();
     while text.len() < bytes {
-        let (a, b, c) = (random.below(900) + 100, random.below(90) + 10, random.below(9_000) + 1_000);
+        let (a, b, c) = (
+            random.below(900) + 100,
+            random.below(90) + 10,
+            random.below(9_000) + 1_000,
+        );
         text += &format!(
             "{{\"email\": \"user{a}@example.org\", \"password\": \"Velvet{c}!\", \"dob\": \"1980-0{}-{b}\", \
              \"card\": {{\"number\": \"4111 1111 1111 1111\", \"cvv\": \"{a}\"}}, \"ip\": \"192.0.2.{b}\", \
@@ -75,7 +79,8 @@ fn redaction(criterion: &mut Criterion) {
         group.bench_function(*name, |bencher| {
             bencher.iter(|| {
                 let budget = Budget::new(1 << 30);
-                let mut redactor = Redactor::new(profile.clone(), content_type, Direction::Response, &budget);
+                let mut redactor =
+                    Redactor::new(profile.clone(), content_type, Direction::Response, &budget);
                 let mut out = BytesMut::with_capacity(1 << 20);
                 for piece in body.as_bytes().chunks(16 * 1024) {
                     redactor.push(piece, &mut out);

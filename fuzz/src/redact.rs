@@ -54,7 +54,11 @@ fn holds(content_type: &str, data: &[u8]) {
         assert_eq!(whole, body, "changed without an edit");
     }
     let (left, right) = body.split_at(usize::from(*cut) * body.len() / 256);
-    assert_eq!(redacted(content_type, &[left, right]).0, whole, "cut in two");
+    assert_eq!(
+        redacted(content_type, &[left, right]).0,
+        whole,
+        "cut in two"
+    );
     let pieces: Vec<&[u8]> = body.chunks(1).collect();
     assert_eq!(redacted(content_type, &pieces).0, whole, "byte by byte");
 }

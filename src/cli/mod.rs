@@ -1,13 +1,10 @@
-//! The command line: `serve`, `scan`, `check`, `probe`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is
+//! The command line: `serve`, `scan`, `check`, `probe`, `redact`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is
 //! printed once, as a chain of causes.
 
 mod check;
 mod probe;
-<<<<<<< HEAD
-mod rules;
-=======
 mod redact;
->>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
+mod rules;
 mod scan;
 mod serve;
 
@@ -65,16 +62,13 @@ enum Command {
     /// holds; 1: something does not; 2: error.
     #[command(after_help = "Example: sluice probe icap://127.0.0.1:1344/reqmod")]
     Probe(Probe),
-<<<<<<< HEAD
     /// Check, test, pack, sign and update rule files
     Rules(rules::Rules),
-=======
     /// Mask sensitive values of a file, or of the standard input
     ///
     /// Streams with constant memory; counts go to the standard error. The output file must not exist yet.
     #[command(after_help = "Example: sluice redact app.log -o app.clean.log")]
     Redact(Redact),
->>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,11 +162,8 @@ pub fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
-<<<<<<< HEAD
         Command::Rules(arguments) => rules::run(&arguments),
-=======
         Command::Redact(arguments) => redact::run(&arguments),
->>>>>>> a02d582 (redact: CLI filter, bench, fuzz targets, docs)
     };
     done.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");

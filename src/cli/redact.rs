@@ -18,14 +18,21 @@ use super::Redact;
 pub(super) fn run(arguments: &Redact) -> anyhow::Result<ExitCode> {
     let profile = Profile::builtin(&arguments.profile).with_context(|| {
         let known = Profile::BUILTIN.join(", ");
-        format!("no redaction profile {:?}, there are {known}", arguments.profile)
+        format!(
+            "no redaction profile {:?}, there are {known}",
+            arguments.profile
+        )
     })?;
     let profile = if arguments.observe {
         profile.with_mode(Mode::Observe)
     } else {
         profile
     };
-    let input: Box<dyn Read> = match arguments.file.as_deref().filter(|file| *file != Path::new("-")) {
+    let input: Box<dyn Read> = match arguments
+        .file
+        .as_deref()
+        .filter(|file| *file != Path::new("-"))
+    {
         Some(file) => Box::new(File::open(file).with_context(|| file.display().to_string())?),
         None => Box::new(io::stdin().lock()),
     };
@@ -56,7 +63,11 @@ pub(super) fn run(arguments: &Redact) -> anyhow::Result<ExitCode> {
 }
 
 /// Copies `input`, redacted, to `output`.
-fn pass(mut redactor: Redactor, mut input: impl Read, mut output: impl Write) -> anyhow::Result<Summary> {
+fn pass(
+    mut redactor: Redactor,
+    mut input: impl Read,
+    mut output: impl Write,
+) -> anyhow::Result<Summary> {
     let mut window = vec![0; WINDOW_BYTES];
     let mut out = BytesMut::new();
     loop {
@@ -121,9 +132,13 @@ mod tests {
             &Budget::new(BUDGET_BYTES),
         );
         let mut out = Vec::new();
-        let summary = pass(redactor, b"from a@b.org\n".as_slice(), &mut out).expect("memory does not fail");
+        let summary =
+            pass(redactor, b"from a@b.org\n".as_slice(), &mut out).expect("memory does not fail");
         assert_eq!(out, b"from [REDACTED:EMAIL]\n");
         assert_eq!(summary.edits, 1);
-        assert_eq!(type_by_name(Path::new("dump.NDJSON")), "application/x-ndjson");
+        assert_eq!(
+            type_by_name(Path::new("dump.NDJSON")),
+            "application/x-ndjson"
+        );
     }
 }

@@ -269,7 +269,11 @@ fn telling(text: &[u8]) -> bool {
             return true;
         }
         word = if class & WORD != 0 { word + 1 } else { 0 };
-        capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
+        capitals = if byte.is_ascii_uppercase() {
+            capitals + 1
+        } else {
+            0
+        };
         if word >= KEY_WORD || capitals >= CAPITALS {
             return true;
         }
