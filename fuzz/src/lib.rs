@@ -96,5 +96,12 @@ mod tests {
         over_seeds("json", super::json::holds);
         over_seeds("xml", super::xml::holds);
         over_seeds("form", super::form::holds);
+        over_seeds("redact_json", super::redact::json);
+        over_seeds("redact_xml", super::redact::xml);
+        over_seeds("redact_html", super::redact::html);
+        over_seeds("redact_form", super::redact::form);
+        over_seeds("redact_csv", super::redact::csv);
+        over_seeds("redact_text", super::redact::text);
+        over_seeds("redact_multipart", super::redact::multipart);
     }
 }

@@ -245,9 +245,7 @@ pub(super) fn parameter(value: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let mut rest = value;
     while let Some(at) = memchr::memchr(b';', rest) {
         rest = rest.get(at + 1..)?.trim_ascii_start();
-        let Some(equals) = memchr::memchr(b'=', rest) else {
-            return None;
-        };
+        let equals = memchr::memchr(b'=', rest)?;
         let (found, text) = rest.split_at(equals);
         let text = text.get(1..)?.trim_ascii_start();
         if !found.trim_ascii().eq_ignore_ascii_case(name) {

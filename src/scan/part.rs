@@ -214,11 +214,11 @@ impl Choice {
             sniff::Type::Form if part.media_type.is_none() => Some(Choice::Form),
             _ => None,
         };
-        let same = match (declared, sniffed) {
-            (Some(Choice::Json(_)), Some(Choice::Json(_))) => true,
-            (Some(Choice::Xml(_)), Some(Choice::Xml(_))) => true,
-            _ => false,
-        };
+        let same = matches!(
+            (declared, sniffed),
+            (Some(Choice::Json(_)), Some(Choice::Json(_)))
+                | (Some(Choice::Xml(_)), Some(Choice::Xml(_)))
+        );
         if !same {
             list.add(sniffed);
         }

@@ -15,6 +15,10 @@ use crate::inspect::{Findings, form, head, json, text, xml};
 use super::part::PartScan;
 
 /// What one scan borrows.
+#[expect(
+    clippy::vec_box,
+    reason = "readers are large and move between the shelf and a part"
+)]
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     pub(super) scratch: Scratch,

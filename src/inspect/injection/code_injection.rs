@@ -123,9 +123,7 @@ fn weigh(sign: Sign, after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str))
 }
 
 fn php_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
-    if after.starts_with(b"php") {
-        note(Kind::Semantics, 50, "php-tag");
-    } else if after.starts_with(b"=") {
+    if after.starts_with(b"php") || after.starts_with(b"=") {
         note(Kind::Semantics, 50, "php-tag");
     } else if let Some(rest) = after.strip_prefix(b"xml") {
         // With short tags on, `xml:` is a label of PHP.

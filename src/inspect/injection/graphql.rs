@@ -67,8 +67,7 @@ fn begins(bytes: &[u8]) -> bool {
 
 /// Hands the text of every string literal of a document to `each`, escapes not undone.
 pub(super) fn strings(bytes: &[u8], mut each: impl FnMut(&[u8])) {
-    let mut lexer = Lexer { bytes, at: 0 };
-    while let Some(token) = lexer.next() {
+    for token in (Lexer { bytes, at: 0 }) {
         if let Token::Text(text) = token {
             each(text);
         }

@@ -70,9 +70,9 @@ impl Need {
     /// Both must hold. Of two demands of a kind the stronger is kept, which is a consequence of both.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
-            magic: stronger(self.magic, other.magic, |magics| rarity_of_magics(magics)),
+            magic: stronger(self.magic, other.magic, rarity_of_magics),
             size: (self.size.0.max(other.size.0), self.size.1.min(other.size.1)),
-            strings: stronger(self.strings, other.strings, |strings| rarity(strings)),
+            strings: stronger(self.strings, other.strings, rarity),
         }
     }
 

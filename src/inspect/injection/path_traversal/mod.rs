@@ -215,7 +215,7 @@ fn network_share(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     evidence.note(Kind::Structure, 35, "network-share");
-    if host.iter().any(|byte| *byte == b'.') {
+    if host.contains(&b'.') {
         evidence.note(Kind::Target, 25, "dotted-host");
     }
     if share.ends_with(b"$") {

@@ -132,10 +132,10 @@ impl<'a> Reading<'a> {
                 self.note(Kind::Semantics, 60, "function-head", index);
             }
             W::Into => self.outfile(index),
-            W::Procedure | W::Object => {
-                if self.lower(index) == b"procedure" && self.lower(index + 1) == b"analyse" {
-                    self.note(Kind::Semantics, 55, "procedure-analyse", index);
-                }
+            W::Object
+                if self.lower(index) == b"procedure" && self.lower(index + 1) == b"analyse" =>
+            {
+                self.note(Kind::Semantics, 55, "procedure-analyse", index);
             }
             W::Collate if index == 0 && self.entry != Entry::Bare => {
                 self.note(Kind::Semantics, 35, "collation", index);
@@ -172,19 +172,17 @@ impl<'a> Reading<'a> {
                 self.predicate(index, left, negated + 1);
             }
             Some(T::Word(W::Unary)) => self.predicate(index, left, left.next + 2),
-            Some(T::Word(W::In)) => {
-                if self.kind(left.next + 1) == Some(T::Open) {
-                    let inner = matches!(
-                        self.kind(left.next + 2),
-                        Some(T::Text | T::OpenText | T::Number | T::Hex)
-                    ) || self.is_word(left.next + 2, W::Select);
-                    self.note(
-                        Kind::Semantics,
-                        if inner { 45 } else { 25 },
-                        "membership",
-                        index,
-                    );
-                }
+            Some(T::Word(W::In)) if self.kind(left.next + 1) == Some(T::Open) => {
+                let inner = matches!(
+                    self.kind(left.next + 2),
+                    Some(T::Text | T::OpenText | T::Number | T::Hex)
+                ) || self.is_word(left.next + 2, W::Select);
+                self.note(
+                    Kind::Semantics,
+                    if inner { 45 } else { 25 },
+                    "membership",
+                    index,
+                );
             }
             Some(T::Word(W::IsNull)) => self.note(Kind::Semantics, 40, "null-test", index),
             Some(T::Word(W::Is)) => {
@@ -1031,7 +1029,6 @@ impl<'a> Reading<'a> {
                             | W::IsNull
                             | W::Collate
                             | W::Into
-                            | W::Procedure
                             | W::Between
                             | W::Execute
                             | W::Waitfor

@@ -229,9 +229,8 @@ impl Lexer<'_> {
             .and_then(|tail| memchr::memchr2(quote, b'\\', tail))
         {
             let place = from + at;
-            if self.lower.get(place) == Some(&b'\\') {
-                from = place + 2;
-            } else if self.lower.get(place + 1) == Some(&quote) {
+            let escapes = self.lower.get(place) == Some(&b'\\');
+            if escapes || self.lower.get(place + 1) == Some(&quote) {
                 from = place + 2;
             } else {
                 return (Kind::Text, place + 1);

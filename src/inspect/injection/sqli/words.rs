@@ -73,8 +73,6 @@ pub(super) enum Word {
     Case,
     /// `exists`.
     Exists,
-    /// `procedure`.
-    Procedure,
     /// `grant`, `revoke`, `merge`, `copy`, `attach`, `load`, `use`, `show`, `begin`, `commit`, …
     Statement,
     /// `mod`, `div`.
