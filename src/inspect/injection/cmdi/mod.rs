@@ -3,104 +3,24 @@
 //! | file | what |
 //! |---|---|
 //! | [`shell`] | tokens of shell text, with what a shell removes already removed |
+//! | [`args`] | kinds of arguments |
 //! | [`commands`] | names of commands, and the arguments that they take |
 //! | [`batch`] | `for` and `if` of the Windows command processor |
 //!
 //! A command counts when it stands where a shell looks for one and has arguments such as it takes. The score is made of
 //! how the value came to that place (break-out), what is run (semantics), on what (target), and how it hides (evasion).
 
+mod args;
 mod batch;
 mod commands;
 mod shell;
 
 use super::lexis::{self, has, run};
 use super::{Evidence, Hints, Kind, Setting, Value};
-use commands::{ADMIN_WORDS, Trade, trade};
+use args::{Args, classify};
+pub use commands::ANCHORS;
+use commands::{RUNNERS, Trade, trade};
 use shell::{Lexer, Marks, Separator, Token};
-
-/// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
-    ";",
-    "|",
-    "&",
-    "`",
-    "$(",
-    "$ifs",
-    "${ifs",
-    "cmd",
-    "powershell",
-    "iwr",
-    "invoke-",
-    "iex",
-    "new-object",
-    "/bin/",
-    "bin/",
-    "passwd",
-    "for ",
-    "for+",
-    "for\t",
-    "if ",
-    "if+",
-    "if\t",
-    "nc ",
-    "perl ",
-    "python",
-    "\\",
-    "''",
-    "\"\"",
-    "^",
-    "$@",
-    "$*",
-    "<(",
-    "{,",
-    "wget ",
-    "curl ",
-    "ping ",
-    "whoami",
-    "\n",
-    "\r",
-    "${shell",
-    "$shell",
-    "/bin",
-    "()",
-    "<!--#",
-    "???",
-    "{ls,",
-    "{cat,",
-    "{curl,",
-    "{wget,",
-    "{ping,",
-    "{id,",
-    "{nc,",
-    "{echo,",
-    "{bash,",
-    "{sh,",
-    "{uname,",
-    "{head,",
-    "{tail,",
-    "{tac,",
-    "{nl,",
-    "{more,",
-    "{less,",
-    "{/bin",
-    "/etc",
-    "/proc/",
-    "wmic ",
-    "net user",
-    "net local",
-    "schtasks",
-    "reg add",
-    "reg query",
-    "certutil",
-    "bitsadmin",
-    "mshta",
-    "regsvr32",
-    "rundll32",
-    "waitfor",
-    "/dev/tcp",
-    "cscript",
-    "wscript",
-];
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
@@ -184,27 +104,6 @@ fn server_side_include(lower: &[u8], at: usize, evidence: &mut Evidence) {
 /// Bytes behind a `()` that are looked at.
 const MAX_BODY_BYTES: usize = 256;
 
-bitflags::bitflags! {
-    /// What kinds of arguments a command has.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    struct Args: u16 {
-        const OPTION = 1;
-        const PATH = 1 << 1;
-        const SENSITIVE = 1 << 2;
-        const URL = 1 << 3;
-        const ADDRESS = 1 << 4;
-        const NUMBER = 1 << 5;
-        const VARIABLE = 1 << 6;
-        const QUOTED = 1 << 7;
-        const PLAIN = 1 << 8;
-        const FILE = 1 << 9;
-        const SHELL = 1 << 10;
-        const KNOWN = 1 << 11;
-        const REDIRECT = 1 << 12;
-        const CODE = 1 << 13;
-    }
-}
-
 /// The command being read.
 #[derive(Clone, Copy, Debug)]
 struct Command {
@@ -238,6 +137,8 @@ struct Walk<'a, 'v> {
     opening: usize,
     separators: usize,
     assigned: bool,
+    /// The value begins with a command: a line of a script, as manifests have them.
+    opens_with_command: bool,
     commands: u32,
     /// Words since the last separator.
     words: usize,
@@ -258,6 +159,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             opening: 0,
             separators: 0,
             assigned: false,
+            opens_with_command: false,
             commands: 0,
             words: 0,
             redirect: false,
@@ -484,6 +386,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             return;
         };
         self.commands += 1;
+        self.opens_with_command |= command.separator == Separator::Start;
         evidence.note_at(
             Kind::Semantics,
             weight,
@@ -535,7 +438,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             _ if quote_closed && self.opening <= 2 => (30, "quote-then-separator"),
             Separator::Newline if self.opening > 1 => (5, "line-break"),
             Separator::Group | Separator::Brace if self.opening > 1 => (5, "group"),
-            _ if self.opening <= 1 => (30, "separator-after-word"),
+            _ if self.opening <= 1 && !self.opens_with_command => (30, "separator-after-word"),
             _ => (15, "separator"),
         };
         evidence.note_at(
@@ -661,101 +564,6 @@ fn plausible(command: &Command, ending: Ending, commands: u32) -> Option<(u8, &'
     })
 }
 
-/// The kinds that an argument belongs to.
-fn classify(word: &[u8], marks: Marks) -> Args {
-    let mut args = Args::empty();
-    if marks.contains(Marks::QUOTED) {
-        args |= Args::QUOTED;
-    }
-    if marks.contains(Marks::VARIABLE) {
-        args |= Args::VARIABLE;
-    }
-    if is_sensitive(word) {
-        args |= Args::SENSITIVE;
-    }
-    if word.starts_with(b"exec:")
-        || word.starts_with(b"tcp:")
-        || has(word, b"webclient")
-        || word.starts_with(b"system.net")
-    {
-        args |= Args::CODE;
-    }
-    args | match word {
-        b"-e" | b"-c" | b"/c" | b"/k" | b"-enc" | b"-r" | b"-i" | b"-nop" | b"-w" => Args::OPTION,
-        [b'-', second, ..] if second.is_ascii_alphabetic() || *second == b'-' => Args::OPTION,
-        [b'/', letter] if letter.is_ascii_alphabetic() || *letter == b'?' => Args::OPTION,
-        b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => {
-            Args::SHELL | Args::PATH
-        }
-        [b'/' | b'~', ..] | [b'.', b'/' | b'\\' | b'.', ..] | [b'\\', b'\\', ..] => Args::PATH,
-        [_, b':', b'\\' | b'/', ..] => Args::PATH,
-        b"." => Args::PATH,
-        _ if has(word, b"://") => Args::URL,
-        _ if word.iter().all(u8::is_ascii_digit) => Args::NUMBER,
-        [digits @ .., b's' | b'm']
-            if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) =>
-        {
-            Args::NUMBER
-        }
-        _ if is_address(word) => Args::ADDRESS | Args::URL,
-        _ if is_file_name(word) => Args::FILE,
-        [b'%', .., b'%'] if word.len() > 2 => Args::VARIABLE | Args::PATH,
-        _ if word.starts_with(b"%") && word.contains(&b'\\') => Args::PATH,
-        _ if word.contains(&b'/') && marks.contains(Marks::GLOB) => Args::PATH,
-        _ if word.iter().filter(|byte| **byte == b'/').count() > 1 => Args::PATH,
-        _ if ADMIN_WORDS
-            .binary_search_by(|known| known.as_bytes().cmp(word))
-            .is_ok() =>
-        {
-            Args::KNOWN
-        }
-        _ => Args::PLAIN,
-    }
-}
-
-/// Files that only an attacker has a shell print.
-fn is_sensitive(word: &[u8]) -> bool {
-    SENSITIVE.iter().any(|name| has(word, name.as_bytes()))
-}
-
-/// An IPv4 address, `localhost`, or a dotted host.
-fn is_address(word: &[u8]) -> bool {
-    let dots = word.iter().filter(|byte| **byte == b'.').count();
-    let host = word.iter().all(|byte| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'.' | b'-' | b':' | b'/' | b'@' | b'_' | b'?' | b'=')
-    });
-    let tail = run(
-        word,
-        word.iter()
-            .rposition(|byte| *byte == b'.')
-            .map_or(0, |at| at + 1),
-        |byte| byte.is_ascii_alphanumeric(),
-    );
-    word == b"localhost"
-        || (host
-            && dots == 3
-            && word
-                .iter()
-                .take(7)
-                .all(|byte| byte.is_ascii_digit() || *byte == b'.'))
-        || (host && dots >= 1 && TOP_LEVEL.contains(&tail))
-}
-
-/// `name.ext` with an extension of one to four letters.
-fn is_file_name(word: &[u8]) -> bool {
-    let Some(dot) = word.iter().rposition(|byte| *byte == b'.') else {
-        return false;
-    };
-    let extension = word.get(dot + 1..).unwrap_or_default();
-    dot > 0
-        && (1..=4).contains(&extension.len())
-        && extension
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'*')
-        && !extension.iter().all(u8::is_ascii_digit)
-}
-
 /// The name of a command without directory and `.exe`, and whether it had one of them.
 fn base_name(word: &[u8]) -> (&[u8], bool) {
     let word = word
@@ -823,98 +631,6 @@ fn globbed_path(word: &[u8], marks: Marks) -> bool {
 /// Bytes of the longest of [`RUNNERS`], and one more.
 const RUNNER_BYTES: usize = 26;
 
-/// Functions of other languages that hand a string to a shell.
-const RUNNERS: &[&str] = &[
-    "child_process.exec",
-    "eval",
-    "exec",
-    "execsync",
-    "iex",
-    "invoke-expression",
-    "io.popen",
-    "kernel.exec",
-    "os.popen",
-    "os.system",
-    "passthru",
-    "pcntl_exec",
-    "popen",
-    "proc_open",
-    "shell.run",
-    "shell_exec",
-    "spawn",
-    "spawnsync",
-    "subprocess.call",
-    "subprocess.check_output",
-    "subprocess.popen",
-    "subprocess.run",
-    "system",
-];
-
 const KEYWORDS: &[&[u8]] = &[
     b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@", b".", b"-",
-];
-
-const TOP_LEVEL: &[&[u8]] = &[
-    b"com",
-    b"net",
-    b"org",
-    b"io",
-    b"ru",
-    b"cn",
-    b"me",
-    b"xyz",
-    b"info",
-    b"tld",
-    b"local",
-    b"internal",
-    b"site",
-    b"fun",
-    b"pro",
-    b"online",
-    b"example",
-    b"test",
-    b"co",
-    b"eu",
-    b"de",
-    b"uk",
-    b"app",
-    b"dev",
-];
-
-const SENSITIVE: &[&str] = &[
-    "/etc/passwd",
-    "/etc/shadow",
-    "/etc/group",
-    "/etc/hosts",
-    "/etc/issue",
-    "/etc/",
-    "passwd",
-    "shadow",
-    ".bash_history",
-    "id_rsa",
-    "win.ini",
-    "boot.ini",
-    "system.ini",
-    "/proc/self",
-    "/var/log",
-    "\\sam",
-    "repair\\",
-    "system32",
-    "/flag",
-    "flag.txt",
-    ".htpasswd",
-    ".htaccess",
-    "wp-config",
-    "web.config",
-    "/root",
-    "%systemroot%",
-    "%windir%",
-    "%temp%",
-    "%appdata%",
-    "hklm\\",
-    "hkcu\\",
-    "c:\\users",
-    "documents and settings",
-    "/dev/tcp/",
-    "/dev/udp/",
 ];
