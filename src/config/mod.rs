@@ -6,6 +6,7 @@
 //! resolve      file ─► Config; nothing downstream validates again
 //! ```
 
+mod deadlines;
 mod environment;
 pub mod file;
 mod profile;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+pub use deadlines::Deadlines;
 pub use environment::of_process;
 pub use resolve::{AuditTarget, Config};
 

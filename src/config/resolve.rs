@@ -9,10 +9,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
+use crate::config::Deadlines;
 use crate::icap::options::{Options, PartialContent, Transfer};
 use crate::icap::{self, Method};
 use crate::policy::profile::Profile;
-use crate::server::deadline::Deadlines;
 use crate::service::block_page::{BlockPages, Format};
 use crate::service::respond::{Style, VerdictHeaders};
 use crate::service::services::{Service, Services};

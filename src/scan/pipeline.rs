@@ -1,5 +1,6 @@
 //! [`Scan`]: heads, then stack → parts → findings → judge, one window at a time.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -563,9 +564,14 @@ fn head_target(
     }
 }
 
-/// Findings of one step are judged by where they end, then by rule.
-fn place_of(finding: &Finding) -> (PartId, u64, &str) {
-    (finding.part, finding.span.end, &finding.rule)
+/// Findings of one step are judged the surest first, then by where they end, then by rule.
+fn place_of(finding: &Finding) -> (PartId, Reverse<u8>, u64, &str) {
+    (
+        finding.part,
+        Reverse(finding.score),
+        finding.span.end,
+        &finding.rule,
+    )
 }
 
 /// Anomalies recorded for one message; each kind counts once a part, so an archive of broken members cannot flood it.

@@ -87,11 +87,11 @@ impl Audience<'_> {
         let Some(accept) = self.accept else {
             return native;
         };
-        let mut best = (native, 0);
+        let mut best = (native, (0, 0));
         for format in [native].into_iter().chain(Format::ALL) {
-            let quality = quality(accept, format);
-            if quality > best.1 {
-                best = (format, quality);
+            let rank = rank(accept, format);
+            if rank > best.1 {
+                best = (format, rank);
             }
         }
         best.0
@@ -253,8 +253,9 @@ fn detail(reason: &Reason) -> &'static str {
     }
 }
 
-/// The quality, 0 to 1000, that an `Accept` value gives to `format` (RFC 9110 §12.5.1); the most specific range counts.
-fn quality(accept: &[u8], format: Format) -> u32 {
+/// The quality, 0 to 1000, that an `Accept` value gives to `format` (RFC 9110 §12.5.1), where the most specific range
+/// counts, and how specific that is: a type that is named is preferred to one that `*/*` covers.
+fn rank(accept: &[u8], format: Format) -> (u32, u8) {
     let mut best = (0, 0);
     for range in accept.split(|byte| *byte == b',').take(ACCEPT_RANGES) {
         let essence = essence(range);
@@ -263,7 +264,10 @@ fn quality(accept: &[u8], format: Format) -> u32 {
             best = (specific, parameter_q(range));
         }
     }
-    best.1
+    match best {
+        (_, 0) => (0, 0),
+        (specific, quality) => (quality, specific),
+    }
 }
 
 fn specificity(essence: &[u8], format: Format) -> u8 {
