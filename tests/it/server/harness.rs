@@ -150,6 +150,18 @@ impl Running {
         (status, body.to_owned())
     }
 
+    /// Waits for a metric: it is counted after the answer has left.
+    pub(super) fn metric_reaches(&self, name: &str, least: f64) -> bool {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while self.metric(name) < least {
+            if std::time::Instant::now() > end {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+        true
+    }
+
     /// The value of a metric whose line begins with `name`, summed over its labels.
     pub(super) fn metric(&self, name: &str) -> f64 {
         self.admin("/metrics")
