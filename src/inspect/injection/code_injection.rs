@@ -139,7 +139,7 @@ fn php_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
     } else {
         return;
     }
-    let body = after.get(..BODY_BYTES).unwrap_or(after);
+    let body = body(after, b"<?");
     let code = ["echo", "(", "$", "`", "=", "print"]
         .iter()
         .any(|sign| memchr::memmem::find(body, sign.as_bytes()).is_some());
@@ -149,7 +149,7 @@ fn php_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
 }
 
 fn script_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
-    let body = after.get(..BODY_BYTES).unwrap_or(after);
+    let body = body(after, b"<%");
     let body =
         memchr::memmem::find(body, b"%>").map_or(body, |end| body.get(..end).unwrap_or_default());
     let code = ["(", "request", "eval", "response.", "import", "`"]
@@ -162,8 +162,14 @@ fn script_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
     }
 }
 
-fn interpolation(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
+/// What follows an opening tag, up to the next one, so that each byte is looked at for one tag only.
+fn body<'a>(after: &'a [u8], opening: &[u8]) -> &'a [u8] {
     let body = after.get(..BODY_BYTES).unwrap_or(after);
+    memchr::memmem::find(body, opening).map_or(body, |end| body.get(..end).unwrap_or_default())
+}
+
+fn interpolation(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
+    let body = after.get(..NAME_BYTES).unwrap_or(after);
     let body = memchr::memchr(b'}', body)
         .map_or(body, |end| body.get(..end).unwrap_or_default())
         .trim_ascii();

@@ -516,7 +516,8 @@ pub fn utf7(bytes: &[u8], out: &mut Vec<u8>) -> bool {
         let body = tail.get(1..).unwrap_or_default();
         let count = body
             .iter()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+            .take(SECTION_BYTES)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'/')
             .count();
         let (section, left) = body.split_at_checked(count).unwrap_or((body, &[]));
         let mark = out.len();
@@ -686,6 +687,8 @@ const REFERENCE_NAME: usize = 8;
 const BASE64_BYTES: usize = 8;
 /// Hex digits below which a value is taken for a number or an id.
 const HEX_BYTES: usize = 12;
+/// Bytes of a section of UTF-7; no two sections overlap, so the work stays linear.
+const SECTION_BYTES: usize = 256;
 /// Bytes decoded to see whether the rest is worth it.
 const PROBE_BYTES: usize = 64;
 

@@ -213,7 +213,7 @@ fn strong_words(value: &Value<'_>, setting: Setting, tokens: &mut Vec<Token>, be
         let start = word_start(value.lower, at.start.saturating_sub(LEAD_BYTES));
         token::read(value.lower, start, Quotes::Prose, START_TOKENS, tokens);
         let end = tokens.last().map_or(at.end, |token| token.end);
-        covered = end.saturating_sub(LEAD_BYTES * 2).max(at.end);
+        covered = end.saturating_sub(LEAD_BYTES).max(at.end);
         let mut found = Reading::new(value, tokens, Entry::Inner).evidence();
         temper(setting, tokens, &mut found);
         if found.score() > best.score() {
@@ -240,9 +240,14 @@ fn quoted_starts(
     best: &mut Evidence,
 ) {
     let mut tried = 0;
+    // Where the last readings ended. Readings from three quotes have seen a text as code and as string.
+    let mut ends = [0_usize; 3];
     for at in memchr::memchr3_iter(b'\'', b'"', b'`', value.lower) {
         let after = value.lower.get(at + 1..).unwrap_or_default();
-        if !continues(after) || setting != Setting::Short && apostrophe(value.lower, at) {
+        let seen = ends
+            .iter()
+            .all(|end| *end > at + AHEAD_BYTES || *end == value.lower.len());
+        if seen || !continues(after) || setting != Setting::Short && apostrophe(value.lower, at) {
             continue;
         }
         tried += 1;
@@ -253,9 +258,11 @@ fn quoted_starts(
             return;
         };
         token::read(value.lower, at + 1, Quotes::Sql, START_TOKENS, tokens);
-        if tokens.is_empty() {
+        let Some(end) = tokens.last().map(|token| token.end) else {
             continue;
-        }
+        };
+        ends.rotate_left(1);
+        ends[2] = end;
         let mut found = Reading::new(value, tokens, Entry::Quote { quote, at }).evidence();
         temper(setting, tokens, &mut found);
         if found.score() > best.score() {
@@ -383,6 +390,8 @@ const SHORT_TOKENS: usize = 4096;
 /// Quotes tried in a text, and tokens read after each: the product bounds the work.
 const START_TRIES: usize = 64;
 const START_TOKENS: usize = 48;
+/// Bytes that readings must have seen behind a quote for it not to be tried.
+const AHEAD_BYTES: usize = 64;
 /// Bytes before a word at which a reading begins.
 const LEAD_BYTES: usize = 32;
 /// Bytes between a quote and the word after it.

@@ -51,6 +51,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         evidence,
         closings: 0,
         first_tag: None,
+        scripted: 0,
     };
     look.tags();
     look.attribute_break_out();
@@ -70,9 +71,11 @@ struct Look<'a> {
     closings: usize,
     /// Offset of the first tag, and whether it is a dangerous one.
     first_tag: Option<(usize, bool)>,
+    /// Up to where bodies of scripts and styles were read: none is read twice.
+    scripted: usize,
 }
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     fn note(&mut self, kind: Kind, weight: u8, name: &'static str, at: std::ops::Range<usize>) {
         self.evidence.note_at(kind, weight, name, at);
     }
@@ -155,11 +158,9 @@ impl Look<'_> {
 
     fn element(&mut self, tag: &Tag<'_>) {
         let at = tag.start..tag.attributes;
-        let lower = self.value.lower;
         let (weight, name) = match tag.name {
             b"script" => {
-                let body = lower.get(tag.attributes..).unwrap_or_default();
-                let body = body.get(..SCRIPT_BYTES).unwrap_or(body);
+                let body = self.body(tag.attributes);
                 if script::signs(body) == Script::Sink {
                     self.note(Kind::Structure, 25, "script-call", at.clone());
                 }
@@ -183,8 +184,7 @@ impl Look<'_> {
             b"?xml" | b"!doctype" | b"!--" => (0, ""),
             b"meta" => (self.has_attribute(tag, b"http-equiv", 50), "meta-element"),
             b"style" => {
-                let body = lower.get(tag.attributes..).unwrap_or_default();
-                let body = body.get(..SCRIPT_BYTES).unwrap_or(body);
+                let body = self.body(tag.attributes);
                 let end = memchr::memmem::find(body, b"</style").unwrap_or(body.len());
                 let body = body.get(..end).unwrap_or_default();
                 let runs = script::style_runs(body) || script::sink(body).is_some();
@@ -201,6 +201,15 @@ impl Look<'_> {
             _ => (0, ""),
         };
         self.note_if(Kind::Semantics, weight, name, at);
+    }
+
+    /// What follows an opening tag, up to [`SCRIPT_BYTES`] of it, without what was read for a tag before.
+    fn body(&mut self, from: usize) -> &'a [u8] {
+        let from = from.max(self.scripted);
+        let body = self.value.lower.get(from..).unwrap_or_default();
+        let body = body.get(..SCRIPT_BYTES).unwrap_or(body);
+        self.scripted = from + body.len();
+        body
     }
 
     fn note_if(&mut self, kind: Kind, weight: u8, name: &'static str, at: std::ops::Range<usize>) {
