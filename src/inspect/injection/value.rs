@@ -111,6 +111,8 @@ bitflags::bitflags! {
         const TEXT = 1 << 5;
         /// A name or an account: `user`, `login`, `uid`, `cn` …
         const IDENTITY = 1 << 6;
+        /// A statement that the sender is expected to write: `sql`, `preSql`, `ddl`, `procedureText` …
+        const SQL = 1 << 7;
     }
 }
 
@@ -147,6 +149,20 @@ impl Hints {
 }
 
 const HINT_WORDS: &[(Hints, &[&str])] = &[
+    (
+        Hints::SQL,
+        &[
+            "sql",
+            "presql",
+            "postsql",
+            "plsql",
+            "tsql",
+            "ddl",
+            "dml",
+            "statement",
+            "procedure",
+        ],
+    ),
     (
         Hints::URL,
         &[

@@ -8,7 +8,7 @@ mod grammar;
 mod token;
 mod words;
 
-use super::{Evidence, Setting, Value};
+use super::{Evidence, Hints, Setting, Value};
 use grammar::{Entry, Reading};
 use token::{Kind as TokenKind, Quotes, Token};
 
@@ -149,6 +149,10 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         if tokens.len() >= 2 {
             best = Reading::new(value, &tokens, Entry::Bare).evidence();
             temper(setting, &tokens, &mut best);
+            // A member called `sql` holds a whole statement by design; one that breaks out of a quote is read below.
+            if value.hints.contains(Hints::SQL) && value.layers == 0 {
+                best.temper(DESIGNED_PERCENT);
+            }
         }
     }
     quoted_starts(value, setting, &mut tokens, &mut best);
@@ -156,6 +160,9 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         *evidence = best;
     }
 }
+
+/// What a statement counts where one is expected.
+const DESIGNED_PERCENT: u8 = 50;
 
 /// True when a short value can say anything as it is: a word of SQL, a comparison, an operator of JSON, a call.
 fn worth_reading(value: &Value<'_>) -> bool {
