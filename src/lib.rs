@@ -2,7 +2,7 @@
 //!
 //! # The map
 //!
-//! A module imports only from lower rows; `tests/house.rs` reads the sources and fails on an upward arrow.
+//! A module imports only from lower rows; `tests/it/house.rs` reads the sources and fails on an upward arrow.
 //!
 //! ```text
 //! cli                                          clap, anyhow
