@@ -26,6 +26,8 @@ pub struct File {
     pub limits: Limits,
     /// How long each state may last.
     pub timeouts: Timeouts,
+    /// The signature files.
+    pub rules: Rules,
     /// Where bodies are kept that may have to be returned.
     pub spool: Spool,
     /// The application log.
@@ -367,6 +369,7 @@ impl Default for File {
             icap: Icap::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            rules: Rules::default(),
             spool: Spool::default(),
             log: Log::default(),
             audit: Audit::default(),
@@ -548,6 +551,39 @@ impl Default for Timeouts {
             scan_per_mib_ms: 50,
         }
     }
+}
+
+/// The signature files. They are read anew at each reload.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Rules {
+    /// Whether the rules that come with the program are in force.
+    pub embedded: bool,
+    /// More of them: folders, single rule files, packs.
+    pub bundles: Vec<PathBuf>,
+    /// What a YARA rule that does not load means.
+    pub broken: BrokenRules,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            embedded: true,
+            bundles: Vec::new(),
+            broken: BrokenRules::default(),
+        }
+    }
+}
+
+/// What a YARA rule that does not load means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokenRules {
+    /// The server does not start, a reload is refused.
+    #[default]
+    Fatal,
+    /// It is left out, with a warning; the others are in force.
+    Skip,
 }
 
 impl Default for Spool {

@@ -52,6 +52,8 @@ pub struct Config {
     pub scan_time: Duration,
     /// Processor time for each MiB on top.
     pub scan_time_per_mib: Duration,
+    /// The signature files.
+    pub rules: file::Rules,
     /// The folder of the spool files.
     pub spool_directory: PathBuf,
     /// Memory for one body before a file is begun.
@@ -109,6 +111,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         deadlines: deadlines(&file.timeouts),
         scan_time: Duration::from_millis(file.timeouts.scan_ms),
         scan_time_per_mib: Duration::from_millis(file.timeouts.scan_per_mib_ms),
+        rules: file.rules.clone(),
         spool_directory: match file.spool.directory.as_os_str().is_empty() {
             true => std::env::temp_dir(),
             false => file.spool.directory.clone(),

@@ -277,7 +277,8 @@ enum Kind {
 }
 
 impl Kind {
-    /// By folder first, by extension where the folder says nothing: a plain folder of `.yar` files is a bundle as well.
+    /// By folder first, by extension where the folder says nothing: a plain folder of `.yar` files is a bundle as well,
+    /// and so is a single file of literal rules.
     fn of(path: &Path) -> Self {
         let first = path
             .components()
@@ -292,6 +293,7 @@ impl Kind {
             (Some("examples"), Some("toml")) => Self::Example,
             (Some("entity" | "pattern"), Some("toml")) => Self::Other,
             (Some("hash"), Some("txt" | "csv" | "hdb" | "hsb")) => Self::Hash,
+            (_, Some("toml")) if path.components().count() == 1 => Self::Literal,
             (_, Some("yar" | "yara")) => Self::Yara,
             (_, Some("hdb" | "hsb")) => Self::Hash,
             _ => Self::Ignored,

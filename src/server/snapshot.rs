@@ -1,12 +1,16 @@
 //! The one immutable snapshot: services, rules and ISTag, made of one configuration. A transaction pins it once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
+use crate::config::file::{BrokenRules, Rules};
 use crate::icap::IsTag;
+use crate::inspect::yara::YaraLimits;
+use crate::rules::{Bundle, RulesError};
 use crate::scan::{Ruleset, RulesetError};
 use crate::service::transaction::House;
 
@@ -27,7 +31,7 @@ impl Snapshot {
     /// # Errors
     /// When the rules do not load.
     pub fn load(config: Arc<Config>) -> Result<Self, SnapshotError> {
-        let rules = Arc::new(Ruleset::embedded()?);
+        let rules = Arc::new(ruleset(&config.rules)?);
         let house = House {
             services: config.services.clone(),
             istag: istag(&rules, &config),
@@ -44,12 +48,45 @@ impl Snapshot {
     }
 }
 
+/// The rules that the configuration names, compiled together.
+fn ruleset(rules: &Rules) -> Result<Ruleset, SnapshotError> {
+    let mut bundles = Vec::new();
+    if rules.embedded {
+        bundles.push(Bundle::embedded());
+    }
+    for path in &rules.bundles {
+        let bundle = Bundle::load(path).map_err(SnapshotError::File)?;
+        if bundle.literals.is_empty() && bundle.yara.is_empty() && bundle.hashes.is_empty() {
+            // A wrong path must not look like a rule set in force.
+            return Err(SnapshotError::Empty(path.clone()));
+        }
+        bundles.push(bundle);
+    }
+    let ruleset = Ruleset::compile(bundles, YaraLimits::default())?;
+    for problem in ruleset.signatures().problems() {
+        match rules.broken {
+            BrokenRules::Fatal => return Err(SnapshotError::Broken(problem.to_string().into())),
+            BrokenRules::Skip => tracing::warn!(%problem, "a rule does not load and is left out"),
+        }
+    }
+    Ok(ruleset)
+}
+
 /// No snapshot can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The rules do not compile.
     #[error("the rules cannot be used")]
     Rules(#[from] RulesetError),
+    /// A signature file is wrong.
+    #[error(transparent)]
+    File(RulesError),
+    /// A bundle without a single rule.
+    #[error("{} holds no rule files: expected literal/*.toml, *.yar or hash/*.txt", .0.display())]
+    Empty(PathBuf),
+    /// A rule does not load, and the configuration does not say that it may be left out.
+    #[error("{0}; mend the rule, or set rules.broken = \"skip\"")]
+    Broken(Box<str>),
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).

@@ -156,6 +156,47 @@ fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
 }
 
 #[test]
+fn sighup_takes_new_signature_files_and_refuses_broken_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("own.toml");
+    let path = folder.path().join("sluice.toml");
+    let rule = |text: &str| {
+        format!(
+            "[[rule]]\nid = \"own/marker\"\ncategory = \"malware\"\nseverity = \"high\"\n\
+             description = \"a marker\"\ntext = \"{text}\"\nmatch = [\"{text}\"]\nclean = [\"nothing\"]\n"
+        )
+    };
+    std::fs::write(&rules, rule("first-marker")).expect("a file");
+    let bundles = format!("[rules]\nbundles = [{:?}]\n", rules.display().to_string());
+    std::fs::write(&path, bundles).expect("a file");
+    let mut process = Process::serve(Some(&path));
+    let mut client = Client::connect(process.icap);
+    let first = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"a first-marker"));
+    let second = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"a second-marker"));
+    let before = client.ask(&first);
+    assert!(before.is_block());
+    assert_eq!(client.ask(&second).status, 204);
+
+    std::fs::write(&rules, "[[rule]]\nid = ").expect("a file");
+    process.signal("-HUP");
+    let refused = process.wait_for("reload refused");
+    assert!(
+        refused["error"]
+            .as_str()
+            .is_some_and(|why| why.contains("own.toml"))
+    );
+    let same = client.ask(&first);
+    assert!(same.is_block() && same.field("ISTag") == before.field("ISTag"));
+
+    std::fs::write(&rules, rule("second-marker")).expect("a file");
+    process.signal("-HUP");
+    process.wait_for("configuration and rules are in force");
+    assert_eq!(client.ask(&first).status, 204);
+    let after = client.ask(&second);
+    assert!(after.is_block() && after.field("ISTag") != before.field("ISTag"));
+}
+
+#[test]
 fn running_out_of_descriptors_does_not_end_the_accept_loop() {
     let mut command = Command::new("prlimit");
     command.args([
