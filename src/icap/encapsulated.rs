@@ -247,8 +247,9 @@ impl Builder {
         if !belongs(method, section) {
             return Err(EncapsulatedError::MisplacedSection { item });
         }
-        let heads = usize::from(self.request_head.is_some()) + 1;
-        let limit = self.head_limit.saturating_mul(heads);
+        // Each head has the limit for itself: a short first one does not lend its share to the second.
+        let before = self.last.map_or(0, |(_, at)| at as usize);
+        let limit = before.saturating_add(self.head_limit);
         let offset = u32::try_from(offset)
             .ok()
             .filter(|offset| *offset as usize <= limit)
