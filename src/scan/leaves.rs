@@ -67,6 +67,9 @@ impl LeafRouter<'_> {
             finding.path = leaf.path.shown();
             self.findings.record(finding);
         }
+        for at in self.value_findings.anomalies.drain(..) {
+            self.findings.anomaly(at.anomaly, at.part, at.offset);
+        }
     }
 }
 
