@@ -34,4 +34,5 @@ pub use head::{HeadEdit, redact_head};
 pub use operator::{Mask, TokenKey};
 pub use profile::{Heads, Mode, Profile, ProfileError};
 pub use redactor::{Action, EditNote, Redactor, Summary};
+pub use rewriter::Seam;
 pub use selector::Selector;

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use super::editor::Editor;
 use super::format::{Family, Format};
 use super::profile::Profile;
-use super::rewriter::Rewriter;
+use super::rewriter::{Rewriter, Seam};
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::inspect::{Direction, Findings};
@@ -110,6 +110,11 @@ impl Redactor {
         self.rewriter.push(b"", u64::MAX, &mut editor.plan, out);
         self.forget();
         std::mem::take(&mut self.editor.summary)
+    }
+
+    /// Where the rest of the body begins that no edit reached; final after [`finish`](Self::finish).
+    pub fn seam(&self) -> Seam {
+        self.rewriter.seam()
     }
 
     /// What the readers found wrong is for the inspectors; here only limits count.

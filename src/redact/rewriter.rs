@@ -11,6 +11,18 @@ pub struct Rewriter {
     held: Vec<u8>,
     /// Stream offset of the next byte to be released.
     at: u64,
+    /// Bytes released.
+    written: u64,
+    seam: Seam,
+}
+
+/// Where the part of a body that nothing changed begins: all that follows is the same in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seam {
+    /// Offset in the body as it came, in bytes.
+    pub original: u64,
+    /// Offset in the edited body, in bytes.
+    pub edited: u64,
 }
 
 impl Rewriter {
@@ -19,9 +31,16 @@ impl Rewriter {
         self.held.len()
     }
 
+    /// Where the last edit so far ends.
+    pub fn seam(&self) -> Seam {
+        self.seam
+    }
+
     /// Takes `input`, the next bytes of the stream, and appends to `out` all bytes before `settled`, edited by `plan`.
     /// Edits that begin at or after `settled` wait. Bytes that are held are copied twice, the others once.
     pub fn push(&mut self, input: &[u8], settled: u64, plan: &mut Plan, out: &mut BytesMut) {
+        let (out_before, written_before) = (out.len(), self.written);
+        let written = |out: &BytesMut| written_before + (out.len() - out_before) as u64;
         let input_at = self.at + self.held.len() as u64;
         let end = input_at + input.len() as u64;
         let settled = settled.min(end);
@@ -39,6 +58,10 @@ impl Rewriter {
             pieces.copy(Span::new(self.at, edit.start), out);
             plan.take(|bytes| out.extend_from_slice(bytes));
             self.at = edit.end.max(self.at);
+            self.seam = Seam {
+                original: self.at,
+                edited: written(out),
+            };
         }
         // An edit whose end has not arrived yet keeps all from its start on.
         let waits = plan.next().map_or(settled, |edit| settled.min(edit.start));
@@ -46,6 +69,7 @@ impl Rewriter {
             pieces.copy(Span::new(self.at, waits), out);
             self.at = waits;
         }
+        self.written = written(out);
         let rest = Span::new(self.at, end);
         self.held = held;
         let gone = rest.start.saturating_sub(input_at - self.held.len() as u64);
@@ -121,6 +145,9 @@ mod tests {
                 rewriter.push(b"", u64::MAX, &mut plan, &mut out);
                 assert_eq!(out, naive(&text, &edits), "pieces of {size}, lag {lag}");
                 assert_eq!(rewriter.held(), 0);
+                let Seam { original, edited } = rewriter.seam();
+                assert_eq!(original, 26, "the last edit ends there");
+                assert_eq!(out[edited as usize..], text[original as usize..]);
             }
         }
     }

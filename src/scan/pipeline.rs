@@ -17,7 +17,7 @@ use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
 use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
-use crate::redact::Redactor;
+use crate::redact::{Redactor, Seam};
 use crate::rules::literal::Place;
 use crate::wire::Deviations;
 
@@ -260,6 +260,11 @@ impl Scan {
     /// that the original must be kept for an unedited message.
     pub fn recodes(&self) -> bool {
         self.redaction.as_ref().is_some_and(Redaction::recodes)
+    }
+
+    /// After [`Step::Done`]: where the rest of the body begins that goes out byte for byte as it came, if that is known.
+    pub fn seam(&self) -> Option<Seam> {
+        self.redaction.as_ref()?.seam()
     }
 
     /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).

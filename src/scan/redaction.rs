@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 use crate::anomaly::Anomaly;
 use crate::content::{Declared, Encoder, Part, PartKind};
 use crate::inspect::PartId;
-use crate::redact::{Redactor, Summary};
+use crate::redact::{Redactor, Seam, Summary};
 
 /// One body being redacted.
 pub(super) struct Redaction {
@@ -26,6 +26,7 @@ pub(super) struct Redaction {
     edited: BytesMut,
     coded: [Vec<u8>; 2],
     ready: VecDeque<Bytes>,
+    seam: Option<Seam>,
 }
 
 /// How what leaves relates to what came.
@@ -66,6 +67,7 @@ impl Redaction {
             edited: BytesMut::new(),
             coded: [Vec::new(), Vec::new()],
             ready: VecDeque::new(),
+            seam: None,
         }
     }
 
@@ -119,12 +121,20 @@ impl Redaction {
             if !reached && found.edits > 0 {
                 return Err(Anomaly::UnreachableEdit);
             }
+            if reached && self.recodes == Recodes::No {
+                self.seam = Some(self.redactor.seam());
+            }
             summary = Some(found);
         }
         if part == PartId::BODY {
             self.end_codings()?;
         }
         Ok(summary)
+    }
+
+    /// Where the rest begins that goes out as it came; known at the end, and only where nothing was coded anew.
+    pub(super) fn seam(&self) -> Option<Seam> {
+        self.seam
     }
 
     /// The next outgoing bytes.

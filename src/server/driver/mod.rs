@@ -26,8 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
 use crate::service::outcome::Failure;
-use crate::service::transaction::{Action, Copy, Source, Transaction};
-use crate::wire::Fields;
+use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 
 use super::deadline::{Clock, Waiting};
 use super::pool::PoolError;
@@ -138,8 +137,8 @@ struct Current {
 enum Body {
     /// No answer yet.
     Owed,
-    /// It comes from a store; with trailers (or their absence) known, no more is added.
-    Store(Copy, Option<Option<Fields>>),
+    /// It comes from a store; with the tail known, no more is added.
+    Store(Copy, Option<Tail>),
     /// All of it was handed over.
     Complete,
 }
@@ -333,9 +332,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     Err(_) => current.transaction.job_timed_out(),
                 }
             }
-            Action::BodyDone(trailers) => {
+            Action::BodyDone(tail) => {
                 if let Body::Store(copy, _) = current.body {
-                    current.body = Body::Store(copy, Some(trailers));
+                    current.body = Body::Store(copy, Some(tail));
                 }
             }
             action @ (Action::Respond(..) | Action::CutOff) => self.finish_early(action),
@@ -420,20 +419,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Copy::Edited => &mut current.edited,
         };
         while self.connection.pending_transmit_bytes() < TRANSMIT_BYTES {
+            let most = match done {
+                Some(Tail::Original(seam)) => seam.edited - current.bytes_out.min(seam.edited),
+                Some(Tail::Plain | Tail::Trailers(_)) | None => u64::MAX,
+            };
             let popped = match store {
-                Some(store) => store.pop().await,
-                None => Ok(None),
+                Some(store) if most > 0 => store.pop().await,
+                Some(_) | None => Ok(None),
             };
             match popped {
-                Ok(Some(bytes)) => {
+                Ok(Some(mut bytes)) => {
+                    bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX));
                     current.bytes_out += bytes.len() as u64;
                     self.connection.send_body(bytes);
                 }
                 Ok(None) => {
-                    if let Some(trailers) = done.take() {
-                        self.connection.send_end(match &trailers {
-                            Some(trailers) => BodyEnding::Trailers(trailers),
-                            None => BodyEnding::Plain,
+                    if let Some(tail) = done.take() {
+                        self.connection.send_end(match &tail {
+                            Tail::Plain => BodyEnding::Plain,
+                            Tail::Trailers(trailers) => BodyEnding::Trailers(trailers),
+                            Tail::Original(seam) => BodyEnding::UseOriginalBody(seam.original),
                         });
                         current.body = Body::Complete;
                     }

@@ -1,14 +1,15 @@
 //! How a transaction ends: which answer, and from which copy of the body.
 
 use crate::anomaly::Anomaly;
-use crate::icap::{Response, Status};
+use crate::icap::{Allow, Response, Status};
 use crate::inspect::Direction;
 use crate::policy::{Reason, Verdict};
+use crate::redact::Seam;
 use crate::scan::{Ended, Scan};
 
 use super::super::outcome::{Ending, Failure};
 use super::super::respond::{Block, Change, Unchanged, unchanged};
-use super::{Action, Answer, Copy, Plan, Source, State, Transaction, Work};
+use super::{Action, Answer, Copy, Plan, Source, State, Tail, Transaction, Work};
 
 impl Transaction {
     pub(super) fn finish(&mut self) -> Action {
@@ -20,7 +21,12 @@ impl Transaction {
                 return self.cut_off(Failure::CutOff);
             }
             self.state = State::Answered;
-            return Action::BodyDone(self.trailers.take());
+            let tail = match (self.seam.take(), self.trailers.take()) {
+                (Some(seam), _) => Tail::Original(seam),
+                (None, Some(trailers)) => Tail::Trailers(trailers),
+                (None, None) => Tail::Plain,
+            };
+            return Action::BodyDone(tail);
         }
         let report = self.scan.as_ref().map(Scan::report);
         match report.map(|report| &report.verdict) {
@@ -59,6 +65,7 @@ impl Transaction {
             true => Source::Store(Copy::Edited),
             false => Source::None,
         };
+        self.seam = self.partial();
         let mut answer = self.message(Change::Edited(Some(self.edited_bytes)));
         if let Some(scan) = &self.scan {
             self.house
@@ -66,6 +73,18 @@ impl Transaction {
                 .redacted(&mut answer, &scan.report().verdict, self.id);
         }
         self.respond((answer, source))
+    }
+
+    /// Where the client can go on with its own copy, if it offered that and keeps one: draft-icap-ext-partial-content-07.
+    fn partial(&self) -> Option<Seam> {
+        let offered = self.allow.contains(Allow::PARTIAL_CONTENT)
+            && unchanged(self.allow, self.stage) == Unchanged::NoContent;
+        // There is no place for trailers behind `use-original-body`.
+        if !offered || !self.section_has_body() || self.trailers.is_some() {
+            return None;
+        }
+        let seam = self.scan.as_ref()?.seam()?;
+        (seam.original < self.outcome.bytes_in).then_some(seam)
     }
 
     /// RFC 9111 §5.2.2.6: `no-transform` says that nobody on the way may change the message; policy judges that.
@@ -126,10 +145,14 @@ impl Transaction {
         Action::Respond(Box::new(answer), source)
     }
 
-    /// The head of an ICAP 200 that carries the message.
+    /// The head of an ICAP 200 (206 where the client adds the rest) that carries the message.
     pub(super) fn message(&mut self, change: Change) -> Response {
         let direction = self.method.direction().unwrap_or(Direction::Request);
-        let answer = Response::new(Status::Ok, self.house.istag);
+        let status = match self.seam {
+            Some(_) => Status::PartialContent,
+            None => Status::Ok,
+        };
+        let answer = Response::new(status, self.house.istag);
         self.heads.answer(answer, direction, self.section, change)
     }
 

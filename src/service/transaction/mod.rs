@@ -26,6 +26,7 @@ use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::policy::Verdict;
 use crate::policy::profile::{Mode, Profile, Release};
+use crate::redact::Seam;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
@@ -63,8 +64,8 @@ pub enum Action {
     Continue,
     /// Send this head; the body, if it has one, comes from the source.
     Respond(Box<Response>, Source),
-    /// What is in the store is all of the body; these are its trailers.
-    BodyDone(Option<Fields>),
+    /// What is in the store is all of the body that is sent.
+    BodyDone(Tail),
     /// Run this on the pool; hand the result in with [`Transaction::job_done`] or [`Transaction::job_refused`].
     Offload(Job),
     /// End the connection without completing the answer.
@@ -89,6 +90,18 @@ pub enum Source {
     Inline(Bytes),
     /// The store; [`Action::BodyDone`] says when no more is added.
     Store(Copy),
+}
+
+/// How an answer's body ends.
+#[derive(Clone, Debug)]
+pub enum Tail {
+    /// With the last chunk.
+    Plain,
+    /// With these trailers.
+    Trailers(Fields),
+    /// The client goes on with its own copy where the edits end (206, `use-original-body`); what the store holds beyond
+    /// that is not sent.
+    Original(Seam),
 }
 
 /// One transaction.
@@ -117,6 +130,8 @@ pub struct Transaction {
     forbids_edits: bool,
     edited_bytes: u64,
     streams: Option<Copy>,
+    /// Set when the answer is a 206.
+    seam: Option<Seam>,
     outcome: Partial,
 }
 
@@ -219,6 +234,7 @@ impl Transaction {
             forbids_edits: false,
             edited_bytes: 0,
             streams: None,
+            seam: None,
             outcome: Partial::default(),
             heads: Heads::of(&mut request),
         };

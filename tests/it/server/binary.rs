@@ -1,7 +1,7 @@
 //! The program itself: signals, exit codes, messages.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -10,10 +10,10 @@ use super::harness::{Client, POST, eicar, reqmod};
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// A served process; killed when dropped.
-struct Process {
+pub(super) struct Process {
     child: Child,
     log: BufReader<ChildStderr>,
-    icap: SocketAddr,
+    pub(super) icap: SocketAddr,
     seen: String,
 }
 
@@ -31,16 +31,11 @@ impl Process {
             icap: SocketAddr::from(([0, 0, 0, 0], 0)),
             seen: String::new(),
         };
-        let line = process.wait_for("listening for ICAP");
-        process.icap = line["address"]
-            .as_str()
-            .expect("an address")
-            .parse()
-            .expect("an address");
+        process.icap = address(&process.wait_for("listening for ICAP"));
         process
     }
 
-    fn serve(config: Option<&Path>) -> Self {
+    pub(super) fn serve(config: Option<&Path>) -> Self {
         let mut command = Command::new(SLUICE);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
         command.args(config.map(|path| format!("--config={}", path.display())));
@@ -69,6 +64,30 @@ impl Process {
         }
     }
 
+    /// All metrics, as a scraper reads them. Call it once: it reads the log on.
+    pub(super) fn metrics(&mut self) -> String {
+        let admin = address(&self.wait_for("listening for admin"));
+        let mut stream = TcpStream::connect(admin).expect("it accepts");
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("it answers");
+        page
+    }
+
+    /// Memory in use.
+    pub(super) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.expect("its memory").trim().trim_end_matches(" kB");
+        number.parse().expect("digits")
+    }
+
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill")
@@ -84,6 +103,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn address(line: &serde_json::Value) -> SocketAddr {
+    let text = line["address"].as_str().expect("an address");
+    text.parse().expect("an address")
 }
 
 fn run(arguments: &[&str]) -> Output {

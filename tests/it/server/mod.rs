@@ -6,4 +6,6 @@ mod bodies;
 mod deadlines;
 mod harness;
 mod load;
+mod mutations;
+mod partial;
 mod probe;
