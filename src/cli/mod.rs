@@ -2,6 +2,7 @@
 //! printed once, as a chain of causes.
 
 mod check;
+mod explain;
 mod probe;
 mod redact;
 mod rules;
@@ -108,6 +109,9 @@ struct Scan {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    /// Print the values, decode chains, tokens and scores behind the verdict; this shows payload
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     file: ConfigFile,
 }

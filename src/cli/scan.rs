@@ -12,13 +12,14 @@ use serde_json::json;
 use crate::budget::Budget;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::inspect::Direction;
+use crate::inspect::injection::Explanation;
 use crate::policy::Verdict;
 use crate::policy::profile::Profile;
 use crate::scan::{self, Ended, Message, Report, Ruleset, Step};
 use crate::server::snapshot::Snapshot;
 use crate::telemetry::{action_code, severity_code};
 
-use super::{FINDINGS_STATUS, Kind, Scan};
+use super::{FINDINGS_STATUS, Kind, Scan, explain};
 
 pub(super) fn run(arguments: &Scan) -> anyhow::Result<ExitCode> {
     let config = arguments.file.load()?;
@@ -33,16 +34,33 @@ pub(super) fn run(arguments: &Scan) -> anyhow::Result<ExitCode> {
         profile: profile(&snapshot, direction),
         budget,
         head: Head::of(arguments, direction),
+        detail: match arguments.explain {
+            true => Detail::Explained,
+            false => Detail::Verdict,
+        },
     };
     let mut found = false;
     for file in &arguments.files {
-        let report = offline
+        let (report, explanation) = offline
             .scan(file)
             .with_context(|| format!("cannot read {}", file.display()))?;
         found |= has_findings(&report);
-        match arguments.json {
-            true => println!("{}", as_json(file, &report)),
-            false => print_text(file, &report),
+        let explained = (&report, &explanation);
+        let plain = arguments
+            .content_encoding
+            .is_none()
+            .then_some(file.as_path());
+        if arguments.json {
+            let mut object = as_json(file, &report);
+            if arguments.explain {
+                object["explanation"] = explain::as_json(plain, explained);
+            }
+            println!("{object}");
+        } else {
+            print_text(file, &report);
+            if arguments.explain {
+                explain::print(plain, &offline.profile, explained);
+            }
         }
     }
     Ok(match found {
@@ -69,6 +87,14 @@ struct Offline<'a> {
     profile: Arc<Profile>,
     budget: Budget,
     head: Head,
+    detail: Detail,
+}
+
+/// How much is kept of what the detectors see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    Verdict,
+    Explained,
 }
 
 /// The head that the files are scanned under.
@@ -116,12 +142,16 @@ impl Head {
 }
 
 impl Offline<'_> {
-    fn scan(&self, file: &Path) -> std::io::Result<Report> {
+    fn scan(&self, file: &Path) -> std::io::Result<(Report, Explanation)> {
         let mut input: Box<dyn Read> = match file.as_os_str() == "-" {
             true => Box::new(std::io::stdin().lock()),
             false => Box::new(std::fs::File::open(file)?),
         };
-        let mut scan = scan::Scan::new(
+        let begin = match self.detail {
+            Detail::Verdict => scan::Scan::new,
+            Detail::Explained => scan::Scan::explaining,
+        };
+        let mut scan = begin(
             self.rules,
             &self.profile,
             &self.budget,
@@ -140,7 +170,7 @@ impl Offline<'_> {
         }
         scan.end(Ended::Complete);
         drive(&mut scan);
-        Ok(scan.into_report())
+        Ok(scan.into_explained())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a value goes: the injection detectors, the signatures (in its decoded form), and the blobs.
 
-use crate::inspect::injection::{Classes, Context, Detectors, Scratch};
+use crate::inspect::injection::{Classes, Context, Detectors, Explanation, Scratch};
 use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Piece};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
@@ -20,6 +20,8 @@ pub(super) struct LeafRouter<'a> {
     pub(super) blobs: Option<&'a mut Blobs>,
     pub(super) findings: &'a mut Findings,
     pub(super) place: Place,
+    /// What the offline scan is to show of the values; `None` in a server.
+    pub(super) explanation: Option<&'a mut Explanation>,
 }
 
 impl LeafSink for LeafRouter<'_> {
@@ -27,6 +29,9 @@ impl LeafSink for LeafRouter<'_> {
         if !self.context.classes.is_empty() {
             self.detectors
                 .inspect(leaf, &self.context, self.scratch, self.findings);
+            if let Some(explanation) = &mut self.explanation {
+                explanation.leaf(self.detectors, leaf, &self.context);
+            }
         }
         // The raw bytes went through the signatures already; a value without escapes has nothing new to show.
         if !leaf.map.is_verbatim() {

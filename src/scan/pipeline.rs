@@ -9,7 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::content::{self, Declared, Stack};
 use crate::http1::{RequestHead, Target};
-use crate::inspect::injection::{Classes, Context};
+use crate::inspect::injection::{Classes, Context, Explanation};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, YaraWork};
 use crate::inspect::yara::Externals;
@@ -52,6 +52,7 @@ pub struct Scan {
     redaction: Option<Redaction>,
     state: State,
     report: Report,
+    explanation: Option<Box<Explanation>>,
 }
 
 /// What is left to do.
@@ -100,6 +101,31 @@ impl Scan {
         budget: &Budget,
         message: &Message<'_>,
     ) -> Self {
+        let mut scan = Self::before_heads(rules, profile, budget, message);
+        scan.begin(message);
+        scan
+    }
+
+    /// The same, and keeps what the detectors see ([`into_explained`](Self::into_explained)): excerpts of values, so
+    /// for an operator's own eyes only.
+    pub fn explaining(
+        rules: &Arc<Ruleset>,
+        profile: &Arc<Profile>,
+        budget: &Budget,
+        message: &Message<'_>,
+    ) -> Self {
+        let mut scan = Self::before_heads(rules, profile, budget, message);
+        scan.explanation = Some(Box::default());
+        scan.begin(message);
+        scan
+    }
+
+    fn before_heads(
+        rules: &Arc<Ruleset>,
+        profile: &Arc<Profile>,
+        budget: &Budget,
+        message: &Message<'_>,
+    ) -> Self {
         let declared = message.declared();
         let origin = message.origin();
         let judge = match profile.exceptions.is_empty() {
@@ -112,7 +138,7 @@ impl Scan {
             }
             Direction::Request | Direction::Response => Classes::empty(),
         };
-        let mut scan = Self {
+        Self {
             rules: Arc::clone(rules),
             profile: Arc::clone(profile),
             budget: budget.clone(),
@@ -130,13 +156,16 @@ impl Scan {
             redaction: None,
             state: State::Inspecting,
             report: Report::default(),
-        };
-        if profile.mode != Mode::Off {
-            scan.space.scratch.begin();
-            scan.redaction = scan.redaction_of(profile, message);
-            scan.heads(message);
+            explanation: None,
         }
-        scan
+    }
+
+    fn begin(&mut self, message: &Message<'_>) {
+        if self.profile.mode != Mode::Off {
+            self.space.scratch.begin();
+            self.redaction = self.redaction_of(message);
+            self.heads(message);
+        }
     }
 
     /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step).
@@ -282,6 +311,13 @@ impl Scan {
         std::mem::take(&mut self.report)
     }
 
+    /// Ends the scan; what the detectors saw, when it was begun by [`explaining`](Self::explaining).
+    pub fn into_explained(mut self) -> (Report, Explanation) {
+        let explanation = self.explanation.take().map(|explanation| *explanation);
+        let report = std::mem::take(&mut self.report);
+        (report, explanation.unwrap_or_default())
+    }
+
     fn is_decided(&self) -> bool {
         matches!(self.report.verdict, Verdict::Block(_))
     }
@@ -323,6 +359,7 @@ impl Scan {
                     heavy: &mut self.heavy,
                     redaction: self.redaction.as_mut(),
                     report: &mut self.report,
+                    explanation: self.explanation.as_deref_mut(),
                 };
                 stack.step(&mut router)
             }
@@ -404,6 +441,7 @@ impl Scan {
                 blobs: None,
                 findings: &mut space.leaf_findings,
                 place: Place::Header,
+                explanation: self.explanation.as_deref_mut(),
             };
             if let (Direction::Request, Some(request)) = (message.direction, message.request) {
                 head_target(&mut reader, request, &mut router, &mut space.findings);
@@ -419,8 +457,8 @@ impl Scan {
         self.judge_found();
     }
 
-    fn redaction_of(&self, profile: &Arc<Profile>, message: &Message<'_>) -> Option<Redaction> {
-        let redact = profile.redact.as_ref()?;
+    fn redaction_of(&self, message: &Message<'_>) -> Option<Redaction> {
+        let redact = self.profile.redact.as_ref()?;
         let fields = match message.direction {
             Direction::Request => &message.request?.fields,
             Direction::Response => &message.response?.fields,

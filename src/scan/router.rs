@@ -3,7 +3,7 @@
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::content::{Part, PartSink};
-use crate::inspect::injection::{Classes, Context};
+use crate::inspect::injection::{Classes, Context, Explanation};
 use crate::inspect::signatures::{SignatureScan, YaraWork};
 use crate::inspect::{Direction, Findings, PartId};
 use crate::policy::profile::Profile;
@@ -30,6 +30,7 @@ pub(super) struct PartRouter<'a> {
     pub(super) heavy: &'a mut Vec<(YaraWork, Option<Box<str>>)>,
     pub(super) redaction: Option<&'a mut Redaction>,
     pub(super) report: &'a mut Report,
+    pub(super) explanation: Option<&'a mut Explanation>,
 }
 
 impl PartSink for PartRouter<'_> {
@@ -135,6 +136,7 @@ impl PartRouter<'_> {
             blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
             findings: &mut space.leaf_findings,
             place: Place::Field,
+            explanation: self.explanation.as_deref_mut(),
         };
         work(scan, &mut router, &mut space.findings);
         merge(&mut space.leaf_findings, &mut space.findings);

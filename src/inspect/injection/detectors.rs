@@ -16,6 +16,12 @@ use super::prefilter::{Hit, Prefilter};
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
+mod explain;
+
+pub use explain::{
+    ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation, MAX_VALUES,
+};
+
 /// All injection detectors. Immutable, shared, built once.
 #[derive(Debug)]
 pub struct Detectors {
@@ -199,6 +205,29 @@ struct View<'a> {
 
 /// Runs the rooms of `classes` over one form and keeps what beats the forms before.
 fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best) {
+    evidence(view, classes, lower, |number, _, evidence| {
+        let Some(kept) = best.get_mut(number) else {
+            return;
+        };
+        let beaten = kept
+            .as_ref()
+            .map_or(REPORT_SCORE, |kept| kept.evidence.score().saturating_add(1));
+        if evidence.score() >= beaten {
+            *kept = Some(Sighting {
+                evidence,
+                chain: view.form.chain,
+            });
+        }
+    });
+}
+
+/// Runs the rooms of `classes` over one form: number, room and evidence of each go to `each`.
+fn evidence(
+    view: &View<'_>,
+    classes: Classes,
+    lower: &mut Vec<u8>,
+    mut each: impl FnMut(usize, &Room, Evidence),
+) {
     if classes.is_empty() {
         return;
     }
@@ -225,23 +254,14 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
         hits: view.hits,
         room: 0,
     };
-    for (number, (room, kept)) in ROOMS.iter().zip(best.iter_mut()).enumerate() {
+    for (number, room) in ROOMS.iter().enumerate() {
         if !classes.contains(room.class) {
             continue;
         }
         value.room = number;
         let mut evidence = Evidence::default();
         (room.look)(&value, &mut evidence);
-        let score = evidence.score();
-        let beaten = kept
-            .as_ref()
-            .map_or(REPORT_SCORE, |kept| kept.evidence.score().saturating_add(1));
-        if score >= beaten {
-            *kept = Some(Sighting {
-                evidence,
-                chain: view.form.chain,
-            });
-        }
+        each(number, room, evidence);
     }
 }
 

@@ -24,7 +24,35 @@ pub enum Kind {
     Hint,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = KIND_ORDER.len();
+
+/// All kinds, in order of declaration.
+const KIND_ORDER: [Kind; 8] = [
+    Kind::BreakOut,
+    Kind::Semantics,
+    Kind::Structure,
+    Kind::Target,
+    Kind::Evasion,
+    Kind::Terminator,
+    Kind::Position,
+    Kind::Hint,
+];
+
+impl Kind {
+    /// The name that explanations show.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::BreakOut => "break-out",
+            Kind::Semantics => "semantics",
+            Kind::Structure => "structure",
+            Kind::Target => "target",
+            Kind::Evasion => "evasion",
+            Kind::Terminator => "terminator",
+            Kind::Position => "position",
+            Kind::Hint => "hint",
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Note {
@@ -101,6 +129,20 @@ impl Evidence {
             }
         }
         best.name
+    }
+
+    /// Kind, weight and name of all signs, in the order of [`Kind`].
+    pub fn signs(&self) -> impl Iterator<Item = (Kind, u8, &'static str)> {
+        KIND_ORDER
+            .into_iter()
+            .zip(self.notes)
+            .filter(|(_, note)| note.weight > 0)
+            .map(|(kind, note)| (kind, note.weight, note.name))
+    }
+
+    /// The percentage that the sum is lowered to, if it is.
+    pub fn tempered(&self) -> Option<u8> {
+        self.temper
     }
 
     /// Names of all signs, in the order of [`Kind`].

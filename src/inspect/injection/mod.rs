@@ -41,7 +41,10 @@ mod prefilter;
 mod value;
 mod walk;
 
-pub use detectors::{Detectors, Scratch};
+pub use detectors::{
+    Detectors, ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation,
+    MAX_VALUES, Scratch,
+};
 pub use evidence::{Evidence, Kind};
 pub use prefilter::Hit;
 pub use value::{Hints, Setting, Value};

@@ -296,6 +296,50 @@ fn scan_says_what_it_found_by_its_exit_code() {
 }
 
 #[test]
+fn scan_explains_values_chains_tokens_and_scores() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("order.json");
+    let body = br#"{"note":"plain","q":"%27%20OR%20%271%27=%271","id":"1 or 2","x":{"__proto__":1}}"#;
+    std::fs::write(&file, body).expect("the file is written");
+    let path = file.to_str().expect("a path in UTF-8");
+    let typed = ["--as", "request", "--content-type", "application/json"];
+    let readable = text(&run(&[&["scan", path, "--explain"][..], &typed].concat()).stdout);
+    for part in [
+        "value $.q (JsonString",
+        "as percent: \"' OR '1'='1\"",
+        "over the threshold",
+        "tokens: ",
+        "prototype-pollution/key",
+        "reads \"__proto__\"",
+    ] {
+        assert!(readable.contains(part), "{part} in {readable}");
+    }
+    let output = run(&[&["scan", path, "--explain", "--json"][..], &typed].concat());
+    let object: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let values = object["explanation"]["values"].as_array().expect("values");
+    let query = values
+        .iter()
+        .find(|value| value["path"] == "$.q")
+        .expect("the value with signs");
+    let forms = query["forms"].as_array().expect("forms");
+    let decoded = forms
+        .iter()
+        .find(|form| form["chain"] == serde_json::json!(["percent"]))
+        .expect("the decoded form");
+    let classes = decoded["classes"].as_array().expect("classes");
+    let sqli = classes
+        .iter()
+        .find(|class| class["class"] == "sqli")
+        .expect("a sign of SQL");
+    assert!(sqli["score"].as_u64() >= Some(60));
+    assert!(sqli["tokens"][0]["kind"].is_string());
+    // Without the option nothing of the payload is printed.
+    let quiet = text(&run(&[&["scan", path][..], &typed].concat()).stdout);
+    assert!(!quiet.contains("OR '1'"), "{quiet}");
+}
+
+#[test]
 fn check_names_line_and_column_of_a_mistake() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sluice.toml");

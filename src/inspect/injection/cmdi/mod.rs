@@ -634,3 +634,22 @@ const RUNNER_BYTES: usize = 26;
 const KEYWORDS: &[&[u8]] = &[
     b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@", b".", b"-",
 ];
+
+/// The tokens of a value in ASCII lower case, for an explanation.
+pub(super) fn tokens(lower: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {
+    let mut lexer = Lexer::new(lower);
+    let mut tokens = Vec::new();
+    while let Some(token) = lexer.next() {
+        let (at, marks) = (lexer.start..lexer.at(), lexer.marks);
+        let kind = match token {
+            Token::Word if marks.is_empty() => "Word".to_owned(),
+            Token::Word => format!("Word({marks:?})"),
+            Token::Separator(_) | Token::Redirect => format!("{token:?}"),
+        };
+        if at.is_empty() {
+            break;
+        }
+        tokens.push((kind, at));
+    }
+    tokens
+}

@@ -409,3 +409,13 @@ const DOCUMENT_PERCENT: u8 = 50;
 /// What is left of a score beside rows of plain words.
 const SOME_WORDS_PERCENT: u8 = 80;
 const WORDS_PERCENT: u8 = 60;
+
+/// The tokens of a value in ASCII lower case, for an explanation.
+pub(super) fn tokens(lower: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {
+    let mut tokens = Vec::new();
+    token::read(lower, 0, Quotes::Sql, SHORT_TOKENS, &mut tokens);
+    tokens
+        .iter()
+        .map(|token| (format!("{:?}", token.kind), token.start..token.end))
+        .collect()
+}

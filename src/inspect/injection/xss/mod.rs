@@ -723,6 +723,22 @@ const SYMBOL_BYTES: usize = 24;
 /// What is left of a score in code that a text quotes.
 const CODE_PERCENT: u8 = 40;
 
+/// The tags and attributes of a value in ASCII lower case, for an explanation.
+pub(super) fn tokens(lower: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {
+    let mut tokens = Vec::new();
+    for start in memchr::memchr_iter(b'<', lower) {
+        let Some(tag) = html::tag(lower, start) else {
+            continue;
+        };
+        let kind = if tag.closes { "EndTag" } else { "Tag" };
+        tokens.push((kind.to_owned(), start..tag.attributes));
+        for attribute in html::Attributes::new(lower, &tag) {
+            tokens.push(("Attribute".to_owned(), attribute.start..attribute.end));
+        }
+    }
+    tokens
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
