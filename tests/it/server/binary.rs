@@ -299,7 +299,8 @@ fn scan_says_what_it_found_by_its_exit_code() {
 fn scan_explains_values_chains_tokens_and_scores() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let file = folder.path().join("order.json");
-    let body = br#"{"note":"plain","q":"%27%20OR%20%271%27=%271","id":"1 or 2","x":{"__proto__":1}}"#;
+    let body =
+        br#"{"note":"plain","q":"%27%20OR%20%271%27=%271","id":"1 or 2","x":{"__proto__":1}}"#;
     std::fs::write(&file, body).expect("the file is written");
     let path = file.to_str().expect("a path in UTF-8");
     let typed = ["--as", "request", "--content-type", "application/json"];
