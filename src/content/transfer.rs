@@ -122,6 +122,31 @@ const VALUES: [u8; 256] = {
     values
 };
 
+/// What a byte is to base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symbol {
+    /// Six bits.
+    Digit(u8),
+    /// `=`.
+    Pad,
+    /// White space, which is skipped.
+    Space,
+    /// None of those: skipped as well, and reported.
+    Strange,
+}
+
+impl Symbol {
+    /// What `byte` is, in both alphabets (RFC 4648 §4 and §5).
+    pub fn of(byte: u8) -> Self {
+        match VALUES.get(usize::from(byte)).copied() {
+            Some(value @ 0..64) => Symbol::Digit(value),
+            Some(PAD) => Symbol::Pad,
+            Some(SPACE) => Symbol::Space,
+            Some(_) | None => Symbol::Strange,
+        }
+    }
+}
+
 /// A quoted-printable decoder (RFC 2045 §6.7).
 #[derive(Clone, Debug, Default)]
 pub struct QuotedPrintable {
@@ -150,7 +175,13 @@ impl QuotedPrintable {
         fine
     }
 
-    fn step(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
+    /// True between two characters: no escape has begun.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.state, Quoted::Text)
+    }
+
+    /// Appends to `out` what `byte` completes. False when it shows that an escape is none.
+    pub fn step(&mut self, byte: u8, out: &mut Vec<u8>) -> bool {
         let state = std::mem::take(&mut self.state);
         match (state, byte) {
             (Quoted::Text, b'=') => self.state = Quoted::Escape,

@@ -4,6 +4,7 @@ use super::csv::Table;
 use super::editor::Editor;
 use super::markup::{self, Markup};
 use super::multipart::{Parts, parameter};
+use super::recoded::Recoded;
 use super::text::{self, Lines};
 use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path};
 use crate::inspect::{Findings, PartId, form, json};
@@ -17,6 +18,8 @@ pub(super) enum Format {
     Table(Box<Table>),
     Markup(Box<Markup>),
     Parts(Box<Parts>),
+    /// A part in a transfer encoding.
+    Recoded(Box<Recoded>),
     /// A form field: all of it is one value.
     Value(Box<Assembler>, Path, Place),
     /// Nothing that an edit can reach.
@@ -173,6 +176,7 @@ impl Format {
             Format::Table(table) => table.push(input, editor),
             Format::Markup(markup) => markup.push(input, editor),
             Format::Parts(parts) => parts.push(input, editor, findings),
+            Format::Recoded(part) => part.push(input, editor, findings),
             Format::Value(value, path, place) => {
                 let mut out = Outlet {
                     sink: editor,
@@ -200,6 +204,7 @@ impl Format {
             Format::Table(table) => table.finish(editor),
             Format::Markup(markup) => markup.finish(editor),
             Format::Parts(parts) => parts.finish(editor, findings),
+            Format::Recoded(part) => part.finish(editor, findings),
             Format::Value(value, path, _) => value.finish(&mut Outlet {
                 sink: editor,
                 path,
@@ -222,6 +227,7 @@ impl Format {
             Format::Table(table) => table.settled(editor),
             Format::Markup(markup) => markup.settled(editor),
             Format::Parts(parts) => parts.settled(editor),
+            Format::Recoded(part) => part.settled(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - `editor` — from leaves to edits; `nested` — JSON inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
+//! - `recoded` — parts in a transfer encoding
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 
@@ -25,6 +26,7 @@ pub mod operator;
 mod outline;
 pub mod plan;
 pub mod profile;
+mod recoded;
 pub mod redactor;
 pub mod rewriter;
 pub mod selector;

@@ -7,8 +7,11 @@
 
 use super::editor::Editor;
 use super::format::Format;
-use crate::inspect::Findings;
+use super::recoded::Recoded;
+use crate::anomaly::Anomaly;
+use crate::content::transfer::Transfer;
 use crate::inspect::leaf::{Path, Root};
+use crate::inspect::{Findings, PartId};
 
 /// Splits a body into parts.
 #[derive(Debug)]
@@ -38,13 +41,28 @@ enum State {
 }
 
 /// What a part's head says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Head {
     bytes: usize,
     name: Vec<u8>,
     file: bool,
     content_type: String,
-    encoded: bool,
+    /// `None`: an encoding that we do not know.
+    transfer: Option<Transfer>,
+    line_break: &'static [u8],
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            name: Vec::new(),
+            file: false,
+            content_type: String::new(),
+            transfer: Some(Transfer::Identity),
+            line_break: b"\r\n",
+        }
+    }
 }
 
 impl Parts {
@@ -132,7 +150,10 @@ impl Parts {
             State::Head => {
                 let line = std::mem::take(&mut self.line);
                 if line.trim_ascii().is_empty() {
-                    self.begin_part(after);
+                    if !line.ends_with(b"\r\n") {
+                        self.head.line_break = b"\n";
+                    }
+                    self.begin_part(after, findings);
                 } else {
                     self.head.read(&line);
                 }
@@ -172,27 +193,46 @@ impl Parts {
         self.brk.extend_from_slice(brk);
     }
 
-    fn begin_part(&mut self, base: u64) {
+    fn begin_part(&mut self, base: u64, findings: &mut Findings) {
         self.state = State::Body;
+        let transfer = self.head.transfer.unwrap_or_else(|| {
+            findings.anomaly(Anomaly::BrokenEncoding, PartId::BODY, base);
+            Transfer::Identity
+        });
+        let inner = match transfer {
+            Transfer::Identity => base,
+            // Its text has offsets of its own.
+            Transfer::Base64 | Transfer::QuotedPrintable => 0,
+        };
+        let format = self.format(inner, findings);
+        let line_break = self.head.line_break;
+        let format = match transfer {
+            Transfer::Identity => format,
+            Transfer::Base64 => {
+                Format::Recoded(Box::new(Recoded::base64(format, base, line_break)))
+            }
+            Transfer::QuotedPrintable => {
+                Format::Recoded(Box::new(Recoded::quoted(format, base, line_break)))
+            }
+        };
+        self.part = Some(Box::new(format));
+    }
+
+    /// The reader of the part whose head was read, and whose first byte has offset `base`.
+    fn format(&self, base: u64, findings: &mut Findings) -> Format {
         let head = &self.head;
         let mut path = Path::new(Root::Multipart);
         path.push_name(&head.name);
         let plain = head.content_type.is_empty() || head.content_type.starts_with("text/plain");
-        let format = if head.encoded {
-            Format::opaque(base)
-        } else if plain && !head.file && !head.name.is_empty() {
-            Format::value(path, base)
-        } else if self.levels == 0 && head.content_type.starts_with("multipart/") {
-            Format::opaque(base)
-        } else {
-            Format::below(
-                &head.content_type,
-                path,
-                base,
-                self.levels.saturating_sub(1),
-            )
-        };
-        self.part = Some(Box::new(format));
+        if plain && !head.file && !head.name.is_empty() {
+            return Format::value(path, base);
+        }
+        if self.levels == 0 && head.content_type.starts_with("multipart/") {
+            findings.anomaly(Anomaly::TooDeep, PartId::BODY, base);
+            return Format::opaque(base);
+        }
+        let levels = self.levels.saturating_sub(1);
+        Format::below(&head.content_type, path, base, levels)
     }
 
     fn end_part(&mut self, editor: &mut Editor, findings: &mut Findings) {
@@ -234,8 +274,7 @@ impl Head {
         } else if name.eq_ignore_ascii_case(b"content-type") {
             self.content_type = String::from_utf8_lossy(value).into_owned();
         } else if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
-            self.encoded = value.eq_ignore_ascii_case(b"base64")
-                || value.eq_ignore_ascii_case(b"quoted-printable");
+            self.transfer = Transfer::parse(value);
         }
     }
 }

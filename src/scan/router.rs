@@ -78,6 +78,9 @@ impl PartSink for PartRouter<'_> {
         {
             None | Some(Ok(None)) => {}
             Some(Ok(Some(summary))) => {
+                for anomaly in summary.anomalies {
+                    self.space.findings.anomaly(anomaly, part, 0);
+                }
                 self.report.redactions = summary.counts;
                 self.report.edits = summary.edits;
                 self.report.edit_notes = summary.notes;

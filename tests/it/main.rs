@@ -6,6 +6,7 @@ mod house;
 mod oracles;
 mod protocol;
 mod redact;
+mod redactor;
 mod scan;
 mod server;
 mod signatures;
