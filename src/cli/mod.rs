@@ -54,7 +54,7 @@ enum Command {
     ///
     /// Prints the line and column of the first mistake; exit code 2 then.
     #[command(
-        after_help = "Example: sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice"
+        after_help = "Examples:\n  sluice check --config /etc/sluice/sluice.toml && systemctl reload sluice\n  sluice check --explain 'GET https://api.example.com/customers/7' --as response --header 'X-Authenticated-Groups: fraud'"
     )]
     Check(Check),
     /// Check any ICAP server against RFC 3507
@@ -126,6 +126,32 @@ enum Kind {
 struct Check {
     #[command(flatten)]
     file: ConfigFile,
+    /// Say which rule by route fits this request, and why those before it do not
+    #[arg(long, value_name = "METHOD URL")]
+    explain: Option<String>,
+    /// The message that is explained: the request, or the response to it
+    #[arg(
+        long = "as",
+        value_name = "KIND",
+        default_value = "request",
+        requires = "explain"
+    )]
+    kind: Kind,
+    /// The ICAP service that it is sent to; without it /reqmod or /respmod
+    #[arg(long, value_name = "PATH", requires = "explain")]
+    service: Option<String>,
+    /// The address of its client
+    #[arg(long, value_name = "ADDRESS", requires = "explain")]
+    client: Option<std::net::IpAddr>,
+    /// A field of the ICAP head, such as X-Authenticated-Groups, as often as needed
+    #[arg(long = "header", value_name = "NAME: VALUE", requires = "explain")]
+    headers: Vec<String>,
+    /// Its Content-Type
+    #[arg(long, value_name = "TYPE", requires = "explain")]
+    content_type: Option<String>,
+    /// The name in the ICAP client's certificate
+    #[arg(long, value_name = "NAME", requires = "explain")]
+    tls_identity: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

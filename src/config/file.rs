@@ -14,6 +14,8 @@ use crate::policy::profile::{Action, FailMode, Mode, Release};
 use crate::telemetry::audit::Records;
 use crate::telemetry::log::{Format, Threshold};
 
+use super::route::RouteSetting;
+
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -42,6 +44,9 @@ pub struct File {
     pub profiles: BTreeMap<String, Profile>,
     /// Which path does what. Given at all, the list replaces the default one.
     pub services: Vec<Service>,
+    /// Which messages get another profile than their service's, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<RouteSetting>,
 }
 
 /// Listeners and load.
@@ -377,6 +382,7 @@ impl Default for File {
             verdict_headers: VerdictHeaders::default(),
             profiles: BTreeMap::new(),
             services: default_services(),
+            routes: Vec::new(),
         }
     }
 }

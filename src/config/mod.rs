@@ -11,12 +11,17 @@ mod environment;
 pub mod file;
 mod profile;
 mod resolve;
+pub mod route;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use toml::Table;
+
+use crate::policy::profile::Profile;
 
 pub use deadlines::Deadlines;
 pub use environment::of_process;
@@ -86,6 +91,10 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistake {
+    fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
     fn environment(name: &str, what: String) -> Self {
         Self {
             place: Place::Environment { name: name.into() },
@@ -128,10 +137,12 @@ impl Config {
         let file: file::File =
             toml::from_str(text).map_err(|error| source.mistake(error.span(), error.message()))?;
         let mut file = file.completed();
-        if !overrides.is_empty() {
-            file = overridden(&file, &source, overrides)?;
+        if overrides.is_empty() {
+            return resolve::resolve(&file, &source);
         }
-        resolve::resolve(&file, &source)
+        file = overridden(&file, &source, overrides)?;
+        // Its places are those of a text that nobody has seen.
+        resolve::resolve(&file, &Source { text: "", path })
     }
 }
 
@@ -189,10 +200,30 @@ impl Source<'_> {
         }
     }
 
+    /// Where `value` stands.
+    fn place_of<T>(&self, value: &toml::Spanned<T>) -> Place {
+        self.place(Some(value.span()).filter(|span| *span != (0..0)))
+    }
+
+    /// The profile that `name` names.
+    fn profile(
+        &self,
+        name: &toml::Spanned<String>,
+        profiles: &BTreeMap<&str, Arc<Profile>>,
+    ) -> Result<Arc<Profile>, Mistake> {
+        match profiles.get(name.get_ref().as_str()) {
+            Some(profile) => Ok(Arc::clone(profile)),
+            None => Err(self
+                .unknown("profile", name.get_ref(), profiles.keys().copied())
+                .at(self.place_of(name))),
+        }
+    }
+
     fn place(&self, span: Option<Range<usize>>) -> Place {
         match (self.path, span) {
             (None, None) => Place::Defaults,
             (path, span) => {
+                let span = span.filter(|span| span.start < self.text.len());
                 let (line, column) = span.map_or((0, 0), |span| self.line_and_column(span.start));
                 Place::File {
                     path: path.unwrap_or(Path::new("")).into(),

@@ -13,6 +13,7 @@ use crate::config::Deadlines;
 use crate::icap::options::{Options, PartialContent, Transfer};
 use crate::icap::{self, Method};
 use crate::policy::profile::Profile;
+use crate::policy::route::Routes;
 use crate::service::block_page::{BlockPages, Format};
 use crate::service::respond::{Style, VerdictHeaders};
 use crate::service::services::{Service, Services};
@@ -72,6 +73,8 @@ pub struct Config {
     pub audit_to: AuditTarget,
     /// Which path does what.
     pub services: Services,
+    /// Which messages get another profile than their service's.
+    pub routes: Routes,
     /// How answers look.
     pub style: Style,
     /// Hosts that a request URI may name.
@@ -97,6 +100,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
     )?;
     at_least_one(source, "server.in-flight-mib", file.server.in_flight_mib)?;
     let server = &file.server;
+    let profiles = profiles(file, source)?;
+    let paths: Vec<&str> = file.services.iter().map(|one| one.path.as_str()).collect();
     Ok(Config {
         listen: server.listen.clone(),
         admin: server.admin,
@@ -126,7 +131,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             true => AuditTarget::Stdout,
             false => AuditTarget::File(file.audit.to.clone()),
         },
-        services: services(file, source)?,
+        services: services(file, &profiles, source)?,
+        routes: super::route::resolve(&file.routes, &profiles, &paths, source)?,
         style: style(file, source)?,
         hosts: file
             .icap
@@ -184,27 +190,29 @@ fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
     }
 }
 
-fn services(file: &File, source: &Source<'_>) -> Result<Services, Mistake> {
-    let mut profiles: BTreeMap<&str, Arc<Profile>> = BTreeMap::new();
+fn profiles<'a>(
+    file: &'a File,
+    source: &Source<'_>,
+) -> Result<BTreeMap<&'a str, Arc<Profile>>, Mistake> {
+    let mut profiles = BTreeMap::new();
     for (name, profile) in &file.profiles {
         let profile = super::profile::resolve(name, profile, source)?;
-        profiles.insert(name, Arc::new(profile));
+        profiles.insert(name.as_str(), Arc::new(profile));
     }
+    Ok(profiles)
+}
+
+fn services(
+    file: &File,
+    profiles: &BTreeMap<&str, Arc<Profile>>,
+    source: &Source<'_>,
+) -> Result<Services, Mistake> {
     let mut services = Services::default();
     for service in &file.services {
-        let find = |name: &Option<Spanned<String>>| match name {
-            None => Ok(None),
-            Some(name) => match profiles.get(name.get_ref().as_str()) {
-                Some(profile) => Ok(Some(Arc::clone(profile))),
-                None => {
-                    let known = profiles.keys().copied();
-                    let mut mistake = source.unknown("profile", name.get_ref(), known);
-                    if name.span() != (0..0) {
-                        mistake.place = source.place(Some(name.span()));
-                    }
-                    Err(mistake)
-                }
-            },
+        let find = |name: &Option<Spanned<String>>| {
+            name.as_ref()
+                .map(|name| source.profile(name, profiles))
+                .transpose()
         };
         let resolved = Service {
             path: service.path.as_str().into(),
@@ -322,6 +330,7 @@ fn policy_digest(file: &File) -> [u8; 32] {
     let policy = File {
         profiles: file.profiles.clone(),
         services: file.services.clone(),
+        routes: file.routes.clone(),
         ..File::default()
     };
     let text = toml::to_string(&policy).unwrap_or_default();

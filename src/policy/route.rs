@@ -19,7 +19,7 @@ pub struct Routes {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Its name in the configuration.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Which messages.
     pub when: Condition,
     /// What they get.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::content::Declared;
-use crate::http1::{RequestHead, ResponseHead, Target};
+use crate::http1::{RequestHead, ResponseHead};
 use crate::inspect::Direction;
 use crate::inspect::yara::Externals;
 use crate::policy::facts::Facts;
@@ -79,28 +79,14 @@ impl Origin {
     /// What exceptions look at.
     pub(super) fn facts(&self, declared: &Declared) -> Facts {
         let head = self.request.clone().map(RequestHead::parse);
-        let host = head
-            .as_ref()
-            .and_then(|head| head.fields.get("host"))
-            .unwrap_or_default();
-        let host = String::from_utf8_lossy(host).to_ascii_lowercase();
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => &host,
-        };
-        let target = head.as_ref().map(RequestHead::target).unwrap_or_default();
-        let method = head.as_ref().map(RequestHead::method).unwrap_or_default();
         Facts {
-            method: String::from_utf8_lossy(method).into(),
-            host: name.into(),
-            route: String::from_utf8_lossy(Target::parse(target).path).into(),
             content_type: declared
                 .media_type()
                 .map(|media_type| media_type.essence.clone())
                 .unwrap_or_default(),
             client: self.client,
             user: self.user.clone(),
-            ..Facts::default()
+            ..head.as_ref().map(Facts::of_request).unwrap_or_default()
         }
     }
 

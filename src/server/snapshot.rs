@@ -34,6 +34,7 @@ impl Snapshot {
         let rules = Arc::new(ruleset(&config.rules)?);
         let house = House {
             services: config.services.clone(),
+            routes: config.routes.clone(),
             istag: istag(&rules, &config),
             rules,
             style: config.style.clone(),

@@ -1,29 +1,77 @@
-//! What the audit record and the scan need to know of a message besides its body.
+//! What the audit record, the rules by route and the scan need to know of a message besides its body.
+
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::http1::target::Target;
 use crate::icap::Request;
 use crate::inspect::Direction;
+use crate::policy::facts::{self, Facts as Policy};
 use crate::scan::Message;
+use crate::wire::Fields;
 
 use super::outcome::Facts;
 use super::respond::Heads;
 
+/// Who is on the other end of the ICAP connection; known to its driver, not from any byte that the peer sent in ICAP.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// Its address.
+    pub address: Option<IpAddr>,
+    /// The name in its certificate, where it showed one that we trust.
+    pub tls_identity: Option<Arc<str>>,
+}
+
+/// What rules by route look at. Users and groups come from the ICAP head alone, which the gateway writes; the fields of
+/// the same names in the HTTP message are its sender's and say nothing.
+pub fn policy(icap: &Fields, heads: &Heads, direction: Direction, peer: &Peer) -> Policy {
+    let fields = match direction {
+        Direction::Request => heads.request.as_ref().map(|head| &head.fields),
+        Direction::Response => heads.response.as_ref().map(|head| &head.fields),
+    };
+    let essence = fields
+        .and_then(|fields| fields.get("content-type"))
+        .and_then(|value| value.split(|byte| *byte == b';').next())
+        .unwrap_or_default();
+    let of_head = heads.request.as_ref().map(Policy::of_request);
+    let client = match icap.contains("x-client-ip") {
+        true => single(icap, "x-client-ip").and_then(|client| text(client).parse().ok()),
+        false => peer.address,
+    };
+    Policy {
+        content_type: text(essence.trim_ascii()).to_ascii_lowercase().into(),
+        client,
+        user: single(icap, "x-authenticated-user").map(|user| facts::identity(&text(user)).into()),
+        groups: single(icap, "x-authenticated-groups")
+            .map(|groups| facts::groups(&String::from_utf8_lossy(groups)))
+            .unwrap_or_default(),
+        tls_identity: peer.tls_identity.clone(),
+        ..of_head.unwrap_or_default()
+    }
+}
+
+/// The field of that name when there is just one: of two, one may be what a client made its gateway pass on.
+fn single<'a>(fields: &'a Fields, name: &'a str) -> Option<&'a [u8]> {
+    let mut all = fields.get_all(name);
+    all.next().filter(|_| all.next().is_none())
+}
+
 /// The loggable facts of `request`.
-pub(super) fn of(request: &Request) -> Facts {
-    let mut facts = Facts::default();
-    if let Some(head) = &request.http_request {
+pub(super) fn of(request: &Request, heads: &Heads) -> Facts {
+    let mut known = Facts::default();
+    if let Some(head) = &heads.request {
         let target = Target::parse(head.target());
-        facts.http_method = text(head.method());
-        facts.path = text(target.path);
-        facts.host = match target.authority {
+        known.http_method = text(head.method());
+        known.path = text(target.path);
+        known.host = match target.authority {
             [] => text(head.fields.get("host").unwrap_or_default()),
             authority => text(after_userinfo(authority)),
         };
-        facts.media_type = text(head.fields.get("content-type").unwrap_or_default());
+        known.media_type = text(head.fields.get("content-type").unwrap_or_default());
     }
-    if let Some(head) = &request.http_response {
-        facts.http_status = head.status().unwrap_or_default();
-        facts.media_type = text(head.fields.get("content-type").unwrap_or_default());
+    if let Some(head) = &heads.response {
+        known.http_status = head.status().unwrap_or_default();
+        known.media_type = text(head.fields.get("content-type").unwrap_or_default());
     }
     let field = |names: &[&str]| {
         names
@@ -32,9 +80,9 @@ pub(super) fn of(request: &Request) -> Facts {
             .map(text)
             .unwrap_or_default()
     };
-    facts.client = field(&["x-client-ip"]);
-    facts.user = field(&["x-authenticated-user", "x-client-username"]);
-    facts
+    known.client = field(&["x-client-ip"]);
+    known.user = facts::identity(&field(&["x-authenticated-user", "x-client-username"]));
+    known
 }
 
 /// What the scan is told.

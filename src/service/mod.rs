@@ -4,13 +4,14 @@
 //! | room | what |
 //! |---|---|
 //! | [`services`] | which path does what |
+//! | [`facts`] | what is known of a message besides its body |
 //! | [`transaction`] | the state machine: events in, actions out |
 //! | [`respond`] | verdict × what the client allows → the answer |
 //! | [`block_page`] | the HTTP answer in the place of a blocked message |
 //! | [`outcome`] | what became of it, for metrics, trace and audit |
 
 pub mod block_page;
-mod facts;
+pub mod facts;
 pub mod outcome;
 pub mod respond;
 pub mod services;

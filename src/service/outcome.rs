@@ -53,6 +53,8 @@ pub struct Outcome {
     pub service: Option<Arc<str>>,
     /// The profile that judged.
     pub profile: Option<Arc<str>>,
+    /// The rule by route that chose it; `None` when the service did.
+    pub route: Option<Arc<str>>,
     /// What is known of the message that was carried.
     pub message: Facts,
     /// What the scan found.

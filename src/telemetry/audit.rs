@@ -46,6 +46,7 @@ pub fn render(outcome: &Outcome, at: SystemTime, line: &mut Vec<u8>) {
     record.text("method", outcome.mode());
     record.text_if("service", outcome.service.as_deref());
     record.text_if("profile", outcome.profile.as_deref());
+    record.text_if("route", outcome.route.as_deref());
     if let Some(peer) = outcome.peer {
         record.text("peer", &peer.to_string());
     }
@@ -248,6 +249,7 @@ mod tests {
             method: Method::Reqmod,
             service: Some("/reqmod".into()),
             profile: None,
+            route: None,
             message: Facts {
                 path: "/a\r\n\u{1b}[31m\"\u{2028}\u{9b}b".into(),
                 host: "h".repeat(100_000).into(),

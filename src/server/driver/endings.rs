@@ -125,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             method: Method::Unknown,
             service: None,
             profile: None,
+            route: None,
             message: Facts::default(),
             report: crate::scan::Report::default(),
             status,

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
+use crate::service::facts::Peer;
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 
@@ -241,9 +242,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.clock.body(now);
             let snapshot = self.shared.snapshot.load();
             let shared = &self.shared;
+            let peer = Peer {
+                address: self.peer,
+                ..Peer::default()
+            };
             let begun = guarded(|| {
                 shared.probe(Stage::Begin, &request);
-                Transaction::begin(&snapshot.house, &shared.memory, request)
+                Transaction::begin(&snapshot.house, &shared.memory, &peer, request)
             });
             drop(snapshot);
             match begun {

@@ -24,12 +24,15 @@ use bytes::Bytes;
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
+use crate::inspect::Direction;
 use crate::policy::Verdict;
 use crate::policy::profile::{Mode, Profile, Release};
+use crate::policy::route::{Routes, Rule};
 use crate::redact::Seam;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
+use super::facts::Peer;
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
 use super::respond::{Change, Heads, Stage, Style, Unchanged, unchanged};
 use super::services::{Service, Services};
@@ -39,6 +42,8 @@ use super::services::{Service, Services};
 pub struct House {
     /// Which path does what.
     pub services: Services,
+    /// Which messages get another profile than their service's.
+    pub routes: Routes,
     /// The compiled rules.
     pub rules: Arc<Ruleset>,
     /// How answers look.
@@ -49,6 +54,25 @@ pub struct House {
     pub hosts: Vec<Box<str>>,
     /// Now, as HTTP writes it; there is no clock here.
     pub date: fn() -> String,
+}
+
+impl House {
+    /// The rule by route that fits a message to `service`.
+    fn rule(
+        &self,
+        service: &Service,
+        direction: Direction,
+        facts: impl FnOnce() -> crate::policy::facts::Facts,
+    ) -> Option<&Rule> {
+        if self.routes.is_empty() {
+            return None;
+        }
+        let facts = crate::policy::facts::Facts {
+            service: (&*service.path).into(),
+            ..facts()
+        };
+        self.routes.choose(direction, &facts)
+    }
 }
 
 /// What the driver is to do next.
@@ -112,6 +136,7 @@ pub struct Transaction {
     method: Method,
     service: Option<Arc<Service>>,
     profile: Option<Arc<Profile>>,
+    route: Option<Arc<str>>,
     facts: Facts,
     heads: Heads,
     allow: crate::icap::Allow,
@@ -195,25 +220,40 @@ type Answer = (Response, Source);
 
 impl Transaction {
     /// Begins with a request's heads.
-    pub fn begin(house: &Arc<House>, budget: &Budget, mut request: Box<Request>) -> Self {
+    pub fn begin(
+        house: &Arc<House>,
+        budget: &Budget,
+        peer: &Peer,
+        mut request: Box<Request>,
+    ) -> Self {
         let method = match request.method {
             crate::icap::Method::Options => Method::Options,
             crate::icap::Method::Reqmod => Method::Reqmod,
             crate::icap::Method::Respmod => Method::Respmod,
         };
         let service = house.services.find(request.uri.path()).cloned();
-        let profile = method
-            .direction()
-            .and_then(|direction| service.as_ref()?.profile(direction).cloned());
+        let heads = Heads::of(&mut request);
+        let (mut profile, mut route) = (None, None);
+        if let (Some(direction), Some(service)) = (method.direction(), &service) {
+            profile = service.profile(direction).cloned();
+            let rule = house.rule(service, direction, || {
+                super::facts::policy(&request.fields, &heads, direction, peer)
+            });
+            if let (Some(rule), true) = (rule, profile.is_some()) {
+                profile = Some(Arc::clone(&rule.profile));
+                route = Some(Arc::clone(&rule.name));
+            }
+        }
         let section = request.encapsulated.body();
         let has_body = request.has_body();
-        let facts = super::facts::of(&request);
+        let facts = super::facts::of(&request, &heads);
         let mut begun = Self {
             house: Arc::clone(house),
             id: TransactionId::next(),
             method,
             service,
             profile,
+            route,
             facts,
             allow: request.allow,
             section,
@@ -236,7 +276,7 @@ impl Transaction {
             streams: None,
             seam: None,
             outcome: Partial::default(),
-            heads: Heads::of(&mut request),
+            heads,
         };
         begun.forbids_edits = begun
             .method
@@ -404,6 +444,7 @@ impl Transaction {
             method: self.method,
             service: self.service.map(|service| Arc::clone(&service.path)),
             profile: self.profile.map(|profile| Arc::clone(&profile.name)),
+            route: self.route,
             message: self.facts,
             report,
             status: self.outcome.status,

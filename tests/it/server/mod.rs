@@ -9,3 +9,4 @@ mod load;
 mod mutations;
 mod partial;
 mod probe;
+mod redaction;
