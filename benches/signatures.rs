@@ -279,6 +279,9 @@ fn all_signatures(criterion: &mut Criterion) {
                     scan.reset(&part());
                     for window in text.chunks(16 * 1024) {
                         scan.push(black_box(window), &mut out);
+                        while let Some(work) = scan.take_work() {
+                            work.run(&externals, &mut out);
+                        }
                     }
                     if let Some(work) = scan.finish(&mut out) {
                         work.run(&externals, &mut out);

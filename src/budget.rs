@@ -2,6 +2,7 @@
 //!
 //! A [`Budget`] is a shared counter with a ceiling; a [`Reservation`] is a share of it that is given back when dropped.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,16 @@ pub struct Budget {
 struct Shared {
     used: AtomicU64,
     limit: u64,
+    disk: Option<Disk>,
+}
+
+/// Where bytes go that are too many for memory, and how many may be there at once.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The folder of the files.
+    pub directory: PathBuf,
+    /// Bytes in all files together.
+    pub bytes: Budget,
 }
 
 impl Budget {
@@ -24,6 +35,18 @@ impl Budget {
             shared: Arc::new(Shared {
                 used: AtomicU64::new(0),
                 limit: limit_bytes,
+                disk: None,
+            }),
+        }
+    }
+
+    /// A budget of `limit_bytes` of memory, and a disk beside it.
+    pub fn with_disk(limit_bytes: u64, disk: Disk) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                used: AtomicU64::new(0),
+                limit: limit_bytes,
+                disk: Some(disk),
             }),
         }
     }
@@ -63,6 +86,11 @@ impl Reservation {
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The disk that goes with the budget.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.budget.shared.disk.as_ref()
     }
 
     /// An empty reservation of the same budget.

@@ -346,8 +346,11 @@ pub struct ProfileLimits {
     pub depth: u8,
     /// Parts of any kind in all.
     pub parts: u32,
-    /// A part up to this size is scanned whole by YARA, a larger one in overlapping blocks.
+    /// A part up to this size is held in memory and scanned whole by YARA.
     pub yara_whole_mib: u64,
+    /// A larger one up to this size is spooled and scanned whole, a larger one yet in overlapping blocks; 0: none is
+    /// spooled.
+    pub yara_spool_mib: u64,
 }
 
 /// One path and what it does.
@@ -485,6 +488,7 @@ impl Default for ProfileLimits {
             depth: 8,
             parts: 4096,
             yara_whole_mib: 8,
+            yara_spool_mib: 256,
         }
     }
 }

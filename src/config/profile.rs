@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::anomaly::Anomaly;
 use crate::content;
 use crate::inspect::Direction;
+use crate::inspect::signatures::Keeping;
 use crate::policy::exception::{Exception, Scope, Subject};
 use crate::policy::profile::{Inspect, Limits, Profile};
 use crate::redact::Profile as Redaction;
@@ -75,7 +76,10 @@ fn limits(file: &file::ProfileLimits) -> Limits {
             parts: file.parts,
             ..content::Limits::default()
         },
-        yara_whole_bytes: mib(file.yara_whole_mib),
+        yara: Keeping {
+            memory_bytes: mib(file.yara_whole_mib),
+            spool_bytes: mib(file.yara_spool_mib),
+        },
     }
 }
 

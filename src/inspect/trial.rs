@@ -85,7 +85,9 @@ fn matches(scan: &mut SignatureScan, example: &Example, facts: &PartFacts<'_>) -
     let mut out = Findings::default();
     scan.reset(facts);
     scan.push(&example.bytes, &mut out);
-    if let Some(work) = scan.finish(&mut out) {
+    let mut works: Vec<_> = std::iter::from_fn(|| scan.take_work()).collect();
+    works.extend(scan.finish(&mut out));
+    for work in works {
         let name = example.filename.clone().unwrap_or_default();
         let externals = Externals {
             content_type: example.content_type.clone().unwrap_or_default(),

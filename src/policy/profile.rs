@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::anomaly::Anomaly;
 use crate::content;
+use crate::inspect::signatures::Keeping;
 use crate::inspect::{Category, Direction};
 use crate::policy::exception::Exception;
 use crate::redact;
@@ -161,9 +162,9 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Limits of decoding.
     pub content: content::Limits,
-    /// A part up to this size is held and scanned whole by YARA; a larger one in overlapping blocks
-    /// ([`Anomaly::Windowed`]). Taken from the process-wide budget.
-    pub yara_whole_bytes: u64,
+    /// How much of a part is kept so that YARA can scan it whole; a larger one is scanned in overlapping blocks
+    /// ([`Anomaly::Windowed`]).
+    pub yara: Keeping,
 }
 
 impl Default for Limits {
@@ -172,7 +173,7 @@ impl Default for Limits {
             // security.md §3: a stream needs no memory, only time.
             body_bytes: 2 << 30,
             content: content::Limits::default(),
-            yara_whole_bytes: 8 << 20,
+            yara: Keeping::default(),
         }
     }
 }

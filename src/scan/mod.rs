@@ -4,8 +4,8 @@
 //!            push(Bytes) ─► step() ─► Busy        one window of work was done, call again (yield in between)
 //!                                    NeedInput   all that was pushed is inspected
 //!                                    Decided     a block stands; more input changes nothing
-//!   end(Ended) ─► step() … ─► Offload  heavy work waits: take_job(), run it elsewhere, job_done()
-//!                             Done     the verdict is final
+//!                                    Offload     heavy work waits: take_job(), run it elsewhere, job_done(), go on
+//!   end(Ended) ─► step() … ─► Done    the verdict is final
 //! ```
 //!
 //! With a redacting profile [`Scan::released`] yields the bytes of the edited message as they settle; everything that

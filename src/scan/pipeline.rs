@@ -77,6 +77,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// True when it waits for a disk only, and needs no place in a pool that shares out the processors.
+    pub fn is_file_work(&self) -> bool {
+        self.work.iter().all(|(work, _)| work.is_file_work())
+    }
+
     /// Does the work; takes milliseconds to seconds.
     pub fn run(self) -> JobResult {
         let mut findings = Findings::default();
@@ -245,7 +250,7 @@ impl Scan {
         }
     }
 
-    /// The heavy work, when [`step`](Self::step) said [`Step::Offload`].
+    /// The heavy work so far, when [`step`](Self::step) said [`Step::Offload`].
     pub fn take_job(&mut self) -> Option<Job> {
         if self.heavy.is_empty() {
             return None;
@@ -264,7 +269,7 @@ impl Scan {
     pub fn job_done(&mut self, result: JobResult) {
         self.space.findings = result.findings;
         self.judge_found();
-        self.conclude();
+        self.conclude_if_ended();
     }
 
     /// The pool had no room: the missing work becomes an `overload` anomaly.
@@ -276,7 +281,7 @@ impl Scan {
             part: PartId::BODY,
             offset,
         });
-        self.conclude();
+        self.conclude_if_ended();
     }
 
     /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes. False
@@ -369,6 +374,9 @@ impl Scan {
         let opened = self.open_blobs();
         if self.is_decided() {
             return Step::Decided;
+        }
+        if self.heavy.iter().any(|(work, _)| work.is_pressing()) {
+            return Step::Offload;
         }
         match (progress, self.state) {
             _ if opened => Step::Busy,
@@ -563,6 +571,14 @@ impl Scan {
     fn block_if_enforced(&mut self, ruling: &Ruling) {
         if let (Ruling::Enforced(reason), false) = (ruling, self.is_decided()) {
             self.report.verdict = Verdict::Block(reason.clone());
+        }
+    }
+
+    /// After a job: one of a body that is not over yet changes nothing more.
+    fn conclude_if_ended(&mut self) {
+        match self.state {
+            State::Offloaded => self.conclude(),
+            State::Inspecting | State::Ending | State::GivenUp | State::Done => {}
         }
     }
 

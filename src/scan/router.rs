@@ -40,8 +40,11 @@ impl PartSink for PartRouter<'_> {
         }
         let signatures = self.profile.inspect.signatures.then(|| {
             let facts = PartScan::facts(part, self.direction);
-            self.space
-                .signature_scan(&self.rules.signatures, self.budget, &facts)
+            let mut scan = self
+                .space
+                .signature_scan(&self.rules.signatures, self.budget, &facts);
+            scan.keep_up_to(self.profile.limits.yara);
+            scan
         });
         if self.values.is_none() && self.profile.inspect.signatures {
             let facts = value_facts(part.id, self.direction);
@@ -68,6 +71,7 @@ impl PartSink for PartRouter<'_> {
         self.with_part(part, |scan, sink, findings| {
             scan.window(bytes, sink, findings)
         });
+        self.take_work(part);
     }
 
     fn end(&mut self, part: PartId) {
@@ -110,6 +114,20 @@ impl PartSink for PartRouter<'_> {
 }
 
 impl PartRouter<'_> {
+    /// What a long part wants written or scanned before more of it comes.
+    fn take_work(&mut self, part: PartId) {
+        let scans = self.space.parts.iter_mut().flatten();
+        let Some(scan) = scans.filter(|scan| scan.id == part).last() else {
+            return;
+        };
+        let Some(signatures) = &mut scan.signatures else {
+            return;
+        };
+        while let Some(work) = signatures.take_work() {
+            self.heavy.push((work, scan.name.clone()));
+        }
+    }
+
     fn with_part(
         &mut self,
         part: PartId,

@@ -31,7 +31,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Disk};
 use crate::config::{Config, ConfigError};
 use crate::icap::Request;
 use crate::telemetry::Telemetry;
@@ -138,13 +138,20 @@ impl Server {
             Some(address) => Some(bound(address).await?),
             None => None,
         };
-        let memory = Budget::new(config.in_flight_bytes);
+        let disk = Budget::new(config.spool_total_bytes);
+        let memory = Budget::with_disk(
+            config.in_flight_bytes,
+            Disk {
+                directory: directory.clone(),
+                bytes: disk.clone(),
+            },
+        );
         let shared = Shared {
             spool: Arc::new(SpoolLimits {
                 memory_bytes: config.spool_memory_bytes,
                 body_bytes: config.spool_body_bytes,
                 directory,
-                disk: Budget::new(config.spool_total_bytes),
+                disk,
                 memory: memory.clone(),
             }),
             pool: Pool::new(config.heavy_workers, config.heavy_queue),

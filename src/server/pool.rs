@@ -6,13 +6,22 @@
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Runs heavy work beside the reactor.
 #[derive(Clone, Debug)]
 pub struct Pool {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+}
+
+/// What work needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// A worker of the pool.
+    Processor,
+    /// A thread that may wait for a disk; never refused, since the bytes are in memory until then.
+    Disk,
 }
 
 /// The work was not done.
@@ -43,8 +52,25 @@ impl Pool {
     /// [`PoolError::Full`] at once, [`PoolError::Panicked`] when the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
+        share: Share,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
+        let place = match share {
+            Share::Processor => Some(self.place().await?),
+            Share::Disk => None,
+        };
+        tokio::task::spawn_blocking(move || {
+            let done = panic::catch_unwind(AssertUnwindSafe(work));
+            drop(place);
+            done
+        })
+        .await
+        .map_err(|_| PoolError::Panicked)?
+        .map_err(|_| PoolError::Panicked)
+    }
+
+    /// A place in the queue and then a worker, both held until dropped.
+    async fn place(&self) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), PoolError> {
         let admitted = Arc::clone(&self.admitted)
             .try_acquire_owned()
             .map_err(|_| PoolError::Full)?;
@@ -52,14 +78,7 @@ impl Pool {
             .acquire_owned()
             .await
             .map_err(|_| PoolError::Full)?;
-        tokio::task::spawn_blocking(move || {
-            let done = panic::catch_unwind(AssertUnwindSafe(work));
-            drop((admitted, running));
-            done
-        })
-        .await
-        .map_err(|_| PoolError::Panicked)?
-        .map_err(|_| PoolError::Panicked)
+        Ok((admitted, running))
     }
 }
 
@@ -76,7 +95,7 @@ mod tests {
         let first = tokio::spawn({
             let pool = pool.clone();
             async move {
-                pool.run(move || {
+                pool.run(Share::Processor, move || {
                     let _ = started.send(());
                     let _ = wait.recv();
                     7
@@ -85,19 +104,20 @@ mod tests {
             }
         });
         begun.await.expect("it runs");
-        assert_eq!(pool.run(|| 8).await, Err(PoolError::Full));
+        assert_eq!(pool.run(Share::Processor, || 8).await, Err(PoolError::Full));
         drop(go);
         assert_eq!(first.await.expect("no panic"), Ok(7));
-        assert_eq!(pool.run(|| 9).await, Ok(9));
+        assert_eq!(pool.run(Share::Processor, || 9).await, Ok(9));
     }
 
     #[tokio::test]
     async fn work_that_panics_costs_itself_only() {
         let pool = Pool::new(1, 0);
         assert_eq!(
-            pool.run(|| panic!("as the test wants")).await,
+            pool.run(Share::Processor, || panic!("as the test wants"))
+                .await,
             Err::<(), _>(PoolError::Panicked)
         );
-        assert_eq!(pool.run(|| 1).await, Ok(1));
+        assert_eq!(pool.run(Share::Processor, || 1).await, Ok(1));
     }
 }

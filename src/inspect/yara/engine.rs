@@ -1,6 +1,6 @@
 //! The adapter of boreal. Nothing outside this file knows which engine runs.
 //!
-//! Never used: compiled rules from elsewhere, memory maps, process memory, includes.
+//! Never used: compiled rules from elsewhere, process memory, includes. Memory maps only by [`mapped`].
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use boreal::scanner::{
 };
 
 use crate::inspect::yara::source::{Source, Visibility};
-use crate::inspect::yara::{Externals, YaraLimits};
+use crate::inspect::yara::{Externals, Subject, YaraLimits, mapped};
 use crate::rules::{Fault, RulesError, line_of};
 
 /// Rules compiled together: cheap to share, nothing is built for a scan.
@@ -36,6 +36,8 @@ pub(super) struct Outcome {
     pub(super) capped: bool,
     /// The time was over before the end.
     pub(super) timed_out: bool,
+    /// The body could not be read.
+    pub(super) failed: bool,
 }
 
 impl Unit {
@@ -93,14 +95,14 @@ impl Unit {
     /// Scans `body` whole.
     pub(super) fn scan(
         &self,
-        body: &[u8],
+        body: Subject<'_>,
         externals: &Externals,
         time: Duration,
         out: &mut Outcome,
     ) {
         let begun = Instant::now();
         let own;
-        let scanner = if self.externals || time < *self.limit() {
+        let scanner = if self.externals || time != *self.limit() {
             let mut copy = self.scanner.clone();
             for (name, value) in externals.pairs() {
                 // All of them were defined as strings when the unit was compiled.
@@ -118,7 +120,7 @@ impl Unit {
             &self.scanner
         };
         let (mut matches, mut capped) = (Vec::new(), false);
-        let result = scanner.scan_mem_with_callback(body, |event| {
+        let callback = |event: ScanEvent<'_, '_>| {
             match event {
                 ScanEvent::RuleMatch(rule) => {
                     matches.extend(self.number(rule.namespace, rule.name))
@@ -131,12 +133,20 @@ impl Unit {
                 _ => {}
             }
             ScanCallbackResult::Continue
-        });
+        };
+        let result = match body {
+            Subject::Bytes(bytes) => scanner.scan_mem_with_callback(bytes, callback),
+            Subject::File(path, _) => mapped::scan(scanner, path, callback),
+        };
         out.matches.append(&mut matches);
         out.capped |= capped;
         out.timed_out |= match result {
             Ok(()) => false,
             Err(ScanError::Timeout) => true,
+            Err(ScanError::CannotReadFile(_)) => {
+                out.failed = true;
+                false
+            }
             Err(_) => begun.elapsed() >= time,
         };
     }

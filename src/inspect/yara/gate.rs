@@ -26,21 +26,59 @@ pub(super) struct Gate {
 }
 
 /// What one part has shown of the gate's strings. Reuse it with [`reset`](Self::reset).
+///
+/// The literal search reports a string once in each stretch of a part: `own ── shared ┃ own ── shared ┃ …`, where a
+/// block is the shared bytes before it, its own and the shared ones at its end.
 #[derive(Clone, Debug, Default)]
 pub struct YaraGate {
-    /// Each once: the literal search reports first occurrences only.
-    hits: Vec<u32>,
+    /// Seen in blocks that are over; each once.
+    past: Vec<u32>,
+    /// Seen in this block; at most thrice each.
+    block: Vec<u32>,
+    /// Seen in what the next block shares with this one.
+    next: Vec<u32>,
+    shared: bool,
 }
 
 impl YaraGate {
     /// Marks one of the gate's patterns as seen.
     pub fn mark(&mut self, pattern: u32) {
-        self.hits.push(pattern);
+        self.block.push(pattern);
+        if self.shared {
+            self.next.push(pattern);
+        }
+    }
+
+    /// From here on the next block sees the same bytes.
+    pub fn begin_shared(&mut self) {
+        self.shared = true;
+    }
+
+    /// True between [`begin_shared`](Self::begin_shared) and [`end_block`](Self::end_block).
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// The block is over, and the next has begun.
+    pub fn end_block(&mut self) {
+        self.past.append(&mut self.block);
+        self.past.sort_unstable();
+        self.past.dedup();
+        std::mem::swap(&mut self.block, &mut self.next);
+        self.shared = false;
     }
 
     /// Forgets everything; keeps its memory.
     pub fn reset(&mut self) {
-        self.hits.clear();
+        self.past.clear();
+        self.block.clear();
+        self.next.clear();
+        self.shared = false;
+    }
+
+    /// Patterns seen in the whole part, some more than once.
+    fn all(&self) -> impl Iterator<Item = u32> {
+        self.past.iter().chain(&self.block).copied()
     }
 }
 
@@ -184,7 +222,17 @@ impl Gate {
             })
     }
 
+    /// What may be true of a whole part.
     pub(super) fn due(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
+        self.due_after(seen.all(), head, length)
+    }
+
+    /// What may be true of the block that has just been filled.
+    pub(super) fn due_in_block(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
+        self.due_after(seen.block.iter().copied(), head, length)
+    }
+
+    fn due_after(&self, seen: impl Iterator<Item = u32>, head: &[u8], length: u64) -> Due {
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let mut due = Due::default();
         let first = head
@@ -198,9 +246,7 @@ impl Gate {
             }
         }
         let waiting = seen
-            .hits
-            .iter()
-            .filter_map(|pattern| self.waiting.get(*pattern as usize))
+            .filter_map(|pattern| self.waiting.get(pattern as usize))
             .flatten();
         for rule in waiting {
             let rule = *rule as usize;

@@ -14,6 +14,7 @@
 //!
 //! A body for which many groups are due is scanned by all rules in one unit instead, when that is cheaper.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::anomaly::Anomaly;
@@ -29,6 +30,7 @@ mod engine;
 mod gate;
 #[cfg(feature = "libyara")]
 pub mod libyara;
+mod mapped;
 mod need;
 mod source;
 mod strings;
@@ -41,10 +43,10 @@ use source::{Source, Visibility};
 /// Limits of compiling and scanning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YaraLimits {
-    /// Bodies up to this many bytes are scanned whole; longer ones in blocks.
-    pub whole_bytes: usize,
     /// Time for one body.
     pub scan_time: Duration,
+    /// Time for each MiB of it on top.
+    pub scan_time_per_mib: Duration,
     /// Matches of one string that are counted.
     pub matches: u32,
 }
@@ -52,10 +54,9 @@ pub struct YaraLimits {
 impl Default for YaraLimits {
     fn default() -> Self {
         Self {
-            // Eight bodies of this size at once stay below the 96 MiB that one server may take.
-            whole_bytes: 8 * 1024 * 1024,
-            // The house's table of limits: 2 s a body.
+            // The house's table of limits: 2 s a body, and 50 ms a MiB.
             scan_time: Duration::from_secs(2),
+            scan_time_per_mib: Duration::from_millis(50),
             // Ten times the engine's own cap; a match costs some forty bytes.
             matches: 10_000,
         }
@@ -108,6 +109,24 @@ impl Externals {
     }
 }
 
+/// What is scanned.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// A file that nobody changes, and its length.
+    File(&'a Path, u64),
+}
+
+impl Subject<'_> {
+    fn length(&self) -> u64 {
+        match self {
+            Subject::Bytes(bytes) => bytes.len() as u64,
+            Subject::File(_, length) => *length,
+        }
+    }
+}
+
 /// Compiled rules; immutable, shared.
 #[derive(Debug, Default)]
 pub struct YaraSet {
@@ -117,6 +136,7 @@ pub struct YaraSet {
     /// All rules in one unit; only when there are several groups.
     all: Option<Unit>,
     time: Duration,
+    time_per_mib: Duration,
 }
 
 /// Rules compiled by themselves. Larger groups mean fewer tables, smaller ones fewer rules that run for nothing.
@@ -147,6 +167,7 @@ impl YaraSet {
             groups,
             all,
             time: limits.scan_time,
+            time_per_mib: limits.scan_time_per_mib,
         };
         (set, problems)
     }
@@ -187,6 +208,12 @@ impl YaraSet {
         self.gate.due(gate, head, length)
     }
 
+    /// Which groups a block must meet that begins with `head`, before the gate is told that it is over. What a block
+    /// reads as the beginning and size of a file are its own.
+    pub fn due_in_block(&self, gate: &YaraGate, head: &[u8], length: u64) -> Due {
+        self.gate.due_in_block(gate, head, length)
+    }
+
     /// Namespace and name of the rules that matched, sorted.
     pub fn names(&self, matches: &YaraMatches) -> Vec<(String, String)> {
         let mut names: Vec<(String, String)> = matches
@@ -200,14 +227,14 @@ impl YaraSet {
     }
 
     /// Runs the groups that are due over `body`; findings come in the order of the rules.
-    pub fn scan(&self, body: &[u8], due: &Due, externals: &Externals) -> YaraMatches {
+    pub fn scan(&self, body: Subject<'_>, due: &Due, externals: &Externals) -> YaraMatches {
         let mut outcome = Outcome::default();
         let everything = self
             .all
             .as_ref()
-            .filter(|_| self.all_is_cheaper(due, body.len()));
+            .filter(|_| self.all_is_cheaper(due, body.length()));
         match everything {
-            Some(all) => all.scan(body, externals, self.time, &mut outcome),
+            Some(all) => all.scan(body, externals, self.time_for(body), &mut outcome),
             None => self.scan_groups(body, due, externals, &mut outcome),
         }
         YaraMatches::from(outcome)
@@ -216,8 +243,9 @@ impl YaraSet {
     /// Runs every rule over `body` without the gate: the measure that the gate is held against.
     pub fn scan_ungated(&self, body: &[u8], externals: &Externals) -> YaraMatches {
         let mut outcome = Outcome::default();
+        let body = Subject::Bytes(body);
         match &self.all {
-            Some(all) => all.scan(body, externals, self.time, &mut outcome),
+            Some(all) => all.scan(body, externals, self.time_for(body), &mut outcome),
             None => self.scan_groups(body, &Due::all(self.groups.len()), externals, &mut outcome),
         }
         YaraMatches::from(outcome)
@@ -236,13 +264,29 @@ impl YaraSet {
         if matches.capped {
             out.anomaly(Anomaly::TooManyMatches, part, span.start);
         }
+        if matches.failed {
+            out.anomaly(Anomaly::EngineFailure, part, span.start);
+        }
     }
 
-    fn scan_groups(&self, body: &[u8], due: &Due, externals: &Externals, outcome: &mut Outcome) {
+    /// Short bodies all have the same time, so that their scans need no parameters of their own.
+    fn time_for(&self, body: Subject<'_>) -> Duration {
+        let mib = u32::try_from(body.length() >> 20).unwrap_or(u32::MAX);
+        self.time
+            .saturating_add(self.time_per_mib.saturating_mul(mib))
+    }
+
+    fn scan_groups(
+        &self,
+        body: Subject<'_>,
+        due: &Due,
+        externals: &Externals,
+        outcome: &mut Outcome,
+    ) {
         let begun = Instant::now();
+        let time = self.time_for(body);
         for group in due.groups() {
-            let Some(left) = self
-                .time
+            let Some(left) = time
                 .checked_sub(begun.elapsed())
                 .filter(|left| !left.is_zero())
             else {
@@ -250,11 +294,7 @@ impl YaraSet {
                 return;
             };
             // Most scans end within microseconds: the unit's own limit will do for them.
-            let left = if left > self.time / 2 {
-                self.time
-            } else {
-                left
-            };
+            let left = if left > time / 2 { time } else { left };
             if let Some(unit) = self.groups.get(group) {
                 unit.scan(body, externals, left, outcome);
             }
@@ -264,7 +304,7 @@ impl YaraSet {
     /// Compares what the groups that are due would cost with what all rules together would, by figures measured with
     /// 32 and with 5,849 rules (`benches/signatures.rs`): a scan costs about a tenth of a microsecond a rule, and a byte
     /// 0.7 ns and 2.3 ns more for every thousand rules.
-    fn all_is_cheaper(&self, due: &Due, bytes: usize) -> bool {
+    fn all_is_cheaper(&self, due: &Due, bytes: u64) -> bool {
         let cost = |units: f64, rules: f64| {
             units * (rules * 100.0 + bytes as f64 * (0.7 + rules * 0.0023))
         };
@@ -279,12 +319,13 @@ pub struct YaraMatches {
     rules: Vec<u32>,
     capped: bool,
     timed_out: bool,
+    failed: bool,
 }
 
 impl YaraMatches {
     /// True when no rule matched and nothing was cut short.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty() && !self.capped && !self.timed_out
+        self.rules.is_empty() && !self.capped && !self.timed_out && !self.failed
     }
 
     /// Drops the rules that are in `reported`, and adds the others to it.
@@ -309,6 +350,7 @@ impl From<Outcome> for YaraMatches {
             rules,
             capped: outcome.capped,
             timed_out: outcome.timed_out,
+            failed: outcome.failed,
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 
 use super::deadline::{Clock, Waiting};
-use super::pool::PoolError;
+use super::pool::{PoolError, Share};
 use super::spool::Spool;
 use super::{Shared, Stage};
 
@@ -324,7 +324,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
             }
             Action::Offload(job) => {
-                let work = self.shared.pool.run(move || job.run());
+                let share = match job.is_file_work() {
+                    true => Share::Disk,
+                    false => Share::Processor,
+                };
+                let work = self.shared.pool.run(share, move || job.run());
                 let patience = self.scan_limits.of(current.transaction.bytes_in()) * JOB_PATIENCE;
                 match tokio::time::timeout(patience, work).await {
                     Ok(Ok(result)) => current.transaction.job_done(result),

@@ -227,6 +227,11 @@ impl SearchState {
         self.offset = 0;
         self.seen.clear();
     }
+
+    /// Forgets that patterns with this number and higher ones have occurred: their next occurrence counts again.
+    pub fn forget_from(&mut self, first: u32) {
+        self.seen.forget_from(first);
+    }
 }
 
 /// Takes occurrences in one contiguous text.
@@ -290,6 +295,15 @@ impl Seen {
                 true
             }
             _ => false,
+        }
+    }
+
+    fn forget_from(&mut self, first: u32) {
+        self.few.retain(|pattern| *pattern < first);
+        let (word, bit) = ((first / 64) as usize, first % 64);
+        self.many.truncate(word + 1);
+        if let Some(bits) = self.many.get_mut(word) {
+            *bits &= (1 << bit) - 1;
         }
     }
 
