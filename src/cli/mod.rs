@@ -1,6 +1,7 @@
-//! The command line: `serve`, `scan`, `check`, `probe`, `redact`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is
+//! The command line: `serve`, `scan`, `check`, `probe`, `bench`, `redact`, `rules`. Exit codes: 0 well, 1 findings, 2 error. An error is
 //! printed once, as a chain of causes.
 
+mod bench;
 mod check;
 mod explain;
 mod probe;
@@ -63,6 +64,12 @@ enum Command {
     /// holds; 1: something does not; 2: error.
     #[command(after_help = "Example: sluice probe icap://127.0.0.1:1344/reqmod")]
     Probe(Probe),
+    /// Put load on any ICAP server and say how long answers take
+    ///
+    /// Sends the same message over and over on some connections. Without a file the body is harmless JSON. Only for
+    /// servers that are yours. Exit code 0: every transaction was answered; 1: some were not; 2: error.
+    #[command(after_help = "Example: sluice bench icap://127.0.0.1:1344/reqmod --connections 32")]
+    Bench(Bench),
     /// Check, test, pack, sign and update rule files
     Rules(rules::Rules),
     /// Mask sensitive values of a file, or of the standard input
@@ -185,6 +192,52 @@ struct Probe {
     timeout_seconds: u64,
 }
 
+#[derive(Debug, clap::Args)]
+struct Bench {
+    /// The service: icap://host[:port]/path
+    url: String,
+    /// What to send
+    #[arg(long, value_enum, default_value = "reqmod")]
+    method: BenchMethod,
+    /// Connections at a time
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    connections: u32,
+    /// How long
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    seconds: f64,
+    /// Transactions a second in all; without it as fast as the answers come
+    #[arg(long, value_name = "COUNT")]
+    rate: Option<f64>,
+    /// The body: a file
+    #[arg(long, value_name = "FILE", conflicts_with = "body_bytes")]
+    body: Option<PathBuf>,
+    /// The body: harmless JSON of about this size
+    #[arg(long, value_name = "BYTES", default_value_t = 1024)]
+    body_bytes: usize,
+    /// The body's type
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    content_type: String,
+    /// Send a preview of this length first
+    #[arg(long, value_name = "BYTES")]
+    preview: Option<usize>,
+    /// Do not allow 204: the message has to come back
+    #[arg(long)]
+    no_204: bool,
+    /// A new connection for each transaction
+    #[arg(long)]
+    no_keep_alive: bool,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum BenchMethod {
+    Reqmod,
+    Respmod,
+    Options,
+}
+
 /// Parses the arguments and does what they say.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -192,6 +245,7 @@ pub fn main() -> ExitCode {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Redact(arguments) => redact::run(&arguments),
     };

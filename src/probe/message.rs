@@ -60,6 +60,45 @@ pub(super) fn with_body(target: &Target, method: Method, lines: &str, chunks: &s
     )
 }
 
+/// What a message carries.
+pub(super) struct Body<'a> {
+    pub(super) content_type: &'a str,
+    pub(super) len: usize,
+}
+
+/// The heads of a message with a body of one's own; its chunks follow.
+pub(super) fn head_of(target: &Target, method: Method, lines: &str, body: &Body<'_>) -> String {
+    let fields = format!(
+        "Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
+        body.content_type, body.len
+    );
+    let (name, heads, sections) = match method {
+        Method::Reqmod => {
+            let head =
+                format!("POST http://probe.example/ HTTP/1.1\r\nHost: probe.example\r\n{fields}");
+            let sections = format!("req-hdr=0, req-body={}", head.len());
+            ("REQMOD", head, sections)
+        }
+        Method::Respmod => {
+            let head = format!("HTTP/1.1 200 OK\r\n{fields}");
+            let body = GET.len() + head.len();
+            let sections = format!("req-hdr=0, res-hdr={}, res-body={body}", GET.len());
+            ("RESPMOD", format!("{GET}{head}"), sections)
+        }
+    };
+    let lines = format!("{lines}Encapsulated: {sections}\r\n");
+    request(target, name, &lines, &heads)
+}
+
+/// Appends `bytes` in chunks of up to 16 KiB, without the last one.
+pub(super) fn chunks(bytes: &[u8], out: &mut Vec<u8>) {
+    for piece in bytes.chunks(16 << 10) {
+        out.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+        out.extend_from_slice(piece);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 /// A request without a body.
 pub(super) fn without_body(target: &Target, method: Method, lines: &str) -> String {
     let (name, head, sections) = match method {

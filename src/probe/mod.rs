@@ -2,11 +2,13 @@
 //! section, what holds.
 //!
 //! It shares no code with the server's own protocol rooms: an oracle that parses with the parser it judges would agree
-//! with every mistake. [`wire`] is the client, [`message`] makes the requests, [`checks`] holds the table.
+//! with every mistake. [`wire`] is the client, [`message`] makes the requests, [`checks`] holds the table; [`bench`] puts load on a
+//! server with the same client.
 //!
 //! The checks send harmless content only. A service that blocks it anyway answers 200 with its own page; that is legal,
 //! so checks look at the protocol and not at the verdict.
 
+pub mod bench;
 mod checks;
 mod message;
 mod wire;

@@ -62,6 +62,12 @@ def body(size):
     return (block * (size // len(block) + 1))[:size]
 
 
+def card(size):
+    """A document with a card number at its beginning and `size` bytes that stay as they are."""
+    number = "4111" + "1111" * 3
+    return json.dumps({"card": number, "text": body(size).decode()}).encode()
+
+
 class Origin(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -80,9 +86,12 @@ class Origin(http.server.BaseHTTPRequestHandler):
             time.sleep(0.1 if start == 0 else Origin.pace)
 
     pace = 0.002
+    received = b""
 
     def do_GET(self):
-        if self.path.startswith("/bytes/"):
+        if self.path.startswith("/redact/"):
+            self.answer(card(int(self.path.split("/")[2])), "application/json")
+        elif self.path.startswith("/bytes/"):
             self.answer(body(int(self.path.split("/")[2])), "text/plain")
         elif self.path == "/eicar":
             self.answer(EICAR)
@@ -92,6 +101,7 @@ class Origin(http.server.BaseHTTPRequestHandler):
             self.answer(b"hello", "text/plain")
 
     def do_POST(self):
+        Origin.received = b""
         if self.headers.get("Transfer-Encoding"):
             digest, size = hashlib.sha256(), 0
             while n := int(self.rfile.readline().split(b";")[0], 16):
@@ -102,7 +112,8 @@ class Origin(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
         else:
             size = int(self.headers.get("Content-Length", 0))
-            digest = hashlib.sha256(self.rfile.read(size))
+            Origin.received = self.rfile.read(size)
+            digest = hashlib.sha256(Origin.received)
         self.answer(json.dumps({"sha256": digest.hexdigest(), "size": size}).encode(), "application/json")
 
     do_PUT = do_POST
@@ -135,6 +146,17 @@ def squid_cases(squid, origin, log):
         status, headers, got = through_squid(squid, origin, "GET", path)
         case(f"squid RESPMOD {name} is blocked", status == 403 and EICAR not in got, (status, got[:200]))
         case(f"squid RESPMOD {name} block is not stored", "no-store" in headers.get("Cache-Control", ""), headers)
+    # The edit is at the beginning: Squid offers 206 and adds the rest from its own copy.
+    for size in (10, 3000, 200_000, 5 << 20):
+        want = json.loads(card(size))
+        status, headers, got = through_squid(squid, origin, "GET", f"/redact/{size}")
+        good = status == 200 and int(headers.get("Content-Length", len(got))) == len(got)
+        good = good and json.loads(got) == want | {"card": "[REDACTED:PAN]"}
+        case(f"squid RESPMOD a card before {size} bytes is redacted", good, (status, got[:200], headers))
+        kind = {"Content-Type": "application/json"}
+        status, _, got = through_squid(squid, origin, "POST", "/redact/", card(size), kind)
+        good = status == 200 and json.loads(Origin.received) == want | {"card": "[REDACTED:PAN]"}
+        case(f"squid REQMOD a card before {size} bytes is redacted", good, (status, got[:200], Origin.received[:200]))
     xml = {"Content-Type": "application/xml"}
     for name, data, headers in (
         ("EICAR", EICAR, {"Content-Type": "application/octet-stream"}),
@@ -152,6 +174,7 @@ def squid_cases(squid, origin, log):
     with open(log, encoding="ascii", errors="replace") as f:
         lines = f.read().splitlines()
     bad = [line for line in lines if "ICAP_ERR" in line and "/000 " not in line]
+    case("squid took answers with 206", any("/206 " in line for line in lines), lines[-3:])
     case(f"squid saw no ICAP error in {len(lines)} transactions", lines and not bad, bad[:3])
 
 
@@ -261,6 +284,11 @@ icap_send_client_ip on
 client_request_buffer_max_size 8 MB
 icap_service svcReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/reqmod
 icap_service svcResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/respmod
+icap_service redactReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/redact
+icap_service redactResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/redact
+acl redacted urlpath_regex ^/redact/
+adaptation_access redactReq allow redacted
+adaptation_access redactResp allow redacted
 adaptation_access svcReq allow all
 adaptation_access svcResp allow all
 shutdown_lifetime 1 seconds

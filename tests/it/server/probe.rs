@@ -59,3 +59,41 @@ fn what_is_no_icap_url_is_refused() {
         );
     }
 }
+
+#[test]
+fn bench_counts_answers_and_times_them() {
+    use sluice::probe::bench::{Allow, Kind, Load, Reuse, bench};
+    let mut load = Load {
+        url: format!("icap://{}/reqmod", shared()),
+        kind: Kind::Reqmod,
+        body: br#"{"plain":"text"}"#.to_vec(),
+        content_type: "application/json".to_owned(),
+        preview: None,
+        allow: Allow::NoContent,
+        connections: 3,
+        reuse: Reuse::Keep,
+        rate: None,
+        time: Duration::from_millis(300),
+        patience: Duration::from_secs(20),
+    };
+    let ran = |load: &Load| bench(load, |_| {}).expect("somebody listens");
+    let plain = ran(&load);
+    assert!(plain.answers > 3 && plain.failures.is_empty(), "{plain}");
+    assert_eq!(plain.statuses.keys().collect::<Vec<_>>(), [&204]);
+    let times = plain.latency_us;
+    assert!(0 < times.p50 && times.p50 <= times.p99 && times.p99 <= times.max);
+    (load.preview, load.reuse, load.kind) = (Some(4), Reuse::Fresh, Kind::Respmod);
+    load.url = format!("icap://{}/respmod", shared());
+    let continued = ran(&load);
+    assert_eq!(continued.statuses.keys().collect::<Vec<_>>(), [&204]);
+    (load.preview, load.allow) = (None, Allow::Nothing);
+    assert_eq!(ran(&load).statuses.keys().collect::<Vec<_>>(), [&200]);
+    (load.kind, load.rate) = (Kind::Options, Some(50.0));
+    let paced = ran(&load);
+    assert!(
+        (6..=24).contains(&paced.answers),
+        "0.3 s at 50 a second: {paced}"
+    );
+    load.url = "icap://127.0.0.1:1/x".to_owned();
+    assert!(bench(&load, |_| {}).is_err());
+}
