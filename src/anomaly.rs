@@ -94,6 +94,8 @@ anomalies! {
     HeadConflict = "head-conflict",
     /// A redaction was due where no edit can reach.
     UnreachableEdit = "unreachable-edit",
+    /// A body, or a part of one, that the redactor has no reader for: pictures, programs, compressed data.
+    UnreadContent = "unread-content",
     /// A redaction was due on a message that must not be changed (`no-transform`, signed).
     EditForbidden = "edit-forbidden",
 }

@@ -235,7 +235,13 @@ impl FailModes {
 /// Anomalies that do not block unless the profile says so, each because every byte was inspected all the same:
 /// text in a wrong or broken charset is inspected raw and decoded, and a body too large for a whole YARA scan went
 /// through every literal, structure check and, block by block, through YARA.
-pub const OPEN_BY_DEFAULT: &[Anomaly] = &[Anomaly::BrokenCharset, Anomaly::Windowed];
+/// Content that the redactor cannot read goes through all of that too; were it closed, no picture would pass a redacting
+/// service.
+pub const OPEN_BY_DEFAULT: &[Anomaly] = &[
+    Anomaly::BrokenCharset,
+    Anomaly::Windowed,
+    Anomaly::UnreadContent,
+];
 
 /// What a finding leads to.
 #[derive(

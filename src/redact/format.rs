@@ -6,6 +6,7 @@ use super::markup::{self, Markup};
 use super::multipart::{Parts, parameter};
 use super::recoded::Recoded;
 use super::text::{self, Lines};
+use super::unsure::Unsure;
 use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path};
 use crate::inspect::{Findings, PartId, form, json};
 
@@ -22,6 +23,8 @@ pub(super) enum Format {
     Recoded(Box<Recoded>),
     /// A form field: all of it is one value.
     Value(Box<Assembler>, Path, Place),
+    /// The first bytes are to tell.
+    Unsure(Box<Unsure>),
     /// Nothing that an edit can reach.
     Opaque(Place),
 }
@@ -95,6 +98,15 @@ impl Family {
     }
 }
 
+/// The type of a file, by the end of its name; `None` where that says nothing.
+pub fn type_by_name(name: &str) -> Option<&'static str> {
+    let (_, end) = name.rsplit_once('.')?;
+    let known = TYPES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(end));
+    known.map(|(_, content_type)| *content_type)
+}
+
 impl Format {
     /// The reader of a body of that type.
     pub(super) fn of(content_type: &str) -> Self {
@@ -120,6 +132,23 @@ impl Format {
 
     fn at(content_type: &str, path: Option<Path>, base: u64, levels: u32) -> Self {
         match Family::of(content_type) {
+            Family::Json | Family::Form | Family::Xml | Family::Html | Family::Unknown => {
+                Format::Unsure(Box::new(Unsure::new(content_type, path, base, levels)))
+            }
+            family @ (Family::Csv | Family::Tsv | Family::Multipart | Family::Text) => {
+                Self::family(family, content_type, (path, base), levels)
+            }
+        }
+    }
+
+    /// The reader of that family for a stream whose values lie below a path and whose first byte has an offset.
+    pub(super) fn family(
+        family: Family,
+        content_type: &str,
+        (path, base): (Option<Path>, u64),
+        levels: u32,
+    ) -> Self {
+        match family {
             Family::Json => {
                 let mut reader = json::Reader::default();
                 let document = json::Document {
@@ -160,6 +189,11 @@ impl Format {
     /// Reads `input`, the next bytes of the stream.
     pub(super) fn push(&mut self, input: &[u8], editor: &mut Editor, findings: &mut Findings) {
         match self {
+            Format::Unsure(unsure) => {
+                if let Some(reader) = unsure.push(input, editor, findings) {
+                    *self = reader;
+                }
+            }
             Format::Json(reader, place) => {
                 editor.base = place.base;
                 reader.push(input, editor, findings);
@@ -193,6 +227,9 @@ impl Format {
 
     /// Ends the body or part.
     pub(super) fn finish(&mut self, editor: &mut Editor, findings: &mut Findings) {
+        if let Format::Unsure(unsure) = self {
+            *self = unsure.finish(editor, findings);
+        }
         match self {
             Format::Json(reader, place) => {
                 editor.base = place.base;
@@ -210,7 +247,7 @@ impl Format {
                 path,
                 host: HostSyntax::Raw,
             }),
-            Format::Opaque(_) => {}
+            Format::Opaque(_) | Format::Unsure(_) => {}
         }
     }
 
@@ -228,9 +265,43 @@ impl Format {
             Format::Markup(markup) => markup.settled(editor),
             Format::Parts(parts) => parts.settled(editor),
             Format::Recoded(part) => part.settled(),
+            Format::Unsure(unsure) => unsure.settled(),
         }
     }
 }
 
 /// Multipart inside multipart: mail programs nest three deep.
 const PART_LEVELS: u32 = 3;
+
+/// What the ends of names say.
+const TYPES: &[(&str, &str)] = &[
+    ("json", "application/json"),
+    ("ndjson", "application/x-ndjson"),
+    ("jsonl", "application/x-ndjson"),
+    ("xml", "application/xml"),
+    ("svg", "application/xml"),
+    ("xsd", "application/xml"),
+    ("html", "text/html"),
+    ("htm", "text/html"),
+    ("csv", "text/csv"),
+    ("tsv", "text/tab-separated-values"),
+    ("tab", "text/tab-separated-values"),
+    ("txt", "text/plain"),
+    ("log", "text/plain"),
+    ("md", "text/plain"),
+    ("yaml", "text/plain"),
+    ("yml", "text/plain"),
+    ("sql", "text/plain"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_tells_the_type() {
+        assert_eq!(type_by_name("dump.NDJSON"), Some("application/x-ndjson"));
+        assert_eq!(type_by_name("a/b.tar.gz"), None);
+        assert_eq!(type_by_name("README"), None);
+    }
+}

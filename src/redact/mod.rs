@@ -10,7 +10,7 @@
 //! - `editor` — from leaves to edits; `nested` — JSON inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
-//! - `recoded` — parts in a transfer encoding
+//! - `unsure` — what the first bytes say where the type does not; `recoded` — parts in a transfer encoding
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 
@@ -31,7 +31,9 @@ pub mod redactor;
 pub mod rewriter;
 pub mod selector;
 mod text;
+mod unsure;
 
+pub use format::type_by_name;
 pub use head::{HeadEdit, redact_head};
 pub use operator::{Mask, TokenKey};
 pub use profile::{Heads, Mode, Profile, ProfileError};

@@ -36,6 +36,11 @@ impl Plan {
         true
     }
 
+    /// Bytes that wait to be written.
+    pub fn held(&self) -> usize {
+        self.replacements.len()
+    }
+
     /// The next edit's span.
     pub fn next(&self) -> Option<Span> {
         self.edits.front().map(|edit| edit.span)

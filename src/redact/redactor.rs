@@ -11,7 +11,7 @@ use super::format::{Family, Format};
 use super::profile::Profile;
 use super::rewriter::{Rewriter, Seam};
 use crate::anomaly::Anomaly;
-use crate::budget::Budget;
+use crate::budget::{Budget, Reservation};
 use crate::inspect::{Direction, Findings};
 use crate::span::Span;
 
@@ -70,27 +70,31 @@ pub struct Redactor {
     format: Format,
     rewriter: Rewriter,
     findings: Findings,
+    memory: Reservation,
 }
 
 impl Redactor {
-    /// True when bodies of this type (the value of `Content-Type`) can be redacted.
+    /// True when there is a reader for bodies of this type (the value of `Content-Type`); that of others is chosen by
+    /// their first bytes.
     pub fn covers(content_type: &str) -> bool {
         Family::of(content_type) != Family::Unknown
     }
 
-    /// Begins a body of type `content_type` (the whole field value; empty when there is none).
+    /// Begins a body of type `content_type` (the whole field value; empty when there is none). What it holds back is
+    /// drawn from `budget`; where that has no room, the summary says so.
     pub fn new(
         profile: Arc<Profile>,
         content_type: &str,
         direction: Direction,
         budget: &Budget,
     ) -> Self {
-        let _ = (direction, budget);
+        let _ = direction;
         Self {
             editor: Editor::new(profile),
             format: Format::of(content_type),
             rewriter: Rewriter::default(),
             findings: Findings::default(),
+            memory: budget.reservation(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Redactor {
         self.format.push(input, editor, &mut self.findings);
         let settled = self.format.settled(editor);
         self.rewriter.push(input, settled, &mut editor.plan, out);
+        self.reserve();
         self.forget();
     }
 
@@ -117,14 +122,33 @@ impl Redactor {
         self.rewriter.seam()
     }
 
+    /// Draws what is held back from the budget: raw, and decoded by the reader that it waits for.
+    fn reserve(&mut self) {
+        let held = self.rewriter.held() as u64 * 2 + self.editor.plan.held() as u64;
+        let steps = held.div_ceil(RESERVE_BYTES) * RESERVE_BYTES;
+        let bytes = self.memory.bytes();
+        self.memory.shrink(bytes.saturating_sub(steps));
+        let more = steps.saturating_sub(bytes);
+        if more > 0 && self.memory.grow(more).is_err() {
+            self.note(Anomaly::MemoryBudget);
+        }
+    }
+
+    fn note(&mut self, anomaly: Anomaly) {
+        let known = &mut self.editor.summary.anomalies;
+        if !known.contains(&anomaly) {
+            known.push(anomaly);
+        }
+    }
+
     /// What the readers found wrong is for the inspectors; here only limits count.
     fn forget(&mut self) {
         self.findings.list.clear();
-        for at in self.findings.anomalies.drain(..) {
-            let known = &mut self.editor.summary.anomalies;
-            if !known.contains(&at.anomaly) {
-                known.push(at.anomaly);
-            }
+        for at in std::mem::take(&mut self.findings.anomalies) {
+            self.note(at.anomaly);
         }
     }
 }
+
+/// Steps in which memory is drawn: most values are shorter than one, and cost one atomic operation.
+const RESERVE_BYTES: u64 = 16 * 1024;

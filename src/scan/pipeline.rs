@@ -17,14 +17,14 @@ use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
 use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
-use crate::redact::{Redactor, Seam};
+use crate::redact::Seam;
 use crate::rules::literal::Place;
 use crate::wire::Deviations;
 
 use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, wanted};
 use super::message::{Message, Origin};
-use super::redaction::Redaction;
+use super::redaction::{Redaction, Way};
 use super::report::{Judged, Report, Uninspected};
 use super::router::{PartRouter, merge};
 use super::ruleset::Ruleset;
@@ -465,23 +465,26 @@ impl Scan {
         self.judge_found();
     }
 
-    fn redaction_of(&self, message: &Message<'_>) -> Option<Redaction> {
+    fn redaction_of(&mut self, message: &Message<'_>) -> Option<Redaction> {
         let redact = self.profile.redact.as_ref()?;
         let fields = match message.direction {
             Direction::Request => &message.request?.fields,
             Direction::Response => &message.response?.fields,
         };
         let content_type = fields.get("content-type").unwrap_or_default();
-        let content_type = String::from_utf8_lossy(content_type);
-        Redactor::covers(&content_type).then(|| {
-            let redactor = Redactor::new(
-                Arc::clone(redact),
-                &content_type,
-                message.direction,
-                &self.budget,
-            );
-            Redaction::new(redactor, &self.declared)
-        })
+        let way = Way {
+            profile: Arc::clone(redact),
+            content_type: String::from_utf8_lossy(content_type).into(),
+            direction: message.direction,
+            budget: self.budget.clone(),
+        };
+        match Redaction::new(way, &self.declared) {
+            Ok(redaction) => Some(redaction),
+            Err(anomaly) => {
+                self.space.findings.anomaly(anomaly, PartId::BODY, 0);
+                None
+            }
+        }
     }
 
     fn run_light_work(&mut self) {

@@ -4,29 +4,53 @@
 //!   BODY windows ─► Redactor ─► Encoder … (the codings it came in) ─► ready ─► Scan::released
 //! ```
 //!
-//! Where no edit can reach (a charset other than UTF-8, a coding that we cannot write) the redactor still reads, its
-//! output is thrown away, and a value that should have gone is [`Anomaly::UnreachableEdit`].
+//! Where no edit can reach (a charset other than UTF-8, a coding that we cannot write, a member of an archive) the text
+//! is read all the same, the output is thrown away, and a value that should have gone is [`Anomaly::UnreachableEdit`].
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::anomaly::Anomaly;
-use crate::content::{Declared, Encoder, Part, PartKind};
-use crate::inspect::PartId;
-use crate::redact::{Redactor, Seam, Summary};
+use crate::budget::{Budget, Reservation};
+use crate::content::{Declared, Encoder, MediaType, Part, PartKind};
+use crate::inspect::{Direction, PartId};
+use crate::redact::{self, Redactor, Seam, Summary, type_by_name};
 
 /// One body being redacted.
 pub(super) struct Redaction {
+    way: Way,
     redactor: Redactor,
+    /// Parts that are read only.
+    readers: Vec<(PartId, Redactor)>,
     encoders: Vec<Encoder>,
     recodes: Recodes,
-    /// The part that the redactor reads; `None` until the text of a body in another charset begins.
+    /// The part that is edited; `None` where the body is in another charset.
     source: Option<PartId>,
     edited: BytesMut,
     coded: [Vec<u8>; 2],
     ready: VecDeque<Bytes>,
     seam: Option<Seam>,
+    /// What the encoders take.
+    memory: Reservation,
+    /// The body in UTF-8, where it came in another charset.
+    text: Option<PartId>,
+}
+
+/// What the redactors of one body have in common.
+pub(super) struct Way {
+    pub(super) profile: Arc<redact::Profile>,
+    pub(super) content_type: Box<str>,
+    pub(super) direction: Direction,
+    pub(super) budget: Budget,
+}
+
+impl Way {
+    fn redactor(&self, content_type: &str) -> Redactor {
+        let profile = Arc::clone(&self.profile);
+        Redactor::new(profile, content_type, self.direction, &self.budget)
+    }
 }
 
 /// How what leaves relates to what came.
@@ -50,17 +74,25 @@ impl std::fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// The way of one body through `redactor`, out of and back into its declared codings.
-    pub(super) fn new(redactor: Redactor, declared: &Declared) -> Self {
+    /// The way of one body through a redactor, out of and back into its declared codings.
+    ///
+    /// # Errors
+    /// [`Anomaly::MemoryBudget`]: there is no room for the encoders.
+    pub(super) fn new(way: Way, declared: &Declared) -> Result<Self, Anomaly> {
         let codings = declared.codings();
+        let mut memory = way.budget.reservation();
+        let needed = codings.iter().copied().map(Encoder::memory_bytes).sum();
+        memory.grow(needed).map_err(|_| Anomaly::MemoryBudget)?;
         let encoders: Result<Vec<_>, _> = codings.iter().copied().map(Encoder::new).collect();
         let recodes = match &encoders {
             Ok(encoders) if encoders.is_empty() => Recodes::No,
             Ok(_) => Recodes::Yes,
             Err(_) => Recodes::Impossible,
         };
-        Self {
-            redactor,
+        Ok(Self {
+            redactor: way.redactor(&way.content_type),
+            way,
+            readers: Vec::new(),
             encoders: encoders.unwrap_or_default(),
             recodes,
             source: Some(PartId::BODY),
@@ -68,7 +100,9 @@ impl Redaction {
             coded: [Vec::new(), Vec::new()],
             ready: VecDeque::new(),
             seam: None,
-        }
+            memory,
+            text: None,
+        })
     }
 
     /// True when what leaves differs from what came even where nothing was edited.
@@ -83,52 +117,86 @@ impl Redaction {
 
     /// A part begins: text in another charset is read in its UTF-8 form, which no edit reaches.
     pub(super) fn part_begins(&mut self, part: &Part) {
-        if part.id == PartId::BODY && !part.utf8 {
-            self.source = None;
+        if part.id == PartId::BODY {
+            if !part.utf8 {
+                self.source = None;
+            }
+            return;
         }
-        if part.kind == PartKind::Utf8 && part.parent == Some(PartId::BODY) {
-            self.source = Some(part.id);
+        let of_body = part.parent == Some(PartId::BODY);
+        match part.kind {
+            PartKind::Utf8 if of_body => {
+                self.source = None;
+                self.text = self.text.or(Some(part.id));
+            }
+            PartKind::Utf8 | PartKind::Raw | PartKind::Member => {}
+            // The body's own reader reads the parts of a multipart body, and its values.
+            PartKind::Body | PartKind::Multipart | PartKind::Transfer | PartKind::Value => return,
+        }
+        if part.utf8 && (part.sniffed.is_text() || part.kind == PartKind::Utf8) {
+            let declared = match of_body && part.kind != PartKind::Member {
+                true => self.way.content_type.to_string(),
+                false => declared_type(part),
+            };
+            self.readers.push((part.id, self.way.redactor(&declared)));
+        }
+    }
+
+    /// From here on the body cannot be written in its codings: what its decoders yield is not all of it.
+    pub(super) fn coding_fails(&mut self, anomaly: Anomaly) {
+        let coded = self.recodes == Recodes::Yes;
+        if coded && CODING_FAILURES.contains(&anomaly) {
+            self.recodes = Recodes::Impossible;
+            self.ready.clear();
+            self.encoders.clear();
+            self.memory.shrink(u64::MAX);
         }
     }
 
     /// A window of `part`.
     pub(super) fn window(&mut self, part: PartId, bytes: &[u8]) -> Result<(), Anomaly> {
-        let body = part == PartId::BODY;
-        if self.source == Some(part) {
-            self.redactor.push(bytes, &mut self.edited);
-            let edited = self.edited.split();
-            return match body {
-                true => self.forward(&edited),
-                false => Ok(()),
-            };
+        if part != PartId::BODY {
+            if let Some((_, reader)) = self.readers.iter_mut().find(|(id, _)| *id == part) {
+                reader.push(bytes, &mut self.edited);
+                self.edited.clear();
+            }
+            return Ok(());
         }
-        match body {
-            true => self.forward(bytes),
-            false => Ok(()),
+        if self.source != Some(part) {
+            return self.forward(bytes);
         }
+        self.redactor.push(bytes, &mut self.edited);
+        let edited = self.edited.split();
+        self.forward(&edited)
     }
 
     /// A part is over. The summary, when it is the one that is redacted.
     pub(super) fn part_ends(&mut self, part: PartId) -> Result<Option<Summary>, Anomaly> {
+        if part != PartId::BODY {
+            let at = self.readers.iter().position(|(id, _)| *id == part);
+            let Some(at) = at else { return Ok(None) };
+            let (_, mut reader) = self.readers.swap_remove(at);
+            let found = reader.finish(&mut self.edited);
+            self.edited.clear();
+            return match found.changed {
+                true => Err(Anomaly::UnreachableEdit),
+                false => Ok((self.text == Some(part)).then_some(found)),
+            };
+        }
         let mut summary = None;
         if self.source == Some(part) {
             let found = self.redactor.finish(&mut self.edited);
             let edited = self.edited.split();
-            if part == PartId::BODY {
-                self.forward(&edited)?;
-            }
-            let reached = part == PartId::BODY && self.edits();
-            if !reached && found.edits > 0 {
+            self.forward(&edited)?;
+            if !self.edits() && found.changed {
                 return Err(Anomaly::UnreachableEdit);
             }
-            if reached && self.recodes == Recodes::No {
+            if self.recodes == Recodes::No {
                 self.seam = Some(self.redactor.seam());
             }
             summary = Some(found);
         }
-        if part == PartId::BODY {
-            self.end_codings()?;
-        }
+        self.end_codings()?;
         Ok(summary)
     }
 
@@ -182,3 +250,33 @@ impl Redaction {
         Ok(())
     }
 }
+
+/// The type of a part that is read only: as it is declared, or as its name ends.
+fn declared_type(part: &Part) -> String {
+    let of_media = |media: &MediaType| match &media.boundary {
+        Some(boundary) => {
+            let boundary = String::from_utf8_lossy(boundary);
+            format!("{}; boundary=\"{boundary}\"", media.essence)
+        }
+        None => media.essence.to_string(),
+    };
+    match (&part.media_type, &part.name) {
+        (Some(media), _) => of_media(media),
+        (None, Some(name)) => type_by_name(name).unwrap_or_default().to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+/// After these the decoded body is not what the receiver will read.
+const CODING_FAILURES: &[Anomaly] = &[
+    Anomaly::UnknownCoding,
+    Anomaly::BrokenCoding,
+    Anomaly::CodingMismatch,
+    Anomaly::TrailingData,
+    Anomaly::TooManyCodings,
+    Anomaly::TooManyMembers,
+    Anomaly::DecodedTooLarge,
+    Anomaly::RatioTooHigh,
+    Anomaly::CodingWindowTooLarge,
+    Anomaly::MemoryBudget,
+];

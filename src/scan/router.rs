@@ -109,6 +109,11 @@ impl PartSink for PartRouter<'_> {
     }
 
     fn anomaly(&mut self, part: PartId, anomaly: Anomaly, offset: u64) {
+        if let Some(redaction) = &mut self.redaction
+            && part == PartId::BODY
+        {
+            redaction.coding_fails(anomaly);
+        }
         self.space.findings.anomaly(anomaly, part, offset);
     }
 }

@@ -50,6 +50,16 @@ impl Encoder {
         Ok(Self { inner })
     }
 
+    /// Memory that an encoder of that coding takes, about: its window and its tables.
+    pub fn memory_bytes(coding: Coding) -> u64 {
+        match coding {
+            Coding::Gzip | Coding::Deflate => 300 * 1024,
+            Coding::Brotli => 2 * 1024 * 1024,
+            Coding::Zstd => 4 * 1024 * 1024,
+            Coding::Unknown => 0,
+        }
+    }
+
     /// Takes `bytes` and appends to `out` what is ready.
     ///
     /// # Errors
