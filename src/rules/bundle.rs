@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::rules::example::{self, Example, toml_error};
 use crate::rules::hash::{self, HashList};
 use crate::rules::literal::{self, LiteralRule, MAX_PATTERNS};
-use crate::rules::yara::YaraFile;
+use crate::rules::yara::{self, YaraFile};
 use crate::rules::{Fault, Mode, RulesError, embedded, folder, pack};
 
 /// A loaded folder of signatures; nothing is compiled yet.
@@ -161,7 +161,7 @@ impl Bundle {
             Kind::Yara => self.yara.push(YaraFile {
                 namespace: source.path.with_extension("").to_string_lossy().into(),
                 shown: shown.to_string_lossy().into(),
-                text: String::from_utf8_lossy(&source.bytes).into(),
+                text: yara::text(&source.bytes).into(),
                 mode: self.manifest.mode,
             }),
             Kind::Hash => self.hashes.push(hash::parse(&shown, &source.bytes)?),

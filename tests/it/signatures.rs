@@ -2,6 +2,8 @@
 //!
 //! Tests on `../shared` are skipped, with a note, where that folder is absent.
 
+mod files;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,7 +54,7 @@ fn public_set(folder: &Path) -> Vec<YaraFile> {
                         .unwrap_or_default()
                         .into(),
                     shown: path.to_string_lossy().into(),
-                    text: String::from_utf8_lossy(&bytes).into(),
+                    text: sluice::rules::yara::text(&bytes).into(),
                     mode: sluice::rules::Mode::Enforce,
                 });
             }
@@ -364,9 +366,8 @@ fn a_body_over_the_limits_is_looked_at_in_blocks_and_that_is_recorded() {
         let mut wanted = vec!["block/block_anywhere", "block/block_name"];
         if place < 1 << 20 {
             // The first block begins as the body does; the needle that crosses its end is in the next one only.
-            match place + NEEDLE.len() <= 1 << 20 {
-                true => wanted.push("block/block_begin"),
-                false => {}
+            if place + NEEDLE.len() <= 1 << 20 {
+                wanted.push("block/block_begin");
             }
         }
         if place >= 3 << 20 {

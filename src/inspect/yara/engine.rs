@@ -2,7 +2,7 @@
 //!
 //! Never used: compiled rules from elsewhere, process memory, includes. Memory maps only by [`mapped`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use boreal::scanner::{
 };
 
 use crate::inspect::yara::source::{Source, Visibility};
-use crate::inspect::yara::{Externals, Subject, YaraLimits, mapped};
+use crate::inspect::yara::{Externals, Subject, YaraLimits, mapped, modules};
 use crate::rules::{Fault, RulesError, line_of};
 
 /// Rules compiled together: cheap to share, nothing is built for a scan.
@@ -47,7 +47,7 @@ impl Unit {
         numbers: &[usize],
         limits: &YaraLimits,
     ) -> (Self, Vec<RulesError>) {
-        let mut compiler = Compiler::new();
+        let mut compiler = modules::compiler();
         compiler.set_params(
             CompilerParams::default()
                 .disable_includes(true)
@@ -57,19 +57,24 @@ impl Unit {
             compiler.define_symbol(name, "");
         }
         let mut unit = UnitParts::default();
-        let mut imported: Vec<(&str, &str)> = Vec::new();
+        let mut guests: Vec<(&str, usize)> = Vec::new();
         for number in numbers {
             let Some(source) = sources.get(*number) else {
                 continue;
             };
-            for module in &source.modules {
-                if !imported.contains(&(&source.namespace, module)) {
-                    imported.push((&source.namespace, module));
-                    let import = format!("import \"{module}\"");
-                    // A module that is not there fails the rule that uses it, below.
-                    let _ = compiler.add_rules_str_in_namespace(import, &source.namespace);
+            for other in &source.before {
+                let Some(guest) = sources.get(*other) else {
+                    continue;
+                };
+                let place = (&*source.namespace, *other);
+                if guest.namespace != source.namespace && !guests.contains(&place) {
+                    guests.push(place);
+                    unit.import(&mut compiler, &source.namespace, guest);
+                    // What does not compile is told where it is at home, and again by the rule that wants it.
+                    let _ = compiler.add_rules_str_in_namespace(&guest.text, &source.namespace);
                 }
             }
+            unit.import(&mut compiler, &source.namespace, source);
             match compiler.add_rules_str_in_namespace(&source.text, &source.namespace) {
                 Ok(_) => unit.add(source, *number),
                 Err(error) => {
@@ -170,9 +175,22 @@ struct UnitParts {
     positions: Vec<u32>,
     externals: bool,
     problems: Vec<RulesError>,
+    imported: HashMap<Box<str>, HashSet<Box<str>>>,
 }
 
 impl UnitParts {
+    /// Imports the modules that `source` uses, each once a namespace.
+    fn import(&mut self, compiler: &mut Compiler, namespace: &str, source: &Source) {
+        for module in &source.modules {
+            let imported = self.imported.entry(namespace.into()).or_default();
+            if imported.insert(module.clone()) {
+                let import = format!("import \"{module}\"");
+                // A module that is not there fails the rule that uses it.
+                let _ = compiler.add_rules_str_in_namespace(import, namespace);
+            }
+        }
+    }
+
     fn add(&mut self, source: &Source, number: usize) {
         let number =
             u32::try_from(number).expect("rules are counted in 32 bits where they are read");

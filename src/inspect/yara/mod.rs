@@ -1,7 +1,7 @@
 //! YARA rules: which of them a body can fulfil at all, and the run of those.
 //!
 //! ```text
-//! files ─► source   cut into rules, parsed, described
+//! files ─► split, source   cut into rules, parsed, described
 //!       ─► condition, strings ─► need   what must be true of a body before a rule can be true
 //!       ─► YaraSet  groups of a few dozen rules, compiled by themselves, behind
 //!                     magic numbers and sizes   (lanes: a JSON body never meets the rules for executables)
@@ -31,8 +31,10 @@ mod gate;
 #[cfg(feature = "libyara")]
 pub mod libyara;
 mod mapped;
+mod modules;
 mod need;
 mod source;
+mod split;
 mod strings;
 
 use engine::{Outcome, Unit};

@@ -3,6 +3,7 @@
 //! A file is cut before it is parsed, so that one rule that breaks the grammar (or wants a module that is not here)
 //! leaves the others of its file in force, and is named with its line.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use boreal_parser::rule::{MetadataValue, Rule};
 
 use crate::inspect::yara::condition::{self, Known};
 use crate::inspect::yara::need::Need;
+use crate::inspect::yara::split::{next_item, resume};
 use crate::inspect::{Category, Severity};
 use crate::rules::literal::check_id;
 use crate::rules::yara::YaraFile;
@@ -33,10 +35,14 @@ pub(super) struct Source {
     pub(super) about: Arc<About>,
     /// Modules that it uses.
     pub(super) modules: Vec<Box<str>>,
-    /// Rules that must be compiled before it, in order: those it names, and global ones.
+    /// Rules that must be compiled before it, in order: those it names, and global ones. Those of other files are
+    /// compiled once more, in its namespace.
     pub(super) before: Vec<usize>,
+    /// Names that no rule before it in its file has.
+    strangers: Vec<Box<str>>,
     pub(super) need: Need,
     pub(super) visibility: Visibility,
+    reach: Reach,
     pub(super) uses: Uses,
 }
 
@@ -45,6 +51,15 @@ pub(super) struct Source {
 pub(super) enum Visibility {
     Public,
     Private,
+}
+
+/// Which rules a rule's truth concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Itself.
+    Rule,
+    /// All of its file: a global rule.
+    File,
 }
 
 /// What a condition looks at besides the presence of strings.
@@ -58,15 +73,23 @@ pub(super) struct Uses {
 
 /// Modules of the engine.
 const MODULES: &[&str] = &[
-    "time", "math", "string", "hash", "elf", "macho", "pe", "dotnet", "dex",
+    "time", "math", "string", "hash", "elf", "macho", "pe", "dotnet", "dex", "console", "cuckoo",
 ];
 
 /// Reads the rules of `files`. `externals` are the names of external variables.
 pub(super) fn read(files: &[YaraFile], externals: &[&str]) -> (Vec<Source>, Vec<RulesError>) {
     let (mut sources, mut problems) = (Vec::new(), Vec::new());
-    for file in files {
+    let places: Vec<&str> = files.iter().map(|file| &*file.namespace).collect();
+    for (number, file) in files.iter().enumerate() {
+        let earlier = places.iter().take(number);
         let mut reader = Reader {
             file,
+            namespace: match earlier.filter(|place| **place == &*file.namespace).count() {
+                0 => Arc::clone(&file.namespace),
+                // Files of the same name in two bundles know nothing of each other.
+                twins => format!("{}~{}", file.namespace, twins + 1).into(),
+            },
+            places: &places,
             externals,
             known: Known::new(),
             first: sources.len(),
@@ -76,11 +99,62 @@ pub(super) fn read(files: &[YaraFile], externals: &[&str]) -> (Vec<Source>, Vec<
         };
         reader.read();
     }
+    introduce(&mut sources);
     (sources, problems)
+}
+
+/// Rules may name rules of other files, as they do where all files share one namespace. The name must be that of one rule
+/// only, and the depth of such references is one file: it is the way of collections, and no more.
+fn introduce(sources: &mut [Source]) {
+    let mut owners: HashMap<Box<str>, Option<usize>> = HashMap::new();
+    for (number, source) in sources.iter().enumerate() {
+        owners
+            .entry(source.name.clone())
+            .and_modify(|owner| *owner = None)
+            .or_insert(Some(number));
+    }
+    let mut found: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (number, source) in sources.iter().enumerate() {
+        let mut before = Vec::new();
+        for owner in source
+            .strangers
+            .iter()
+            .filter_map(|name| *owners.get(name)?)
+        {
+            // A rule under a global one would bring that along, over the rules here: it stays at home.
+            let movable = |number: &usize| {
+                sources
+                    .get(*number)
+                    .is_some_and(|other| other.reach == Reach::Rule)
+            };
+            let abroad = sources.get(owner).filter(|other| {
+                other.namespace != source.namespace
+                    && movable(&owner)
+                    && other.before.iter().all(movable)
+            });
+            if let Some(other) = abroad {
+                before.extend_from_slice(&other.before);
+                before.push(owner);
+            }
+        }
+        if !before.is_empty() {
+            found.push((number, before));
+        }
+    }
+    for (number, before) in found {
+        if let Some(source) = sources.get_mut(number) {
+            source.before.extend(before);
+            source.before.sort_unstable();
+            source.before.dedup();
+        }
+    }
 }
 
 struct Reader<'a> {
     file: &'a YaraFile,
+    namespace: Arc<str>,
+    /// Namespaces of all files: their paths without the extension.
+    places: &'a [&'a str],
     externals: &'a [&'a str],
     known: Known,
     /// Number of the file's first rule.
@@ -130,11 +204,24 @@ impl Reader<'_> {
             YaraFileComponent::Rule(rule) => self.rule(&rule, item, start),
             // Whether a module is there matters only to the rules that use it.
             YaraFileComponent::Import(_) => {}
-            YaraFileComponent::Include(_) => self.problem(start, Fault::Include),
+            // Files of the set are loaded anyway; files elsewhere are never opened.
+            YaraFileComponent::Include(include) => {
+                let target = included(&self.file.namespace, &include.path);
+                if !self.places.iter().any(|place| **place == *target) {
+                    self.problem(start, Fault::Include);
+                }
+            }
         }
     }
 
     fn rule(&mut self, rule: &Rule, item: &str, start: usize) {
+        if self.known.contains_key(&rule.name) {
+            let fault = Fault::DuplicateId {
+                id: rule.name.as_str().into(),
+                first: self.file.shown.clone(),
+            };
+            return self.problem(start, fault);
+        }
         let mut references = References::default();
         references.walk(&rule.condition, &mut Vec::new());
         let modules: Vec<Box<str>> = references
@@ -162,12 +249,20 @@ impl Reader<'_> {
             .filter_map(|index| self.sources.get(*index))
             .fold(need, |need, global| need.and(global.need.clone()));
         self.sources.push(Source {
-            namespace: Arc::clone(&self.file.namespace),
+            namespace: Arc::clone(&self.namespace),
+            strangers: references
+                .names
+                .iter()
+                .filter(|name| {
+                    !self.known.contains_key(*name) && !self.externals.contains(&name.as_str())
+                })
+                .map(|name| name.as_str().into())
+                .collect(),
             name: rule.name.as_str().into(),
             text: item.into(),
             file: self.file.shown.clone(),
             line: line_of(&self.file.text, start),
-            about: Arc::new(describe(rule, self.file)),
+            about: Arc::new(describe(rule, self.file, &self.namespace)),
             modules,
             before,
             need,
@@ -175,6 +270,10 @@ impl Reader<'_> {
                 Visibility::Private
             } else {
                 Visibility::Public
+            },
+            reach: match rule.is_global {
+                true => Reach::File,
+                false => Reach::Rule,
             },
             uses: Uses {
                 externals: references
@@ -401,9 +500,9 @@ fn selector(selection: &ForSelection) -> Option<&Expression> {
     }
 }
 
-fn describe(rule: &Rule, file: &YaraFile) -> About {
+fn describe(rule: &Rule, file: &YaraFile, namespace: &str) -> About {
     let mut about = About {
-        id: id_of(file, rule),
+        id: id_of(namespace, rule),
         severity: Severity::High,
         category: Category::Malware,
         description: Box::default(),
@@ -446,8 +545,8 @@ fn describe(rule: &Rule, file: &YaraFile) -> About {
 }
 
 /// The id of a rule that gives none: its file and its name, in the alphabet of ids.
-fn id_of(file: &YaraFile, rule: &Rule) -> std::sync::Arc<str> {
-    let folder = file.namespace.trim_start_matches("yara/");
+fn id_of(namespace: &str, rule: &Rule) -> Arc<str> {
+    let folder = namespace.trim_start_matches("yara/");
     let plain = |char: char| match char {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '_' | '-' | '/' => char,
         _ => '_',
@@ -457,6 +556,25 @@ fn id_of(file: &YaraFile, rule: &Rule) -> std::sync::Arc<str> {
         .map(plain)
         .collect::<String>()
         .into()
+}
+
+/// The namespace of the file that `path` means in an include of the file `place`; empty when it leads out of the set.
+fn included(place: &str, path: &str) -> String {
+    let mut steps: Vec<&str> = place.split('/').collect();
+    steps.pop();
+    let plain = path.rsplit_once('.').map_or(path, |(plain, _)| plain);
+    for step in plain.split(['/', '\\']) {
+        match step {
+            "" | "." => {}
+            ".." => {
+                if steps.pop().is_none() {
+                    return String::new();
+                }
+            }
+            step => steps.push(step),
+        }
+    }
+    steps.join("/")
 }
 
 fn graded(number: i64) -> Severity {
@@ -477,98 +595,6 @@ fn named(text: &str) -> Option<Severity> {
         "critical" => Severity::Critical,
         _ => return None,
     })
-}
-
-/// The next import, include or rule at or after `at`: where it begins and ends.
-fn next_item(text: &str, at: usize) -> Option<(usize, usize)> {
-    let bytes = text.as_bytes();
-    let mut at = skip_blank(bytes, at);
-    // A byte order mark, and what was left over by something broken.
-    while bytes
-        .get(at)
-        .is_some_and(|byte| !byte.is_ascii_alphabetic())
-    {
-        at = skip_blank(bytes, at + 1);
-    }
-    let start = at;
-    bytes.get(start)?;
-    let rest = bytes.get(start..).unwrap_or_default();
-    if rest.starts_with(b"import") || rest.starts_with(b"include") {
-        let open = memchr::memchr(b'"', rest)?;
-        let after = rest.get(open + 1..).unwrap_or_default();
-        let close = memchr::memchr2(b'"', b'\n', after)?;
-        return Some((start, start + open + close + 2));
-    }
-    let mut depth = 0usize;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth <= 1 => return Some((start, at + 1)),
-            b'}' => depth -= 1,
-            b'"' => at = skip_quoted(bytes, at, b'"'),
-            b'/' => match bytes.get(at + 1) {
-                Some(b'/' | b'*') => {
-                    at = skip_blank(bytes, at);
-                    continue;
-                }
-                // YARA divides with a backslash: any other slash begins a regular expression.
-                _ if depth > 0 => at = skip_quoted(bytes, at, b'/'),
-                _ => {}
-            },
-            _ => {}
-        }
-        at += 1;
-    }
-    Some((start, bytes.len()))
-}
-
-/// After white space and comments.
-fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
-    loop {
-        match (bytes.get(at), bytes.get(at + 1)) {
-            (Some(byte), _) if byte.is_ascii_whitespace() => at += 1,
-            (Some(b'/'), Some(b'/')) => {
-                let rest = bytes.get(at..).unwrap_or_default();
-                at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-            }
-            (Some(b'/'), Some(b'*')) => {
-                let rest = bytes.get(at + 2..).unwrap_or_default();
-                at += memchr::memmem::find(rest, b"*/").map_or(rest.len() + 2, |end| end + 4);
-            }
-            _ => return at,
-        }
-    }
-}
-
-/// The place of the closing `quote`; the end of the line when there is none.
-fn skip_quoted(bytes: &[u8], open: usize, quote: u8) -> usize {
-    let mut at = open + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'\n' => return at - 1,
-            byte if *byte == quote => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    at
-}
-
-/// Where to go on after something broken in `from..to`: the next line that begins like a rule.
-fn resume(text: &str, from: usize, to: usize) -> usize {
-    let broken = text.get(from..to).unwrap_or_default();
-    let mut at = from;
-    for line in broken.split_inclusive('\n') {
-        let begins = ["rule ", "private rule ", "global rule ", "import "]
-            .iter()
-            .any(|word| line.starts_with(word));
-        if begins && at > from {
-            return at;
-        }
-        at += line.len();
-    }
-    to
 }
 
 #[cfg(test)]
