@@ -94,6 +94,10 @@ struct Serve {
     /// Listen here instead of where the configuration says
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Let ICAP clients of this network in, besides those that the configuration says; repeatable. Without any rule only
+    /// this machine (loopback) is let in
+    #[arg(long, value_name = "NETWORK")]
+    allow: Vec<ipnet::IpNet>,
     /// Serve /livez, /readyz and /metrics here instead of where the configuration says
     #[arg(long, value_name = "ADDRESS:PORT")]
     admin: Option<SocketAddr>,

@@ -14,11 +14,12 @@ use crate::telemetry::{Telemetry, log};
 use super::Serve;
 
 pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
-    let (listen, admin) = (arguments.listen, arguments.admin);
+    let (listen, allow, admin) = (arguments.listen, arguments.allow, arguments.admin);
     let source = arguments.file.source(move |config| {
         if let Some(listen) = listen {
             config.listen = vec![listen];
         }
+        config.allow.extend_from_slice(&allow);
         if let Some(admin) = admin {
             config.admin = Some(admin);
         }

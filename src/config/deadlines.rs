@@ -5,7 +5,9 @@ use std::time::Duration;
 /// How long each state may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// From the accept to the first byte.
+    /// From the accept to the end of the TLS handshake, a PROXY protocol header included.
+    pub handshake: Duration,
+    /// From the accept, or the handshake's end, to the first byte.
     pub first_byte: Duration,
     /// From a request's first byte to the end of its heads; not extended by bytes.
     pub head: Duration,
@@ -35,6 +37,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
+            handshake: Duration::from_secs(10),
             first_byte: Duration::from_secs(15),
             head: Duration::from_secs(15),
             preview: Duration::from_secs(10),

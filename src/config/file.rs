@@ -22,6 +22,9 @@ use super::route::RouteSetting;
 pub struct File {
     /// Listeners and load.
     pub server: Server,
+    /// Listeners with TLS, services or rules of their own, or on a Unix socket.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<super::listeners::Entry>,
     /// What is offered to ICAP clients.
     pub icap: Icap,
     /// Sizes on the wire.
@@ -53,8 +56,10 @@ pub struct File {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Server {
-    /// Addresses of the ICAP listeners.
+    /// Addresses of plain ICAP listeners.
     pub listen: Vec<SocketAddr>,
+    /// Networks of the ICAP clients that may use them; empty: loopback only.
+    pub allow: Vec<ipnet::IpNet>,
     /// Address of the admin listener; empty: none.
     pub admin: Option<SocketAddr>,
     /// Threads of the reactor; 0: one a core.
@@ -63,6 +68,8 @@ pub struct Server {
     pub max_connections: usize,
     /// Connections that OPTIONS tells one client to use at most.
     pub announced_max_connections: usize,
+    /// TLS handshakes and PROXY protocol headers under way at once; above it connections are closed.
+    pub max_handshakes: usize,
     /// Requests on one connection before it is closed, announced.
     pub requests_per_connection: u64,
     /// Memory that all connections together may fill before reading pauses.
@@ -137,6 +144,8 @@ pub struct Limits {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Timeouts {
+    /// From accept to the end of the TLS handshake, a PROXY protocol header included.
+    pub handshake_ms: u64,
     /// From accept to the first byte.
     pub first_byte_ms: u64,
     /// From the first byte of a request to the end of its heads.
@@ -374,6 +383,7 @@ impl Default for File {
     fn default() -> Self {
         Self {
             server: Server::default(),
+            listeners: Vec::new(),
             icap: Icap::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -497,10 +507,12 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 1344))],
+            allow: Vec::new(),
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9380))),
             threads: 0,
             max_connections: 4096,
             announced_max_connections: 1000,
+            max_handshakes: 256,
             requests_per_connection: 10_000,
             in_flight_mib: 512,
             heavy_workers: 0,
@@ -545,6 +557,7 @@ impl Default for Limits {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            handshake_ms: 10_000,
             first_byte_ms: 15_000,
             head_ms: 15_000,
             preview_ms: 10_000,

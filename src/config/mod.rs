@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! file         what may be written, with the defaults
+//! listeners    where the server listens, and for whom
 //! environment  SLUICE__SECTION__KEY
 //! resolve      file ─► Config; nothing downstream validates again
 //! ```
@@ -9,6 +10,7 @@
 mod deadlines;
 mod environment;
 pub mod file;
+pub mod listeners;
 mod profile;
 mod resolve;
 pub mod route;

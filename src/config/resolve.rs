@@ -22,19 +22,26 @@ use crate::telemetry::log;
 use crate::wire::framing::HeadLimits;
 
 use super::file::{self, File, Switch};
+use super::listeners::{self, Listener};
 use super::{Mistake, Source, mib};
 
 /// Everything that can be set, ready for use.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Addresses of the ICAP listeners.
+    /// Addresses of plain ICAP listeners.
     pub listen: Vec<SocketAddr>,
+    /// Networks of the ICAP clients that may use those; empty: loopback.
+    pub allow: Vec<ipnet::IpNet>,
+    /// The other listeners; see [`all_listeners`](Config::all_listeners).
+    pub listeners: Vec<Listener>,
     /// Address of the admin listener.
     pub admin: Option<SocketAddr>,
     /// Threads of the reactor.
     pub threads: usize,
     /// Connections at once.
     pub max_connections: usize,
+    /// TLS handshakes and PROXY protocol headers under way at once.
+    pub max_handshakes: usize,
     /// Memory that all connections together may fill before reading pauses.
     pub in_flight_bytes: u64,
     /// Threads for heavy inspections.
@@ -83,6 +90,17 @@ pub struct Config {
     pub policy_digest: [u8; 32],
 }
 
+impl Config {
+    /// Every ICAP listener: those of `listen`, then the others.
+    pub fn all_listeners(&self) -> Vec<Listener> {
+        let plain = self.listen.iter();
+        plain
+            .map(|address| Listener::plain(*address, &self.allow))
+            .chain(self.listeners.iter().cloned())
+            .collect()
+    }
+}
+
 /// Where audit records go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditTarget {
@@ -102,11 +120,17 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
     let server = &file.server;
     let profiles = profiles(file, source)?;
     let paths: Vec<&str> = file.services.iter().map(|one| one.path.as_str()).collect();
+    let services = services(file, &profiles, source)?;
     Ok(Config {
         listen: server.listen.clone(),
+        allow: server.allow.clone(),
+        listeners: listeners::resolve(&file.listeners, source, |path| {
+            Some(Arc::clone(&services.find(path)?.path))
+        })?,
         admin: server.admin,
         threads: or_cores(server.threads),
         max_connections: server.max_connections,
+        max_handshakes: server.max_handshakes,
         in_flight_bytes: mib(server.in_flight_mib),
         heavy_workers: or_cores(server.heavy_workers),
         heavy_queue: server.heavy_queue,
@@ -131,7 +155,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             true => AuditTarget::Stdout,
             false => AuditTarget::File(file.audit.to.clone()),
         },
-        services: services(file, &profiles, source)?,
+        services,
         routes: super::route::resolve(&file.routes, &profiles, &paths, source)?,
         style: style(file, source)?,
         hosts: file
@@ -175,6 +199,7 @@ fn protocol(file: &File) -> icap::Limits {
 fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
     let ms = Duration::from_millis;
     Deadlines {
+        handshake: ms(timeouts.handshake_ms),
         first_byte: ms(timeouts.first_byte_ms),
         head: ms(timeouts.head_ms),
         preview: ms(timeouts.preview_ms),

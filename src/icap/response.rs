@@ -49,7 +49,8 @@ impl Status {
         self as u16
     }
 
-    fn line(self) -> &'static str {
+    /// The status line, with its line end.
+    pub fn line(self) -> &'static str {
         match self {
             Self::Ok => "ICAP/1.0 200 OK\r\n",
             Self::NoContent => "ICAP/1.0 204 No Content\r\n",

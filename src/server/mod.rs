@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! listener ─► driver (one task a connection) ─► service
+//!    │           ├─ client     who is at the other end, and what he may ask for
 //!    │           ├─ deadline   how long each state may last
 //!    │           ├─ spool      bodies that may have to go back
 //!    │           └─ pool       heavy work
+//!    ├─ tls                    certificates, and whose certificates are taken
 //!    ├─ snapshot ◄─ reload     SIGHUP: all or nothing
 //!    └─ admin                  /livez /readyz /metrics
 //! ```
 
 mod admin;
+mod client;
 pub mod deadline;
 mod driver;
 mod listener;
@@ -19,6 +22,8 @@ mod self_test;
 mod signals;
 pub mod snapshot;
 pub mod spool;
+mod throttle;
+mod tls;
 
 use std::fmt;
 use std::future::Future;
@@ -36,11 +41,14 @@ use crate::config::{Config, ConfigError};
 use crate::icap::Request;
 use crate::telemetry::Telemetry;
 
+use listener::{Accept, Admission, Entrance, Inherited, Open, Openings, Socket};
 use pool::Pool;
 use snapshot::{Snapshot, SnapshotError};
 use spool::SpoolLimits;
+use throttle::Throttle;
 
 pub use signals::until_terminated;
+pub use tls::TlsError;
 
 /// What all connections share.
 struct Shared {
@@ -49,6 +57,8 @@ struct Shared {
     memory: Budget,
     spool: Arc<SpoolLimits>,
     pool: Pool,
+    listeners: Openings,
+    denials: Throttle,
     probe: Option<Probe>,
 }
 
@@ -80,10 +90,21 @@ pub enum ServerError {
     #[error("cannot listen on {address}")]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: String,
         /// Why.
         source: io::Error,
     },
+    /// The certificates of a listener cannot be used.
+    #[error("listener {name}")]
+    Tls {
+        /// The listener.
+        name: String,
+        /// Why.
+        source: TlsError,
+    },
+    /// systemd opened a socket that the configuration does not know.
+    #[error("no listener has the address {0} of the socket that systemd opened")]
+    Unclaimed(String),
     /// The rules do not load.
     #[error("cannot load the rules")]
     Snapshot(#[from] SnapshotError),
@@ -101,7 +122,7 @@ pub enum ServerError {
 pub struct Server {
     shared: Arc<Shared>,
     source: Source,
-    listeners: Vec<TcpListener>,
+    sockets: Vec<Socket>,
     admin: Option<TcpListener>,
 }
 
@@ -130,10 +151,7 @@ impl Server {
             directory: directory.clone(),
             source,
         })?;
-        let mut listeners = Vec::new();
-        for address in &config.listen {
-            listeners.push(bound(*address).await?);
-        }
+        let (listeners, sockets) = listeners(&config).await?;
         let admin = match config.admin {
             Some(address) => Some(bound(address).await?),
             None => None,
@@ -158,13 +176,16 @@ impl Server {
             snapshot: ArcSwap::from_pointee(Snapshot::load(config)?),
             telemetry: Arc::new(telemetry),
             memory,
+            listeners,
+            denials: Throttle::new(),
             probe: None,
         };
         reload::announce(&shared);
+        shared.listeners.announce(&shared);
         Ok(Self {
             shared: Arc::new(shared),
             source,
-            listeners,
+            sockets,
             admin,
         })
     }
@@ -180,10 +201,10 @@ impl Server {
 
     /// The addresses in use.
     pub fn addresses(&self) -> Addresses {
-        let of = |listener: &TcpListener| listener.local_addr().ok();
+        let admin = self.admin.as_ref();
         Addresses {
-            icap: self.listeners.iter().filter_map(of).collect(),
-            admin: self.admin.as_ref().and_then(of),
+            icap: self.sockets.iter().filter_map(Socket::address).collect(),
+            admin: admin.and_then(|listener| listener.local_addr().ok()),
         }
     }
 
@@ -193,14 +214,17 @@ impl Server {
         let drain_time = self.shared.snapshot.load().config.shutdown;
         let (draining, drained) = watch::channel(false);
         let (alive, mut dead) = tokio::sync::mpsc::channel::<()>(1);
-        let admission = Arc::new(listener::Admission::new(&self.shared));
+        let admission = Arc::new(Admission::new(&self.shared));
         let mut tasks = tokio::task::JoinSet::new();
-        for listener in self.listeners {
-            let accept = listener::Accept {
-                listener,
-                shared: Arc::clone(&self.shared),
+        for (socket, open) in self.sockets.into_iter().zip(&self.shared.listeners.0) {
+            let accept = Accept {
+                socket,
+                entrance: Entrance {
+                    open: Arc::clone(open),
+                    shared: Arc::clone(&self.shared),
+                    draining: drained.clone(),
+                },
                 admission: Arc::clone(&admission),
-                draining: drained.clone(),
                 alive: alive.clone(),
             };
             tasks.spawn(accept.run());
@@ -213,6 +237,8 @@ impl Server {
                 drained.clone(),
             ));
         }
+        let listeners = self.shared.listeners.clone();
+        admin.spawn(listeners.watch(Arc::clone(&self.shared)));
         admin.spawn(reload::on_hangup(Arc::clone(&self.shared), self.source));
         drop(alive);
         stop.await;
@@ -238,7 +264,29 @@ impl fmt::Debug for Server {
 async fn bound(address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address)
         .await
-        .map_err(|source| ServerError::Bind { address, source })
+        .map_err(|source| ServerError::Bind {
+            address: address.to_string(),
+            source,
+        })
+}
+
+/// Loads certificates and binds sockets, in the order of the configuration.
+async fn listeners(config: &Config) -> Result<(Openings, Vec<Socket>), ServerError> {
+    let failed = |address: String| move |source| ServerError::Bind { address, source };
+    let mut inherited =
+        Inherited::from_environment().map_err(failed("a socket of systemd's".into()))?;
+    let (mut openings, mut sockets) = (Vec::new(), Vec::new());
+    for listener in config.all_listeners() {
+        let socket = Socket::bind(&listener.address, &mut inherited).await;
+        sockets.push(socket.map_err(failed(listener.address.to_string()))?);
+        let name = listener.name.to_string();
+        let open = Open::new(listener).map_err(|source| ServerError::Tls { name, source })?;
+        openings.push(Arc::new(open));
+    }
+    match inherited.unclaimed() {
+        Some(address) => Err(ServerError::Unclaimed(address)),
+        None => Ok((Openings(openings), sockets)),
+    }
 }
 
 /// The time of `snapshot` as a scraper shows it.

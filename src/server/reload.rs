@@ -7,7 +7,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::ConfigError;
 
+use super::listener::Prepared;
 use super::snapshot::{Snapshot, SnapshotError};
+use super::tls::TlsError;
 use super::{Shared, Source, loaded_at};
 
 /// A reload was refused.
@@ -17,6 +19,8 @@ enum ReloadError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("the loading thread was lost")]
     Lost,
 }
@@ -28,8 +32,10 @@ pub(super) async fn on_hangup(shared: Arc<Shared>, source: Source) {
         Err(error) => return tracing::error!(%error, "cannot catch SIGHUP: no reload"),
     };
     while hangup.recv().await.is_some() {
-        match reload(&source).await {
-            Ok(snapshot) => {
+        match reload(&shared, &source).await {
+            Ok((snapshot, listeners)) => {
+                listeners.commit();
+                shared.listeners.announce(&shared);
                 shared.snapshot.store(Arc::new(snapshot));
                 shared.telemetry.metrics.reload("ok");
                 announce(&shared);
@@ -53,9 +59,13 @@ pub(super) fn announce(shared: &Shared) {
     tracing::info!(istag = digest, "configuration and rules are in force");
 }
 
-async fn reload(source: &Source) -> Result<Snapshot, ReloadError> {
-    let source = Arc::clone(source);
-    tokio::task::spawn_blocking(move || Ok(Snapshot::load(Arc::new(source()?))?))
-        .await
-        .map_err(|_| ReloadError::Lost)?
+async fn reload(shared: &Shared, source: &Source) -> Result<(Snapshot, Prepared), ReloadError> {
+    let (source, listeners) = (Arc::clone(source), shared.listeners.clone());
+    tokio::task::spawn_blocking(move || {
+        let config = Arc::new(source()?);
+        let listeners = listeners.prepare(&config)?;
+        Ok((Snapshot::load(config)?, listeners))
+    })
+    .await
+    .map_err(|_| ReloadError::Lost)?
 }

@@ -33,6 +33,9 @@ pub struct Metrics {
     pub inflight_bytes: Gauge,
     connections: Family<ListenerLabels, Gauge>,
     accepted: Family<ListenerLabels, Counter>,
+    denied: Family<ReasonLabels, Counter>,
+    handshakes: Family<ResultLabels, Counter>,
+    certificate_expiry: Family<ListenerLabels, Gauge>,
     rules: Family<RulesLabels, Gauge>,
     rules_loaded: Gauge,
     audit_dropped: Gauge<f64, AtomicU64>,
@@ -79,7 +82,7 @@ struct ResultLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ListenerLabels {
-    listener: &'static str,
+    listener: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -123,6 +126,11 @@ impl Metrics {
         let errors = counted.family("errors", "Transactions and connections that failed");
         let shed = counted.family("shed", "Work refused because of load");
         let reloads = counted.family("reload", "Reloads of configuration and rules");
+        let denied = counted.family(
+            "denied",
+            "Connections and requests of clients without the right",
+        );
+        let handshakes = counted.family("tls_handshakes", "TLS handshakes by result");
         let accepted = counted.family("accepted_connections", "Connections accepted");
         let inflight = counted.gauge("inflight", "Transactions being worked on");
         let inflight_bytes = counted.gauge("inflight_bytes", "Bytes held in buffers");
@@ -138,6 +146,12 @@ impl Metrics {
         );
         let connections = Family::default();
         registry.register("connections", "Open connections", connections.clone());
+        let certificate_expiry = Family::default();
+        registry.register(
+            "tls_cert_expiry_timestamp_seconds",
+            "When the certificate of a listener expires",
+            certificate_expiry.clone(),
+        );
         let rules = Family::default();
         registry.register("rules_info", "The rules in force", rules.clone());
         Self {
@@ -155,6 +169,9 @@ impl Metrics {
             inflight_bytes,
             connections,
             accepted,
+            denied,
+            handshakes,
+            certificate_expiry,
             rules,
             rules_loaded,
             audit_dropped,
@@ -241,6 +258,27 @@ impl Metrics {
         self.shed.get_or_create(&ReasonLabels { reason }).inc();
     }
 
+    /// Counts a connection or request that its client had no right to.
+    pub fn denied(&self, reason: &'static str) {
+        self.denied.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts a TLS handshake by its result.
+    pub fn handshake(&self, result: &'static str) {
+        self.handshakes
+            .get_or_create(&ResultLabels { result })
+            .inc();
+    }
+
+    /// States when the certificate of `listener` expires, in seconds since 1970.
+    pub fn certificate_expiry(&self, listener: &str, seconds: i64) {
+        self.certificate_expiry
+            .get_or_create(&ListenerLabels {
+                listener: listener.to_owned(),
+            })
+            .set(seconds);
+    }
+
     /// Counts a reload: `ok` or `refused`.
     pub fn reload(&self, result: &'static str) {
         self.reloads.get_or_create(&ResultLabels { result }).inc();
@@ -260,8 +298,10 @@ impl Metrics {
     }
 
     /// Counts a connection of `listener` in; the guard counts it out.
-    pub fn connection(&self, listener: &'static str) -> ConnectionGuard {
-        let labels = ListenerLabels { listener };
+    pub fn connection(&self, listener: &str) -> ConnectionGuard {
+        let labels = ListenerLabels {
+            listener: listener.to_owned(),
+        };
         self.accepted.get_or_create(&labels).inc();
         let open = self.connections.get_or_create_owned(&labels);
         open.inc();

@@ -107,9 +107,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             first_byte: current.first_byte.map(since),
             total: since(now),
         };
-        let outcome = current
-            .transaction
-            .into_outcome(self.peer, timing, current.bytes_out);
+        let outcome =
+            current
+                .transaction
+                .into_outcome(self.client.address, timing, current.bytes_out);
         self.shared.telemetry.transaction(&outcome);
     }
 
@@ -121,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn record_as(&self, id: TransactionId, failure: Failure, status: u16) {
         self.shared.telemetry.transaction(&Outcome {
             id,
-            peer: self.peer,
+            peer: self.client.address,
             method: Method::Unknown,
             service: None,
             profile: None,

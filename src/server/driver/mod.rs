@@ -16,7 +16,6 @@ mod endings;
 mod socket;
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,18 +28,15 @@ use crate::service::facts::Peer;
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 
+use super::client::Client;
 use super::deadline::{Clock, Waiting};
 use super::pool::{PoolError, Share};
 use super::spool::Spool;
 use super::{Shared, Stage};
 
 /// Carries one connection from its first byte to its close. `draining` ends when the server is to stop.
-pub(super) async fn serve<S>(
-    stream: S,
-    peer: Option<IpAddr>,
-    shared: Arc<Shared>,
-    draining: impl Future,
-) where
+pub(super) async fn serve<S>(stream: S, client: Client, shared: Arc<Shared>, draining: impl Future)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let snapshot = shared.snapshot.load_full();
@@ -54,11 +50,12 @@ pub(super) async fn serve<S>(
             per_mib: config.scan_time_per_mib,
         },
         stream,
-        peer,
+        client,
         current: None,
         server: Server::Running,
         pause: Pause::None,
         buffers: Buffers::Returned,
+        flush: Flush::Done,
         shared,
     };
     drop(snapshot);
@@ -70,11 +67,12 @@ struct Driver<S> {
     shared: Arc<Shared>,
     connection: Connection,
     clock: Clock,
-    peer: Option<IpAddr>,
+    client: Client,
     current: Option<Box<Current>>,
     server: Server,
     pause: Pause,
     buffers: Buffers,
+    flush: Flush,
     drain_bytes: u64,
     scan_limits: ScanLimits,
 }
@@ -104,6 +102,13 @@ enum Server {
 enum Buffers {
     Held,
     Returned,
+}
+
+/// Whether the stream may hold bytes of ours back: TLS has a buffer of its own, a socket has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flush {
+    Done,
+    Due,
 }
 
 /// Why nothing is read although there is room.
@@ -174,7 +179,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let mut timer = pin!(tokio::time::sleep(Duration::from_secs(1)));
         loop {
             self.advance().await;
-            if self.connection.wants().close || self.server_is_over() {
+            let is_over = self.connection.wants().close && self.flush == Flush::Done;
+            if is_over || self.server_is_over() {
                 break;
             }
             match self.exchange(timer.as_mut(), draining.as_mut()).await {
@@ -197,9 +203,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn server_is_over(&self) -> bool {
-        self.server == Server::Draining
-            && self.connection.phase() == Phase::Idle
-            && !self.connection.wants().write
+        self.server == Server::Draining && self.connection.phase() == Phase::Idle && !self.writes()
+    }
+
+    /// True while bytes of ours wait for the peer.
+    fn writes(&self) -> bool {
+        self.connection.wants().write || self.flush == Flush::Due
     }
 
     /// Everything that needs no socket.
@@ -252,7 +261,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             });
             drop(snapshot);
             match begun {
-                Ok(transaction) => {
+                Ok(mut transaction) => {
+                    self.client.examine(&mut transaction, &self.shared);
                     self.shared.telemetry.metrics.inflight.inc();
                     self.current = Some(Box::new(Current::new(transaction, now)));
                 }

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 use crate::icap::Phase;
 
 use super::super::deadline::Waiting;
-use super::{Buffers, Driver, Exchange, Overflow, Pause, Server};
+use super::{Buffers, Driver, Exchange, Flush, Overflow, Pause, Server};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Waits until the socket gives or takes something, a deadline passes, or the server is to stop.
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Which deadline runs.
     fn waiting(&self) -> Waiting {
-        let writes = self.connection.wants().write;
+        let writes = self.writes();
         match self.connection.phase() {
             Phase::Draining if writes => Waiting::Write,
             Phase::Draining => Waiting::Drain,
@@ -122,6 +122,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             return Some(written.unwrap_or(Exchange::Gone));
         }
+        if !wants.write
+            && self.flush == Flush::Due
+            && let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx)
+        {
+            self.flush = Flush::Done;
+            return Some(match flushed {
+                Ok(()) => {
+                    self.wrote(Instant::now());
+                    Exchange::Progress
+                }
+                Err(_) => Exchange::Gone,
+            });
+        }
         if wants.read
             && self.pause == Pause::None
             && let Poll::Ready(read) = self.poll_read(cx)
@@ -136,14 +149,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let filled = self.connection.poll_transmit(&mut slices);
         let slices = slices.get(..filled).unwrap_or_default();
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        polled.map_ok(|written| {
-            if written == 0 {
-                return Exchange::Gone;
-            }
-            self.connection.advance_transmit(written);
-            self.wrote(Instant::now());
-            Exchange::Progress
-        })
+        let Poll::Ready(written) = polled? else {
+            return Poll::Pending;
+        };
+        if written == 0 {
+            return Poll::Ready(Ok(Exchange::Gone));
+        }
+        self.connection.advance_transmit(written);
+        // A socket's flush does nothing; that of TLS sends what the socket had no room for.
+        self.flush = match Pin::new(&mut self.stream).poll_flush(cx)? {
+            Poll::Ready(()) => Flush::Done,
+            Poll::Pending => Flush::Due,
+        };
+        self.wrote(Instant::now());
+        Poll::Ready(Ok(Exchange::Progress))
     }
 
     /// The peer took bytes; when they were the last of an answer, the transaction is over.
@@ -152,13 +171,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Pause::Backlog(since) = &mut self.pause {
             *since = now;
         }
+        let writes = self.writes();
         let Some(current) = &mut self.current else {
             return;
         };
         if current.answered.is_some() {
             current.first_byte.get_or_insert(now);
         }
-        if current.is_over() && !self.connection.wants().write {
+        if current.is_over() && !writes {
             self.close_current(now);
         }
     }
@@ -204,11 +224,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Half-closes and waits a moment for the peer's close, so that no RST overtakes the answer.
     pub(super) async fn close(mut self) {
-        if self.stream.shutdown().await.is_err() || !self.connection.lingers() {
-            return;
-        }
         let linger = self.shared.snapshot.load().config.deadlines.linger;
         let _ = tokio::time::timeout(linger, async {
+            // That of TLS says good-bye first, which a peer that reads nothing can hold up.
+            if self.stream.shutdown().await.is_err() || !self.connection.lingers() {
+                return;
+            }
             let mut sink = Vec::with_capacity(LINGER_READ_BYTES);
             let mut left = self.drain_bytes;
             while let Ok(1..) = self.stream.read_buf(&mut sink).await {

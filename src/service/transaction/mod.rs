@@ -294,6 +294,19 @@ impl Transaction {
         self.id
     }
 
+    /// The path of the service that was asked for, as configured.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref().map(|service| &*service.path)
+    }
+
+    /// Refuses it before anything was done: its client may not have this, or not now.
+    pub fn refuse(&mut self, failure: Failure, status: Status) {
+        self.refusal = Some((failure, status));
+        self.plan = Plan::HeadOnly;
+        self.scan = None;
+        self.work = Work::Over;
+    }
+
     /// Body bytes came.
     pub fn body(&mut self, bytes: Bytes) {
         self.outcome.bytes_in += bytes.len() as u64;

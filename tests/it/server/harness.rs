@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sluice::config::Config;
-use sluice::server::{Addresses, Probe, Server};
+use sluice::server::{Addresses, Probe, Server, Source};
 use sluice::telemetry::Telemetry;
 use sluice::telemetry::audit::Records;
 use sluice::telemetry::lines::{Lines, LinesGuard};
@@ -58,11 +58,16 @@ impl Running {
     }
 
     pub(super) fn start_with(toml: &str, probe: Option<Probe>) -> Self {
-        let mut config = Config::parse(toml, None, &[]).expect("a good configuration");
-        config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
-        config.admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        // Without optimisation an inspection takes many times what it may.
-        config.scan_time = Duration::from_secs(600);
+        let toml = toml.to_owned();
+        let source: Source = Arc::new(move || {
+            let mut config = Config::parse(&toml, None, &[])?;
+            config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+            config.admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+            // Without optimisation an inspection takes many times what it may.
+            config.scan_time = Duration::from_secs(600);
+            Ok(config)
+        });
+        let config = source().expect("a good configuration");
         let audit = Sink::default();
         let (lines, guard) = Lines::to(audit.clone()).expect("a thread");
         let telemetry = Telemetry {
@@ -79,7 +84,6 @@ impl Running {
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let source = Arc::new(|| Config::load(None, &[]));
                 let mut server = Server::bind(config, telemetry, source)
                     .await
                     .expect("it binds");
@@ -105,6 +109,11 @@ impl Running {
 
     pub(super) fn icap(&self) -> SocketAddr {
         self.addresses.icap[0]
+    }
+
+    /// The first of `[[listeners]]`.
+    pub(super) fn listener(&self) -> SocketAddr {
+        self.addresses.icap[1]
     }
 
     /// Asks for a stop without waiting for its end.
@@ -183,8 +192,8 @@ impl Drop for Running {
 }
 
 /// One connection.
-pub(super) struct Client {
-    pub(super) stream: TcpStream,
+pub(super) struct Client<S = TcpStream> {
+    pub(super) stream: S,
     unread: Vec<u8>,
 }
 
@@ -217,13 +226,28 @@ impl Reply {
 
 impl Client {
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it accepts");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("a timeout");
-        stream
-            .set_write_timeout(Some(Duration::from_secs(20)))
-            .expect("a timeout");
+        Self::over(connected(address))
+    }
+
+    pub(super) fn half_close(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("open");
+    }
+}
+
+/// A connection that does not wait for ever.
+pub(super) fn connected(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it accepts");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    stream
+        .set_write_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    stream
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(super) fn over(stream: S) -> Self {
         Self {
             stream,
             unread: Vec::new(),
@@ -300,10 +324,6 @@ impl Client {
     /// True when the server closes without another byte.
     pub(super) fn is_closed(&mut self) -> bool {
         self.unread.is_empty() && matches!(self.stream.read(&mut [0; 1]), Ok(0) | Err(_))
-    }
-
-    pub(super) fn half_close(&mut self) {
-        self.stream.shutdown(Shutdown::Write).expect("open");
     }
 
     fn until(&mut self, end: &[u8]) -> Vec<u8> {
@@ -400,3 +420,21 @@ pub(super) const GET: &str = "GET /page HTTP/1.1\r\nHost: origin\r\n\r\n";
 
 /// A response head.
 pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+
+/// Why a server with this configuration does not start.
+pub(super) fn bind_error(toml: &str) -> String {
+    let mut config = Config::parse(toml, None, &[]).expect("a good configuration");
+    config.listen.clear();
+    config.admin = None;
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let source: Source = Arc::new(|| Config::load(None, &[]));
+    let bound = runtime.block_on(Server::bind(config, Telemetry::default(), source));
+    let mut text = String::new();
+    let error = bound.expect_err("it cannot start");
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        text += &format!("{error}: ");
+        cause = error.source();
+    }
+    text
+}

@@ -1,28 +1,40 @@
 //! Accepting: one task a listener, a permit a connection, and no way for a flood to end the loop.
+//!
+//! ```text
+//! socket ─► Accept ─► Entrance: proxy header, access, TLS ─► driver
+//! ```
+
+mod entrance;
+mod proxy;
+mod socket;
 
 use std::fs::File;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 
-use super::{Shared, driver};
+use crate::icap::Status;
+
+use super::Shared;
+
+pub(super) use entrance::{Entrance, Open, Openings, Prepared};
+pub(super) use socket::{Inherited, Socket, Stream};
 
 /// How many connections are let in.
 pub(super) struct Admission {
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    handshakes: Arc<Semaphore>,
 }
 
 impl Admission {
     /// As many as configured, and as the limit of open files carries: each connection may need a second file for its
     /// spool, and some are needed elsewhere.
     pub(super) fn new(shared: &Shared) -> Self {
-        let wanted = shared.snapshot.load().config.max_connections;
+        let config = Arc::clone(&shared.snapshot.load().config);
+        let wanted = config.max_connections;
         let carried = (open_files() / 2).saturating_sub(RESERVED_FILES).max(1);
         if carried < wanted {
             tracing::warn!(
@@ -36,16 +48,18 @@ impl Admission {
                 wanted.min(carried).min(Semaphore::MAX_PERMITS),
             )),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
+            handshakes: Arc::new(Semaphore::new(
+                config.max_handshakes.clamp(1, Semaphore::MAX_PERMITS),
+            )),
         }
     }
 }
 
 /// One accept loop.
 pub(super) struct Accept {
-    pub(super) listener: TcpListener,
-    pub(super) shared: Arc<Shared>,
+    pub(super) socket: Socket,
+    pub(super) entrance: Entrance,
     pub(super) admission: Arc<Admission>,
-    pub(super) draining: watch::Receiver<bool>,
     pub(super) alive: mpsc::Sender<()>,
 }
 
@@ -53,24 +67,25 @@ impl Accept {
     /// Accepts until the server drains.
     pub(super) async fn run(self) {
         let mut spare = Spare::new();
-        let mut stop = std::pin::pin!(drained(self.draining.clone()));
+        let metrics = &self.entrance.shared.telemetry.metrics;
+        let mut stop = std::pin::pin!(self.entrance.drained());
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = &mut stop => return,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok(stream) => self.admit(stream),
                 Err(error) if is_out_of_files(&error) => {
-                    self.shared.telemetry.metrics.shed("open-files");
+                    metrics.shed("open-files");
                     tracing::warn!("no file descriptor is left; a connection is turned away");
-                    spare.turn_one_away(&self.listener).await;
+                    spare.turn_one_away(&self.socket).await;
                     tokio::time::sleep(OUT_OF_FILES_TIME).await;
                 }
                 // The peer gave up before we took it (ECONNABORTED), or the network is down: neither ends the loop.
                 Err(error) => {
-                    self.shared.telemetry.metrics.error("accept");
+                    metrics.error("accept");
                     tracing::debug!(%error, "accept failed");
                     tokio::time::sleep(ACCEPT_ERROR_TIME).await;
                 }
@@ -78,52 +93,55 @@ impl Accept {
         }
     }
 
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        // Answers are written whole: to wait for more would only add latency.
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&self.shared);
-        match Arc::clone(&self.admission.connections).try_acquire_owned() {
-            Ok(permit) => {
-                let guard = shared.telemetry.metrics.connection("icap");
-                let stop = drained(self.draining.clone());
-                let alive = self.alive.clone();
+    fn admit(&self, stream: Stream) {
+        let entrance = self.entrance.clone();
+        let Ok(permit) = Arc::clone(&self.admission.connections).try_acquire_owned() else {
+            return self.turn_away(stream);
+        };
+        let guard = entrance
+            .shared
+            .telemetry
+            .metrics
+            .connection(&entrance.open.name);
+        let held = (permit, guard, self.alive.clone());
+        let early = Arc::clone(&self.admission.handshakes);
+        match stream {
+            Stream::Tcp(stream, peer) if entrance.open.tls.is_some() => {
                 tokio::spawn(async move {
-                    driver::serve(stream, Some(peer.ip()), shared, stop).await;
-                    drop((permit, guard, alive));
+                    entrance.secure(stream, peer, early).await;
+                    drop(held);
                 });
             }
-            Err(_) => {
-                shared.telemetry.metrics.shed("connections");
-                // With too many of these the connection is just closed.
-                if let Ok(permit) = Arc::clone(&self.admission.refusals).try_acquire_owned() {
-                    tokio::spawn(refuse(stream, shared, permit));
-                }
+            Stream::Tcp(stream, peer) => {
+                tokio::spawn(async move {
+                    entrance.plain(stream, Some(peer), early).await;
+                    drop(held);
+                });
+            }
+            Stream::Unix(stream) => {
+                tokio::spawn(async move {
+                    entrance.plain(stream, None, early).await;
+                    drop(held);
+                });
             }
         }
     }
-}
 
-/// Ends when the server drains.
-async fn drained(mut draining: watch::Receiver<bool>) {
-    // An error means that the server is gone, which is the same.
-    let _ = draining.wait_for(|draining| *draining).await;
-}
-
-/// 503 and close (RFC 3507 §4.3.3), without waiting for a request.
-async fn refuse(mut stream: TcpStream, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
-    let istag = shared.snapshot.load().house.istag;
-    let answer = format!(
-        "ICAP/1.0 503 Service Overloaded\r\nISTag: {istag}\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n"
-    );
-    let _ = tokio::time::timeout(REFUSAL_TIME, async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut sink = [0; 1024];
-        while stream.read(&mut sink).await? > 0 {}
-        io::Result::Ok(())
-    })
-    .await;
-    drop(permit);
+    /// 503, unless the peer would have to shake hands for it, or too many are told already: then it is just closed.
+    fn turn_away(&self, stream: Stream) {
+        let entrance = self.entrance.clone();
+        entrance.shared.telemetry.metrics.shed("connections");
+        let permit = Arc::clone(&self.admission.refusals).try_acquire_owned();
+        if let (Ok(permit), None) = (permit, &entrance.open.tls) {
+            tokio::spawn(async move {
+                match stream {
+                    Stream::Tcp(stream, _) => entrance.refuse(stream, Status::Overloaded).await,
+                    Stream::Unix(stream) => entrance.refuse(stream, Status::Overloaded).await,
+                }
+                drop(permit);
+            });
+        }
+    }
 }
 
 /// A file that is kept open, to be closed when no descriptor is left: then one connection can be taken and closed, so
@@ -135,9 +153,9 @@ impl Spare {
         Self(File::open("/dev/null").ok())
     }
 
-    async fn turn_one_away(&mut self, listener: &TcpListener) {
+    async fn turn_one_away(&mut self, socket: &Socket) {
         drop(self.0.take());
-        let _ = tokio::time::timeout(ACCEPT_ERROR_TIME, listener.accept()).await;
+        let _ = tokio::time::timeout(ACCEPT_ERROR_TIME, socket.accept()).await;
         *self = Self::new();
     }
 }
@@ -172,9 +190,6 @@ const RESERVED_FILES: usize = 64;
 
 /// Refusals under way at once; beyond them connections are closed without a word.
 const REFUSALS: usize = 256;
-
-/// A refused peer's time to read the refusal.
-const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// The pause after running out of descriptors.
 const OUT_OF_FILES_TIME: Duration = Duration::from_millis(50);

@@ -1,0 +1,33 @@
+//! Who is at the other end of a connection, and what he may ask for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::config::listeners::Listener;
+use crate::icap::Status;
+use crate::service::outcome::Failure;
+use crate::service::transaction::Transaction;
+
+use super::Shared;
+
+/// The ICAP client of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    /// Where he is; as a trusted proxy said, if there is one. A Unix socket's client has no address.
+    pub(super) address: Option<IpAddr>,
+    /// The names in his certificate.
+    pub(super) names: Arc<[Box<str>]>,
+    /// Through which door he came.
+    pub(super) listener: Arc<Listener>,
+}
+
+impl Client {
+    /// Refuses `transaction` when it is not for this client.
+    pub(super) fn examine(&self, transaction: &mut Transaction, shared: &Shared) {
+        let offered = |path: &str| self.listener.offers(path);
+        if transaction.service().is_some_and(|path| !offered(path)) {
+            shared.telemetry.metrics.denied("service");
+            transaction.refuse(Failure::NotFound, Status::NotFound);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! TLS: certificates that can be changed while connections go on, and whose certificates are taken.
+//!
+//! Each change builds a whole new `rustls` configuration beside the old one. A connection keeps the one that it began
+//! with; so do its session tickets, whose keys are made anew with each configuration and every six hours (no key is
+//! shared for ever, and no ticket outlives the CA that it was issued under).
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use x509_parser::extensions::GeneralName;
+use x509_parser::parse_x509_certificate;
+
+use crate::config::listeners::{TlsEntry, TlsVersion};
+
+/// The TLS of one listener.
+#[derive(Debug)]
+pub(super) struct Tls {
+    current: ArcSwap<Loaded>,
+    seen: Mutex<Vec<Stamp>>,
+}
+
+/// One set of certificates, ready for handshakes.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    config: Arc<ServerConfig>,
+    names: Vec<String>,
+    /// When our certificate expires, in seconds since 1970.
+    pub(super) expires: i64,
+}
+
+/// The certificates of a listener cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read as PEM.
+    #[error("cannot read {} as PEM: {source}", path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// A file holds no certificate.
+    #[error("{} holds no certificate", .0.display())]
+    Empty(PathBuf),
+    /// A certificate is no X.509 certificate.
+    #[error("{} holds what is no certificate", .0.display())]
+    Malformed(PathBuf),
+    /// It has expired.
+    #[error("the certificate in {} has expired", .0.display())]
+    Expired(PathBuf),
+    /// Certificate and key do not fit, or cannot be used.
+    #[error("cannot use {} with its key: {source}", path.display())]
+    Unusable {
+        /// The certificate's file.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The clients' CA cannot be used.
+    #[error("cannot use the certificates in {}: {source}", path.display())]
+    ClientCa {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: VerifierBuilderError,
+    },
+}
+
+/// Whether a certificate that has expired may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expired {
+    /// At the start: clients that do not look are better served than none; it is warned of.
+    Taken,
+    /// In the place of one that works.
+    Refused,
+}
+
+impl Tls {
+    /// Loads what `entry` names.
+    pub(super) fn load(entry: &TlsEntry) -> Result<Self, TlsError> {
+        let seen = stamps(entry);
+        Ok(Self {
+            current: ArcSwap::from_pointee(Loaded::read(entry, Expired::Taken)?),
+            seen: Mutex::new(seen),
+        })
+    }
+
+    /// What is in force.
+    pub(super) fn current(&self) -> Arc<Loaded> {
+        self.current.load_full()
+    }
+
+    /// Puts `loaded` in force for the handshakes to come.
+    pub(super) fn replace(&self, loaded: Loaded) {
+        self.current.store(Arc::new(loaded));
+    }
+
+    /// True once after the files of `entry` have changed.
+    pub(super) fn has_changed(&self, entry: &TlsEntry) -> bool {
+        let now = stamps(entry);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *seen != now;
+        *seen = now;
+        changed
+    }
+}
+
+impl Loaded {
+    /// Reads the files of `entry` and puts them together.
+    pub(super) fn read(entry: &TlsEntry, expired: Expired) -> Result<Self, TlsError> {
+        let path = &entry.certificate;
+        let chain = certificates(path)?;
+        let first = chain.first().ok_or_else(|| TlsError::Empty(path.clone()))?;
+        let expires = expiry(first).ok_or_else(|| TlsError::Malformed(path.clone()))?;
+        if expired == Expired::Refused && expires <= now() {
+            return Err(TlsError::Expired(path.clone()));
+        }
+        let key = PrivateKeyDer::from_pem_file(&entry.key).map_err(|source| TlsError::Pem {
+            path: entry.key.clone(),
+            source,
+        })?;
+        let unusable = |source| TlsError::Unusable {
+            path: path.clone(),
+            source,
+        };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions: &[_] = match entry.min_version {
+            TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+            TlsVersion::V1_3 => &[&rustls::version::TLS13],
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .map_err(unusable)?;
+        let builder = match &entry.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(path) => {
+                let wrong = |source| TlsError::ClientCa {
+                    path: path.clone(),
+                    source,
+                };
+                let roots = Arc::new(roots(path)?);
+                builder.with_client_cert_verifier(
+                    WebPkiClientVerifier::builder_with_provider(roots, provider)
+                        .build()
+                        .map_err(wrong)?,
+                )
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
+        Ok(Self {
+            config: Arc::new(config),
+            names: entry.client_names.clone(),
+            expires,
+        })
+    }
+
+    /// Shakes hands; yields the stream and the names in the client's certificate.
+    pub(super) async fn accept<S>(&self, stream: S) -> std::io::Result<(TlsStream<S>, Names)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        let stream = acceptor.accept(stream).await?;
+        let names = names(stream.get_ref().1);
+        Ok((stream, names))
+    }
+
+    /// True when a client whose certificate holds `names` is one of those that were listed.
+    pub(super) fn admits(&self, names: &[Box<str>]) -> bool {
+        self.names.is_empty()
+            || self
+                .names
+                .iter()
+                .any(|pattern| names.iter().any(|name| is_match(pattern, name)))
+    }
+
+    /// Seconds until our certificate expires; negative when it has.
+    pub(super) fn seconds_left(&self) -> i64 {
+        self.expires.saturating_sub(now())
+    }
+}
+
+/// The subject alternative names of a client's certificate.
+pub(super) type Names = Arc<[Box<str>]>;
+
+/// RFC 6125 §6.4: names are compared without case; `*.` stands for one whole label. The subject's common name does not
+/// count (§6.4.4).
+fn is_match(pattern: &str, name: &str) -> bool {
+    match pattern.strip_prefix("*.") {
+        Some(parent) => name
+            .split_once('.')
+            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
+        None => pattern.eq_ignore_ascii_case(name),
+    }
+}
+
+fn names(connection: &ServerConnection) -> Names {
+    let Some([first, ..]) = connection.peer_certificates() else {
+        return Names::default();
+    };
+    let Ok((_, certificate)) = parse_x509_certificate(first) else {
+        return Names::default();
+    };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return Names::default();
+    };
+    let texts = names.value.general_names.iter().filter_map(text);
+    texts.take(NAMES).collect()
+}
+
+fn text(name: &GeneralName<'_>) -> Option<Box<str>> {
+    match name {
+        GeneralName::DNSName(name) | GeneralName::URI(name) | GeneralName::RFC822Name(name) => {
+            Some((*name).into())
+        }
+        GeneralName::IPAddress(bytes) => {
+            let address = match *bytes {
+                &[a, b, c, d] => IpAddr::from([a, b, c, d]),
+                bytes => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
+            };
+            Some(address.to_string().into())
+        }
+        _ => None,
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = |source| TlsError::Pem {
+        path: path.into(),
+        source,
+    };
+    CertificateDer::pem_file_iter(path)
+        .map_err(wrong)?
+        .collect::<Result<_, _>>()
+        .map_err(wrong)
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::Unusable {
+                path: path.into(),
+                source,
+            })?;
+    }
+    Ok(roots)
+}
+
+fn expiry(certificate: &[u8]) -> Option<i64> {
+    let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
+/// What tells one state of a file from another: modified when, how long, and which file it is (a rename in its place, as
+/// Kubernetes and ACME clients do it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+fn stamps(entry: &TlsEntry) -> Vec<Stamp> {
+    use std::os::unix::fs::MetadataExt;
+    let files = [&entry.certificate, &entry.key].into_iter();
+    files
+        .chain(&entry.client_ca)
+        .map(|path| match std::fs::metadata(path) {
+            Ok(metadata) => Stamp {
+                modified: metadata.modified().ok(),
+                length: metadata.len(),
+                inode: metadata.ino(),
+            },
+            Err(_) => Stamp {
+                modified: None,
+                length: 0,
+                inode: 0,
+            },
+        })
+        .collect()
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Names of one certificate that are looked at: gateways have a few, and a certificate must not cost more.
+const NAMES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_label_and_case_does_not_count() {
+        assert!(is_match("gw.example.com", "GW.example.com"));
+        assert!(is_match("*.example.com", "a.Example.com"));
+        assert!(!is_match("*.example.com", "a.b.example.com"));
+        assert!(!is_match("*.example.com", "example.com"));
+        assert!(!is_match("*.example.com", ".example.com"));
+        assert!(is_match("spiffe://house/gateway", "spiffe://house/gateway"));
+    }
+}
