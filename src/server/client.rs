@@ -1,10 +1,10 @@
 //! Who is at the other end of a connection, and what he may ask for.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::listeners::Listener;
 use crate::icap::Status;
+use crate::service::facts::Peer;
 use crate::service::outcome::Failure;
 use crate::service::transaction::Transaction;
 
@@ -13,10 +13,9 @@ use super::Shared;
 /// The ICAP client of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// Where he is; as a trusted proxy said, if there is one. A Unix socket's client has no address.
-    pub(super) address: Option<IpAddr>,
-    /// The names in his certificate.
-    pub(super) names: Arc<[Box<str>]>,
+    /// Where he is, as a trusted proxy said, if there is one (a Unix socket's client has no address); and the name in his
+    /// certificate, the listed one, if there is a list.
+    pub(super) peer: Peer,
     /// Through which door he came.
     pub(super) listener: Arc<Listener>,
 }

@@ -176,13 +176,18 @@ impl Loaded {
         Ok((stream, names))
     }
 
-    /// True when a client whose certificate holds `names` is one of those that were listed.
-    pub(super) fn admits(&self, names: &[Box<str>]) -> bool {
-        self.names.is_empty()
-            || self
-                .names
-                .iter()
-                .any(|pattern| names.iter().any(|name| is_match(pattern, name)))
+    /// Which of the `names` in a client's certificate he goes by: the first that was listed, or the first of all where
+    /// there is no list.
+    ///
+    /// # Errors
+    /// [`Unlisted`] when there is a list, and none of them is in it.
+    pub(super) fn identity(&self, names: &[Box<str>]) -> Result<Option<Arc<str>>, Unlisted> {
+        if self.names.is_empty() {
+            return Ok(names.first().map(|name| Arc::from(&**name)));
+        }
+        let listed = |name: &&Box<str>| self.names.iter().any(|pattern| is_match(pattern, name));
+        let name = names.iter().find(listed).ok_or(Unlisted)?;
+        Ok(Some(Arc::from(&**name)))
     }
 
     /// Seconds until our certificate expires; negative when it has.
@@ -191,8 +196,12 @@ impl Loaded {
     }
 }
 
+/// No name in the client's certificate is one of those that were listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unlisted;
+
 /// The subject alternative names of a client's certificate.
-pub(super) type Names = Arc<[Box<str>]>;
+pub(super) type Names = Vec<Box<str>>;
 
 /// RFC 6125 §6.4: names are compared without case; `*.` stands for one whole label. The subject's common name does not
 /// count (§6.4.4).

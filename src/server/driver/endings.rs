@@ -110,7 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let outcome =
             current
                 .transaction
-                .into_outcome(self.client.address, timing, current.bytes_out);
+                .into_outcome(self.client.peer.address, timing, current.bytes_out);
         self.shared.telemetry.transaction(&outcome);
     }
 
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn record_as(&self, id: TransactionId, failure: Failure, status: u16) {
         self.shared.telemetry.transaction(&Outcome {
             id,
-            peer: self.client.address,
+            peer: self.client.peer.address,
             method: Method::Unknown,
             service: None,
             profile: None,

@@ -24,7 +24,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
-use crate::service::facts::Peer;
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 
@@ -251,13 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.clock.body(now);
             let snapshot = self.shared.snapshot.load();
             let shared = &self.shared;
-            let peer = Peer {
-                address: self.peer,
-                ..Peer::default()
-            };
+            let peer = &self.client.peer;
             let begun = guarded(|| {
                 shared.probe(Stage::Begin, &request);
-                Transaction::begin(&snapshot.house, &shared.memory, &peer, request)
+                Transaction::begin(&snapshot.house, &shared.memory, peer, request)
             });
             drop(snapshot);
             match begun {

@@ -13,9 +13,10 @@ use tokio::sync::{Semaphore, watch};
 use crate::config::Config;
 use crate::config::listeners::{Listener, Strangers};
 use crate::icap::Status;
+use crate::service::facts::Peer;
 
 use super::super::client::Client;
-use super::super::tls::{Expired, Loaded, Names, Tls, TlsError};
+use super::super::tls::{Expired, Loaded, Tls, TlsError, Unlisted};
 use super::super::{Shared, driver};
 use super::proxy::{self, Speaker};
 
@@ -195,7 +196,7 @@ impl Entrance {
     {
         let listener = self.open.settings.load_full();
         let client = match self.behind(&mut stream, peer, &early).await {
-            Ok(address) => self.client(&listener, address, Names::default()),
+            Ok(address) => self.client(&listener, address),
             Err(refusal) => Err(refusal),
         };
         match client {
@@ -217,7 +218,7 @@ impl Entrance {
         match self.shake_hands(stream, peer, &early).await {
             Ok((stream, client)) => {
                 self.shared.telemetry.metrics.handshake("ok");
-                tracing::debug!(address = ?client.address, names = ?client.names, "a TLS client");
+                tracing::debug!(peer = ?client.peer, "a TLS client");
                 let stop = self.drained();
                 driver::serve(stream, client, self.shared, stop).await;
             }
@@ -234,7 +235,7 @@ impl Entrance {
         let listener = self.open.settings.load_full();
         let address = self.behind(&mut stream, Some(peer), early).await?;
         // Before the handshake, which is work.
-        self.client(&listener, address, Names::default())?;
+        let mut client = self.client(&listener, address)?;
         let tls = self.open.tls.as_ref().map(Tls::current);
         let tls = tls.ok_or(Refusal::Handshake("no-certificate"))?;
         let _permit = early
@@ -247,10 +248,8 @@ impl Entrance {
                 tracing::debug!(%error, %peer, "a TLS handshake failed");
                 Refusal::Handshake("failed")
             })?;
-        if !tls.admits(&names) {
-            return Err(Refusal::Name);
-        }
-        Ok((stream, self.client(&listener, address, names)?))
+        client.peer.tls_identity = tls.identity(&names).map_err(|Unlisted| Refusal::Name)?;
+        Ok((stream, client))
     }
 
     /// Who is behind the peer: himself, or whom a trusted proxy names.
@@ -285,20 +284,17 @@ impl Entrance {
         }
     }
 
-    fn client(
-        &self,
-        listener: &Arc<Listener>,
-        behind: Behind,
-        names: Names,
-    ) -> Result<Client, Refusal> {
+    fn client(&self, listener: &Arc<Listener>, behind: Behind) -> Result<Client, Refusal> {
         let address = match behind {
             Behind::Client(address) if listener.access.admits(address) => address,
             Behind::Client(_) => return Err(Refusal::Address),
             Behind::Proxy(address) => address,
         };
         Ok(Client {
-            address,
-            names,
+            peer: Peer {
+                address,
+                tls_identity: None,
+            },
             listener: Arc::clone(listener),
         })
     }
