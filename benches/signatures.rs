@@ -206,7 +206,7 @@ fn sets() -> Vec<(&'static str, Arc<Signatures>)> {
                     .into(),
                 shown: path.to_string_lossy().into(),
                 text: String::from_utf8_lossy(&bytes).into(),
-                mode: Mode::Enforce,
+                bundle: "large".into(),
             });
         }
     }
@@ -221,6 +221,7 @@ fn sets() -> Vec<(&'static str, Arc<Signatures>)> {
                 reference: Box::default(),
                 licence: Box::default(),
                 mode: Mode::Enforce,
+                bundle: "large".into(),
             },
             patterns: vec![pattern],
             scope: Scope::default(),

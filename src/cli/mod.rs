@@ -9,6 +9,7 @@ mod redact;
 mod rules;
 mod scan;
 mod serve;
+mod token;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -72,6 +73,16 @@ enum Command {
     Bench(Bench),
     /// Check, test, pack, sign and update rule files
     Rules(rules::Rules),
+    /// Make a bearer token for the admin listener
+    ///
+    /// Prints the token and, for the configuration, its argon2 hash.
+    #[command(after_help = "Example: sluice token ops --role operator")]
+    Token(Token),
+    /// Check the chain of the admin listener's audit log
+    ///
+    /// Exit code 2 when a line was changed, taken out or put in.
+    #[command(after_help = "Example: sluice audit /var/log/sluice/admin.jsonl")]
+    Audit(Audit),
     /// Mask sensitive values of a file, or of the standard input
     ///
     /// Streams with constant memory; counts go to the standard error. The output file must not exist yet.
@@ -166,6 +177,31 @@ struct Check {
 }
 
 #[derive(Debug, clap::Args)]
+struct Token {
+    /// Whose it is: 1 to 64 letters, digits, '-' or '_'
+    name: String,
+    /// What it allows
+    #[arg(long, value_enum, default_value = "viewer")]
+    role: TokenRole,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum TokenRole {
+    /// Look at everything
+    Viewer,
+    /// Reload, check and test rules, set observe and enforce, go back
+    Operator,
+    /// Bring in rules: update and import
+    Admin,
+}
+
+#[derive(Debug, clap::Args)]
+struct Audit {
+    /// The file of admin.audit-log
+    file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
 struct Redact {
     /// The file; without it, or -, the standard input
     #[arg(value_name = "FILE")]
@@ -252,6 +288,8 @@ pub fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Redact(arguments) => redact::run(&arguments),
+        Command::Token(arguments) => token::run(&arguments),
+        Command::Audit(arguments) => token::audit(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("sluice: {error:#}");

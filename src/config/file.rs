@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::inspect::Category;
 use crate::policy::profile::{Action, FailMode, Mode, Release};
+use crate::policy::standing::Modes;
 use crate::telemetry::audit::Records;
 use crate::telemetry::log::{Format, Threshold};
 
@@ -39,6 +40,8 @@ pub struct File {
     pub log: Log,
     /// The audit records.
     pub audit: Audit,
+    /// Who may use the admin listener.
+    pub admin: Admin,
     /// The answer in the place of a blocked message.
     pub block_page: BlockPage,
     /// Names of the ICAP headers that carry a verdict.
@@ -208,6 +211,53 @@ pub struct Audit {
     pub records: Records,
     /// `stdout` or the path of a file that is appended to.
     pub to: PathBuf,
+}
+
+/// Who may use the admin listener, and where changes are recorded.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Admin {
+    /// Names that a `Host` header may give besides addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Who may do what; without any, only reads from loopback are answered.
+    pub tokens: Vec<Token>,
+    /// The hash-chained record of changes; empty: the application log only.
+    pub audit_log: PathBuf,
+}
+
+/// A bearer token: its holder, what he may do, and the hash that it is held against.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Token {
+    /// Whose it is; the token begins with it.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// Its argon2 hash, as `sluice token` prints it.
+    pub hash: String,
+}
+
+/// What the holder of a token may do; each includes the one before.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Look at everything.
+    Viewer,
+    /// Reload, check and test rules, set observe and enforce, go back, change the log level.
+    Operator,
+    /// Bring in rules: update and import.
+    Admin,
+}
+
+impl Role {
+    /// Its name in the configuration and in records.
+    pub fn code(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        }
+    }
 }
 
 /// The answer in the place of a blocked message.
@@ -391,6 +441,7 @@ impl Default for File {
             spool: Spool::default(),
             log: Log::default(),
             audit: Audit::default(),
+            admin: Admin::default(),
             block_page: BlockPage::default(),
             verdict_headers: VerdictHeaders::default(),
             profiles: BTreeMap::new(),
@@ -586,6 +637,8 @@ pub struct Rules {
     pub bundles: Vec<PathBuf>,
     /// What a YARA rule that does not load means.
     pub broken: BrokenRules,
+    /// What is enforced and what observed, by rule, category and bundle.
+    pub modes: Modes,
 }
 
 impl Default for Rules {
@@ -594,6 +647,7 @@ impl Default for Rules {
             embedded: true,
             bundles: Vec::new(),
             broken: BrokenRules::default(),
+            modes: Modes::default(),
         }
     }
 }

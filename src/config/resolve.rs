@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use argon2::password_hash::phc::PasswordHash;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
@@ -86,6 +87,10 @@ pub struct Config {
     pub style: Style,
     /// Hosts that a request URI may name.
     pub hosts: Vec<Box<str>>,
+    /// Who may use the admin listener.
+    pub access: file::Admin,
+    /// The configuration as a file would state it, every default filled in.
+    pub effective: Arc<File>,
     /// A digest of everything that can change a verdict.
     pub policy_digest: [u8; 32],
 }
@@ -164,6 +169,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             .iter()
             .map(|host| host.to_ascii_lowercase().into())
             .collect(),
+        access: access(file, source)?,
+        effective: Arc::new(file.clone()),
         policy_digest: policy_digest(file),
     })
 }
@@ -348,6 +355,38 @@ fn header(source: &Source<'_>, name: &str) -> Result<String, Mistake> {
         None,
         &format!("verdict-headers: {name:?} is not a header name"),
     ))
+}
+
+/// Token names are told apart before the first `.` of a token, so they hold none; a hash that cannot be read would lock its
+/// holder out without a word.
+fn access(file: &File, source: &Source<'_>) -> Result<file::Admin, Mistake> {
+    let admin = &file.admin;
+    for (at, token) in admin.tokens.iter().enumerate() {
+        let name = &token.name;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let what = if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            format!("admin.tokens: the name {name:?} must be 1 to 64 letters, digits, '-' or '_'")
+        } else if admin
+            .tokens
+            .iter()
+            .take(at)
+            .any(|other| other.name == *name)
+        {
+            format!("admin.tokens: two tokens are called {name}")
+        } else if PasswordHash::new(&token.hash).is_err() || !token.hash.starts_with("$argon2id$") {
+            format!(
+                "admin.tokens: the hash of {name} is not an argon2id hash; make one with sluice token {name}"
+            )
+        } else {
+            continue;
+        };
+        return Err(source.mistake(None, &what));
+    }
+    let mut access = admin.clone();
+    for host in &mut access.hosts {
+        host.make_ascii_lowercase();
+    }
+    Ok(access)
 }
 
 /// Profiles and services in a fixed order: equal files give equal digests on all nodes.

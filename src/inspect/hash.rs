@@ -52,9 +52,9 @@ impl HashSet {
         let (mut sha256, mut md5) = (Vec::new(), Vec::new());
         for list in lists.into_iter().take(MAX_LISTS) {
             let number = u16::try_from(set.lists.len()).unwrap_or(u16::MAX);
+            set.lists.push((about(&list), list.kind));
             sha256.extend(list.sha256.into_iter().map(|digest| (digest, number)));
             md5.extend(list.md5.into_iter().map(|digest| (digest, number)));
-            set.lists.push((about(&list.name), list.kind));
         }
         set.sha256 = Column::new(sha256);
         set.md5 = Column::new(md5);
@@ -148,15 +148,16 @@ impl<const N: usize> Column<N> {
     }
 }
 
-fn about(name: &str) -> About {
+fn about(list: &HashList) -> About {
     About {
-        id: format!("hash/{name}").into(),
+        id: format!("hash/{}", list.name).into(),
         severity: Severity::Critical,
         category: Category::Hash,
         description: "content whose digest is on a block list".into(),
         reference: Box::default(),
         licence: Box::default(),
         mode: Mode::Enforce,
+        bundle: list.bundle.clone(),
     }
 }
 
@@ -168,6 +169,7 @@ mod tests {
         HashList {
             name: name.into(),
             kind,
+            bundle: "test".into(),
             sha256: vec![Sha256::digest(content).into()],
             md5: vec![Md5::digest(content).into()],
         }

@@ -5,6 +5,7 @@ use crate::inspect::Finding;
 use crate::policy::Reason;
 use crate::policy::facts::Facts;
 use crate::policy::profile::{Action, FailMode, Mode, Profile};
+use crate::policy::standing::Standing;
 
 /// What one fact leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,9 @@ impl Judge {
         Self { exceptions }
     }
 
-    /// What a finding leads to: exceptions first, then the rule's own action, then its class's action and threshold.
-    pub fn finding(&self, profile: &Profile, finding: &Finding) -> Ruling {
+    /// What a finding leads to: exceptions first, then the rule's own action, then its class's action and threshold; a rule
+    /// that is held or on trial is observed.
+    pub fn finding(&self, profile: &Profile, finding: &Finding, standing: Standing) -> Ruling {
         let fitting = self.exceptions.iter().copied().find(|index| {
             profile
                 .exceptions
@@ -52,8 +54,14 @@ impl Judge {
         let class = profile.classes.of(finding.category);
         let action = match profile.rules.get(&*finding.rule) {
             Some(action) => *action,
-            None if finding.score < class.threshold => class.action.min(Action::Observe),
+            None if finding.score < class.threshold || standing == Standing::OnTrial => {
+                class.action.min(Action::Observe)
+            }
             None => class.action,
+        };
+        let action = match standing {
+            Standing::Enforced | Standing::OnTrial => action,
+            Standing::Held => action.min(Action::Observe),
         };
         match (action, profile.mode) {
             (Action::Off, _) | (_, Mode::Off) => Ruling::Ignored,
@@ -153,16 +161,33 @@ mod tests {
             let mut profile = Profile::built_in(Direction::Request);
             change(&mut profile);
             let judge = Judge::new(&profile, &Facts::default());
-            assert_eq!(judge.finding(&profile, &finding(*score)), *ruling, "{name}");
+            assert_eq!(
+                judge.finding(&profile, &finding(*score), Standing::Enforced),
+                *ruling,
+                "{name}"
+            );
         }
     }
 
     #[test]
-    fn a_score_of_zero_never_blocks() {
-        let profile = Profile::built_in(Direction::Request);
+    fn a_rule_that_is_held_or_on_trial_is_observed_whatever_its_score() {
+        let mut profile = Profile::built_in(Direction::Request);
+        profile.classes.set_threshold(Category::Sqli, 0);
         let judge = Judge::new(&profile, &Facts::default());
-        let ruling = judge.finding(&profile, &finding(0));
-        assert_eq!(ruling, Ruling::Observed);
+        for standing in [Standing::OnTrial, Standing::Held] {
+            for score in [0, 100] {
+                let ruling = judge.finding(&profile, &finding(score), standing);
+                assert_eq!(ruling, Ruling::Observed, "{standing:?}");
+            }
+        }
+        profile.rules.insert("sqli/union".into(), Action::Block);
+        let ruling = |standing| judge.finding(&profile, &finding(100), standing);
+        assert!(matches!(ruling(Standing::OnTrial), Ruling::Enforced(_)));
+        assert_eq!(ruling(Standing::Held), Ruling::Observed);
+        profile.classes.set_action(Category::Sqli, Action::Off);
+        profile.rules.clear();
+        let ruling = judge.finding(&profile, &finding(100), Standing::Held);
+        assert_eq!(ruling, Ruling::Ignored);
     }
 
     #[test]

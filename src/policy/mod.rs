@@ -8,6 +8,7 @@ pub mod facts;
 pub mod judge;
 pub mod profile;
 pub mod route;
+pub mod standing;
 
 use std::borrow::Cow;
 

@@ -31,6 +31,7 @@ pub struct Bundle {
     pub examples: Vec<Example>,
     /// Text files of other rooms (`entity/`, `pattern/`), as they are.
     pub others: Vec<TextFile>,
+    name: Arc<str>,
     digest: BundleDigest,
 }
 
@@ -69,7 +70,7 @@ pub struct Manifest {
     pub minimum_sluice: Option<Box<str>>,
     /// Licence of the rules that name none.
     pub licence: Box<str>,
-    /// How matches count unless a rule says otherwise.
+    /// How matches count unless the operator says otherwise.
     pub mode: Mode,
     /// SHA-256 of each file by its path, in hex; when not empty, exactly these files make the bundle.
     pub files: std::collections::BTreeMap<String, String>,
@@ -107,6 +108,11 @@ impl Bundle {
         Ok((Self::from_sources(sources.clone(), &base)?, sources))
     }
 
+    /// Its name: the manifest's, or that of the folder or file that it was read from.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
     /// The digest that the ISTag is made of.
     pub fn digest(&self) -> BundleDigest {
         self.digest
@@ -135,6 +141,13 @@ impl Bundle {
                 toml::from_str(text).map_err(|error| toml_error(&shown, text, &error))?;
             check_files(&bundle.manifest, &sources, base)?;
         }
+        bundle.name = match &*bundle.manifest.name {
+            "" => base
+                .file_name()
+                .map_or("rules".into(), |name| name.to_string_lossy())
+                .into(),
+            name => name.into(),
+        };
         for source in sources {
             bundle.add(source, base)?;
         }
@@ -147,7 +160,10 @@ impl Bundle {
         match Kind::of(&source.path) {
             Kind::Manifest | Kind::Ignored => {}
             Kind::Literal => {
-                let file = literal::parse(&shown, utf8(&shown, &source.bytes)?)?;
+                let mut file = literal::parse(&shown, utf8(&shown, &source.bytes)?)?;
+                for rule in &mut file.rules {
+                    rule.about.bundle = Arc::clone(&self.name);
+                }
                 self.literals.extend(file.rules);
                 self.examples.extend(file.examples);
                 let patterns: usize = self.literals.iter().map(|rule| rule.patterns.len()).sum();
@@ -161,10 +177,13 @@ impl Bundle {
             Kind::Yara => self.yara.push(YaraFile {
                 namespace: source.path.with_extension("").to_string_lossy().into(),
                 shown: shown.to_string_lossy().into(),
-                text: yara::text(&source.bytes).into(),
-                mode: self.manifest.mode,
+text: yara::text(&source.bytes).into(),
+                bundle: Arc::clone(&self.name),
             }),
-            Kind::Hash => self.hashes.push(hash::parse(&shown, &source.bytes)?),
+            Kind::Hash => self.hashes.push(HashList {
+                bundle: Arc::clone(&self.name),
+                ..hash::parse(&shown, &source.bytes)?
+            }),
             Kind::Example => self
                 .examples
                 .extend(example::parse(&shown, utf8(&shown, &source.bytes)?)?),

@@ -9,6 +9,7 @@
 //! A file whose name ends in `.allow.txt` (or begins with `allow`) holds digests that are known to be good.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::rules::{Fault, RulesError};
 
@@ -19,6 +20,8 @@ pub struct HashList {
     pub name: Box<str>,
     /// Block or allow.
     pub kind: ListKind,
+    /// Name of the bundle that it came in.
+    pub bundle: Arc<str>,
     /// SHA-256 digests, as they come.
     pub sha256: Vec<[u8; 32]>,
     /// MD5 digests, as they come.

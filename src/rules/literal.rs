@@ -282,6 +282,7 @@ fn rule(raw: RawRule, defaults: &RawDefaults, source: Box<str>) -> Result<Litera
                 .or_else(|| defaults.licence.clone())
                 .unwrap_or_default(),
             mode: raw.mode.unwrap_or(defaults.mode),
+            bundle: Arc::default(),
         },
         patterns,
         scope: Scope {

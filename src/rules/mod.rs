@@ -51,8 +51,10 @@ pub struct About {
     pub reference: Box<str>,
     /// Licence of the rule; may be empty.
     pub licence: Box<str>,
-    /// Whether a match is enforced.
+    /// Whether a match is enforced, as far as the rule's author says; the bundle and the operator have their say as well.
     pub mode: Mode,
+    /// Name of the bundle that it came in.
+    pub bundle: Arc<str>,
 }
 
 /// Whether a rule's match is enforced.
@@ -62,7 +64,7 @@ pub enum Mode {
     /// A match counts for the verdict.
     #[default]
     Enforce,
-    /// A match is counted and audited only: its findings have the score 0, which no threshold reaches.
+    /// A match is counted and audited only.
     Observe,
 }
 

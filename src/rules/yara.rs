@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::rules::Mode;
-
 /// One YARA file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YaraFile {
@@ -13,8 +11,8 @@ pub struct YaraFile {
     pub shown: Box<str>,
     /// Its text, as [`text`] reads it.
     pub text: Arc<str>,
-    /// How matches count unless a rule's own `mode` says otherwise.
-    pub mode: Mode,
+    /// Name of the bundle that it came in.
+    pub bundle: Arc<str>,
 }
 
 /// A YARA file's bytes as text. UTF-16 is decoded by its mark, and a mark is left out. A byte that is not UTF-8 becomes the

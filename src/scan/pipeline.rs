@@ -545,7 +545,8 @@ impl Scan {
             self.judge_anomaly(at);
         }
         for finding in found.list.drain(..) {
-            let ruling = self.judge.finding(&self.profile, &finding);
+            let standing = self.rules.standings.of(&finding);
+            let ruling = self.judge.finding(&self.profile, &finding, standing);
             if ruling == Ruling::Ignored {
                 continue;
             }

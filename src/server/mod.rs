@@ -7,17 +7,19 @@
 //!    │           ├─ spool      bodies that may have to go back
 //!    │           └─ pool       heavy work
 //!    ├─ tls                    certificates, and whose certificates are taken
-//!    ├─ snapshot ◄─ reload     SIGHUP: all or nothing
-//!    └─ admin                  /livez /readyz /metrics
+//!    ├─ snapshot ◄─ reload     SIGHUP, admin API: all or nothing
+//!    ├─ rules                  what is loaded, and its updates
+//!    └─ admin                  health, metrics, settings, rules over HTTP
 //! ```
 
-mod admin;
+pub mod admin;
 mod client;
 pub mod deadline;
 mod driver;
 mod listener;
 pub mod pool;
 mod reload;
+pub mod rules;
 mod self_test;
 mod signals;
 pub mod snapshot;
@@ -59,6 +61,7 @@ struct Shared {
     pool: Pool,
     listeners: Openings,
     denials: Throttle,
+    refusals: reload::Refusals,
     probe: Option<Probe>,
 }
 
@@ -116,6 +119,14 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+    /// The record of changes cannot be used.
+    #[error("admin.audit-log {}", path.display())]
+    Ledger {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: admin::ledger::LedgerError,
+    },
 }
 
 /// A server that listens already and serves when it is [run](Server::run).
@@ -124,6 +135,7 @@ pub struct Server {
     source: Source,
     sockets: Vec<Socket>,
     admin: Option<TcpListener>,
+    ledger: Option<Arc<admin::ledger::Ledger>>,
 }
 
 /// What the addresses in use are, for those who listen on port 0.
@@ -164,6 +176,11 @@ impl Server {
                 bytes: disk.clone(),
             },
         );
+        let ledger =
+            admin::ledger(&config.access.audit_log).map_err(|source| ServerError::Ledger {
+                path: config.access.audit_log.clone(),
+                source,
+            })?;
         let shared = Shared {
             spool: Arc::new(SpoolLimits {
                 memory_bytes: config.spool_memory_bytes,
@@ -178,6 +195,7 @@ impl Server {
             memory,
             listeners,
             denials: Throttle::new(),
+            refusals: reload::Refusals::default(),
             probe: None,
         };
         reload::announce(&shared);
@@ -187,6 +205,7 @@ impl Server {
             source,
             sockets,
             admin,
+            ledger,
         })
     }
 
@@ -230,16 +249,19 @@ impl Server {
             tasks.spawn(accept.run());
         }
         let mut admin = tokio::task::JoinSet::new();
+        let reloader = Arc::new(reload::Reloader::new(Arc::clone(&self.shared), self.source));
         if let Some(listener) = self.admin {
-            admin.spawn(admin::serve(
-                listener,
+            let api = admin::Admin::new(
                 Arc::clone(&self.shared),
+                Arc::clone(&reloader),
                 drained.clone(),
-            ));
+                self.ledger,
+            );
+            admin.spawn(api.serve(listener));
         }
         let listeners = self.shared.listeners.clone();
         admin.spawn(listeners.watch(Arc::clone(&self.shared)));
-        admin.spawn(reload::on_hangup(Arc::clone(&self.shared), self.source));
+        admin.spawn(reloader.on_hangup());
         drop(alive);
         stop.await;
         tracing::info!(seconds = drain_time.as_secs(), "draining");

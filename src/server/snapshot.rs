@@ -31,7 +31,7 @@ impl Snapshot {
     /// # Errors
     /// When the rules do not load.
     pub fn load(config: Arc<Config>) -> Result<Self, SnapshotError> {
-        let rules = Arc::new(ruleset(&config.rules)?);
+        let rules = Arc::new(ruleset(&config.rules)?.with_modes(&config.rules.modes));
         let house = House {
             services: config.services.clone(),
             routes: config.routes.clone(),
@@ -96,6 +96,7 @@ fn istag(rules: &Ruleset, config: &Config) -> IsTag {
     digest.update(env!("CARGO_PKG_VERSION"));
     digest.update(rules.digest());
     digest.update(config.policy_digest);
+    digest.update(config.rules.modes.digest());
     IsTag::from_digest(&digest.finalize())
 }
 

@@ -216,6 +216,9 @@ pub fn action_code(ruling: &Ruling) -> &'static str {
     }
 }
 
+/// What a finding that is kept can lead to.
+pub(super) const ACTIONS: [&str; 3] = ["block", "observe", "except"];
+
 /// The severity's name, as in rule files.
 pub fn severity_code(severity: Severity) -> &'static str {
     match severity {

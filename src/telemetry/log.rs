@@ -2,10 +2,13 @@
 
 use std::io::{self, IsTerminal};
 use std::panic;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::Level;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::lines::{Lines, LinesGuard};
@@ -59,9 +62,7 @@ impl Threshold {
 pub fn start(format: Format, threshold: Threshold) -> io::Result<LinesGuard> {
     let terminal = io::stderr().is_terminal();
     let (lines, guard) = Lines::to(io::stderr())?;
-    let targets = Targets::new()
-        .with_default(Level::WARN.min(threshold.level()))
-        .with_target("sluice", threshold.level());
+    let (targets, handle) = reload::Layer::new(targets(threshold));
     let json = match format {
         Format::Auto => !terminal,
         Format::Human => false,
@@ -69,7 +70,7 @@ pub fn start(format: Format, threshold: Threshold) -> io::Result<LinesGuard> {
     };
     let registry = tracing_subscriber::registry().with(targets);
     // A second start in one process (tests) keeps the first subscriber.
-    let _ = if json {
+    let started = if json {
         let layer = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
@@ -81,8 +82,57 @@ pub fn start(format: Format, threshold: Threshold) -> io::Result<LinesGuard> {
             .with_writer(move || lines.clone());
         registry.with(layer).try_init()
     };
+    if started.is_ok() {
+        let _ = FILTER.set(Filter {
+            handle,
+            threshold: Mutex::new(threshold),
+        });
+    }
     log_panics();
     Ok(guard)
+}
+
+/// From which level on events are written; `None` where no log was started.
+pub fn threshold() -> Option<Threshold> {
+    let threshold = FILTER.get()?.threshold.lock();
+    Some(*threshold.unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Sets from which level on events are written.
+///
+/// # Errors
+/// [`NotStarted`] where no log was started.
+pub fn set_threshold(threshold: Threshold) -> Result<(), NotStarted> {
+    let filter = FILTER.get().ok_or(NotStarted)?;
+    let mut current = filter
+        .threshold
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    filter
+        .handle
+        .reload(targets(threshold))
+        .map_err(|_| NotStarted)?;
+    *current = threshold;
+    Ok(())
+}
+
+/// No log was started in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this process writes no application log")]
+pub struct NotStarted;
+
+/// The filter of the process's one log: `tracing`'s subscriber is global as well.
+static FILTER: OnceLock<Filter> = OnceLock::new();
+
+struct Filter {
+    handle: reload::Handle<Targets, Registry>,
+    threshold: Mutex<Threshold>,
+}
+
+fn targets(threshold: Threshold) -> Targets {
+    Targets::new()
+        .with_default(Level::WARN.min(threshold.level()))
+        .with_target("sluice", threshold.level())
 }
 
 /// Panics are logged by place only: their messages may quote the payload (a `str` cut inside a character does).

@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::inspect::Severity;
 use crate::service::outcome::{Ending, Outcome};
 
 /// All metrics of the process.
@@ -282,6 +283,21 @@ impl Metrics {
     /// Counts a reload: `ok` or `refused`.
     pub fn reload(&self, result: &'static str) {
         self.reloads.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Findings of a rule since the start, whatever they led to.
+    pub fn hits(&self, rule: &str, severity: Severity) -> u64 {
+        super::audit::ACTIONS
+            .iter()
+            .filter_map(|action| {
+                let labels = FindingLabels {
+                    rule: rule.to_owned(),
+                    severity: super::severity_code(severity),
+                    action,
+                };
+                self.findings.get(&labels).map(|counter| counter.get())
+            })
+            .sum()
     }
 
     /// Names the rules in force.

@@ -54,8 +54,8 @@ fn public_set(folder: &Path) -> Vec<YaraFile> {
                         .unwrap_or_default()
                         .into(),
                     shown: path.to_string_lossy().into(),
-                    text: sluice::rules::yara::text(&bytes).into(),
-                    mode: sluice::rules::Mode::Enforce,
+text: sluice::rules::yara::text(&bytes).into(),
+                    bundle: "public".into(),
                 });
             }
         }
@@ -349,7 +349,7 @@ fn rule_file(name: &str, text: &str) -> YaraFile {
         namespace: name.trim_end_matches(".yar").into(),
         shown: name.into(),
         text: text.into(),
-        mode: sluice::rules::Mode::Enforce,
+        bundle: "test".into(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::inspect::{Direction, Finding, Findings, PartId};
+use crate::rules::About;
 use crate::rules::literal::{Covers, LiteralRule, Pattern, Place};
-use crate::rules::{About, Mode};
 use crate::span::Span;
 
 pub mod search;
@@ -154,10 +154,7 @@ pub(crate) fn finding(about: &About, part: PartId, span: Span) -> Finding {
         rule: Cow::Owned(about.id.to_string()),
         category: about.category,
         severity: about.severity,
-        score: match about.mode {
-            Mode::Enforce => 100,
-            Mode::Observe => 0,
-        },
+        score: 100,
         part,
         span,
         path: Box::default(),

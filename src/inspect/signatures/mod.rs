@@ -101,6 +101,14 @@ impl Signatures {
             .chain(self.hashes.rules())
     }
 
+    /// All rules with the engine that runs them: `literal`, `yara`, `hash`.
+    pub fn rules_by_kind(&self) -> impl Iterator<Item = (&'static str, &About)> {
+        let literals = self.literals.rules().map(|rule| ("literal", &rule.about));
+        literals
+            .chain(self.yara.rules().map(|about| ("yara", about)))
+            .chain(self.hashes.rules().map(|about| ("hash", about)))
+    }
+
     /// The YARA part of it.
     pub fn yara(&self) -> &YaraSet {
         &self.yara

@@ -508,7 +508,8 @@ fn describe(rule: &Rule, file: &YaraFile, namespace: &str) -> About {
         description: Box::default(),
         reference: Box::default(),
         licence: Box::default(),
-        mode: file.mode,
+        mode: Mode::Enforce,
+        bundle: Arc::clone(&file.bundle),
     };
     for meta in &rule.metadatas {
         let text = match &meta.value {
@@ -606,7 +607,7 @@ mod tests {
             namespace: "yara/test".into(),
             shown: "test.yar".into(),
             text: text.into(),
-            mode: Mode::Enforce,
+            bundle: "test".into(),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::icap::Status;
 
 use super::Shared;
 
-pub(super) use entrance::{Entrance, Open, Openings, Prepared};
+pub(super) use entrance::{Entrance, Open, Openings};
 pub(super) use socket::{Inherited, Socket, Stream};
 
 /// How many connections are let in.

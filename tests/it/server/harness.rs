@@ -27,6 +27,7 @@ pub(super) struct Running {
     pub(super) addresses: Addresses,
     audit: Sink,
     lines: Option<LinesGuard>,
+    toml: Arc<Mutex<String>>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -58,9 +59,10 @@ impl Running {
     }
 
     pub(super) fn start_with(toml: &str, probe: Option<Probe>) -> Self {
-        let toml = toml.to_owned();
+        let toml = Arc::new(Mutex::new(toml.to_owned()));
+        let text = Arc::clone(&toml);
         let source: Source = Arc::new(move || {
-            let mut config = Config::parse(&toml, None, &[])?;
+            let mut config = Config::parse(&text.lock().expect("no panic"), None, &[])?;
             config.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
             config.admin = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
             // Without optimisation an inspection takes many times what it may.
@@ -102,6 +104,7 @@ impl Running {
             addresses: addresses.recv().expect("the server starts"),
             audit,
             lines: Some(guard),
+            toml,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -138,17 +141,31 @@ impl Running {
             .collect()
     }
 
+    /// What the next reload reads.
+    pub(super) fn configure(&self, toml: &str) {
+        toml.clone_into(&mut self.toml.lock().expect("no panic"));
+    }
+
     /// A page of the admin listener: status code and body.
     pub(super) fn admin(&self, path: &str) -> (u16, String) {
+        self.call(&format!("GET {path}"), "Host: localhost\r\n", b"")
+    }
+
+    /// A request of the admin listener (`POST /path`), with these header lines: status code and body.
+    pub(super) fn call(&self, what: &str, lines: &str, body: &[u8]) -> (u16, String) {
         let mut stream = TcpStream::connect(self.addresses.admin.expect("an admin listener"))
             .expect("it accepts");
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+            "{what} HTTP/1.1\r\n{lines}Connection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
         )
         .expect("it reads");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("it answers");
+        // A refusal may come, and the connection end, before all of the body is taken.
+        let _ = stream.write_all(body);
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");
         let status = head
             .split(' ')

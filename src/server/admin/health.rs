@@ -1,47 +1,35 @@
-//! The admin listener: is it alive, is it ready, what does it count. Loopback by default; nothing here changes anything.
+//! For supervisors and scrapers: alive, started, ready, and the counters.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 
-use super::snapshot::Snapshot;
-use super::{Shared, self_test};
+use super::Admin;
+use crate::server::self_test;
+use crate::server::snapshot::Snapshot;
 
-#[derive(Clone)]
-struct Admin {
-    shared: Arc<Shared>,
-    draining: watch::Receiver<bool>,
+/// The process answers.
+pub(super) async fn live() -> &'static str {
+    "ok\n"
 }
 
-/// Serves for ever; ended by whoever started it.
-pub(super) async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    draining: watch::Receiver<bool>,
-) {
-    let router = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(Admin { shared, draining });
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the admin listener ended");
-    }
+/// The rules are compiled and the listeners bound: this listener is served after both.
+pub(super) async fn started() -> &'static str {
+    "ok\n"
 }
 
-/// Ready: rules in force, the self-test found EICAR, not draining, memory left.
-async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl IntoResponse {
+/// Ready: rules in force, the self-test found EICAR, not draining, memory left. A refused update leaves it ready, and
+/// shows.
+pub(super) async fn ready(
+    State(admin): State<Arc<Admin>>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
     let snapshot = admin.shared.snapshot.load_full();
     let memory = &admin.shared.memory;
     let checks = [
-        ("rules", true),
         ("self-test", eicar_is_blocked(snapshot).await),
         ("accepting", !*admin.draining.borrow()),
         ("memory", memory.used() < memory.limit()),
@@ -51,9 +39,13 @@ async fn ready(State(admin): State<Admin>, RawQuery(query): RawQuery) -> impl In
         query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("verbose")));
     let mut text = String::new();
     if verbose {
+        // Writing to a string cannot fail.
+        let _ = match admin.shared.refusals.last() {
+            None => writeln!(text, "[+]rules"),
+            Some(refusal) => writeln!(text, "[!]rules: {refusal}"),
+        };
         for (name, good) in checks {
             let mark = if good { '+' } else { '-' };
-            // Writing to a string cannot fail.
             let _ = writeln!(text, "[{mark}]{name}");
         }
     }
@@ -72,7 +64,8 @@ async fn eicar_is_blocked(snapshot: Arc<Snapshot>) -> bool {
         .unwrap_or(false)
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+/// The counters, for a scraper.
+pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let shared = &admin.shared;
     let used = i64::try_from(shared.memory.used()).unwrap_or(i64::MAX);
     shared.telemetry.metrics.inflight_bytes.set(used);

@@ -1,0 +1,187 @@
+//! The table of all endpoints. Routes and the OpenAPI document are made of it, so that neither can know more than the
+//! other.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post, put};
+
+use crate::config::file::Role;
+
+use super::gate::{self, Gate, Needs};
+use super::{Admin, health, openapi, rules, settings};
+
+/// One endpoint.
+pub(super) struct Endpoint {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) needs: Needs,
+    pub(super) summary: &'static str,
+    /// Name and meaning of each query parameter.
+    pub(super) query: &'static [(&'static str, &'static str)],
+    pub(super) body: Body,
+    route: fn() -> MethodRouter<Arc<Admin>>,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    /// Nothing.
+    Nothing,
+    /// A small JSON object, such as the example.
+    Json(&'static str),
+}
+
+impl Body {
+    fn limit(self) -> usize {
+        match self {
+            Body::Nothing | Body::Json(_) => SMALL_BYTES,
+        }
+    }
+}
+
+/// A JSON object of a few fields.
+const SMALL_BYTES: usize = 64 * 1024;
+
+const VIEWER: Needs = Needs::Role(Role::Viewer);
+const OPERATOR: Needs = Needs::Role(Role::Operator);
+
+/// All endpoints, in the order of the document.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        method: "get",
+        path: "/livez",
+        needs: Needs::Nothing,
+        summary: "The process answers",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(health::live),
+    },
+    Endpoint {
+        method: "get",
+        path: "/startupz",
+        needs: Needs::Nothing,
+        summary: "The rules are compiled and the listeners bound",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(health::started),
+    },
+    Endpoint {
+        method: "get",
+        path: "/readyz",
+        needs: Needs::Nothing,
+        summary: "Ready for traffic: the self-test found EICAR, not draining, memory left; 503 when not",
+        query: &[(
+            "verbose",
+            "one line a check; [!] is amber: an update was refused",
+        )],
+        body: Body::Nothing,
+        route: || get(health::ready),
+    },
+    Endpoint {
+        method: "get",
+        path: "/metrics",
+        needs: VIEWER,
+        summary: "Counters and gauges, OpenMetrics",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(health::metrics),
+    },
+    Endpoint {
+        method: "get",
+        path: "/openapi.json",
+        needs: VIEWER,
+        summary: "This document",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(openapi::document),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/version",
+        needs: VIEWER,
+        summary: "Version, ISTag, and when the rules in force were loaded",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(settings::version),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/config",
+        needs: VIEWER,
+        summary: "The configuration in force, every default filled in, secrets masked",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(settings::config),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/log-level",
+        needs: VIEWER,
+        summary: "From which level on the application log is written",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(settings::log_level),
+    },
+    Endpoint {
+        method: "put",
+        path: "/v1/log-level",
+        needs: OPERATOR,
+        summary: "Sets the log level until the next start",
+        query: &[],
+        body: Body::Json(r#"{"level":"debug"}"#),
+        route: || put(settings::set_log_level),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/rules",
+        needs: VIEWER,
+        summary: "Id, bundle, kind, category, severity, mode and hits since the start of each rule",
+        query: &[
+            ("bundle", "only rules of this bundle"),
+            ("category", "only rules of this category"),
+            ("kind", "only literal, yara or hash rules"),
+            ("mode", "only rules that enforce or observe"),
+            ("offset", "rules to pass over"),
+            ("limit", "rules to list"),
+        ],
+        body: Body::Nothing,
+        route: || get(rules::list),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/rules/bundles",
+        needs: VIEWER,
+        summary: "The bundles in force with version and digest, the ISTag, and what was refused last",
+        query: &[],
+        body: Body::Nothing,
+        route: || get(rules::bundles),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/reload",
+        needs: OPERATOR,
+        summary: "Reads configuration and rules anew, as SIGHUP does; 422 when they are refused",
+        query: &[],
+        body: Body::Nothing,
+        route: || post(rules::reload),
+    },
+];
+
+/// The routes of the table, each behind the gate.
+pub(super) fn router(admin: Arc<Admin>) -> Router {
+    let mut router = Router::new();
+    for endpoint in ENDPOINTS {
+        let gate = Gate {
+            admin: Arc::clone(&admin),
+            needs: endpoint.needs,
+        };
+        let route = (endpoint.route)()
+            .layer(DefaultBodyLimit::max(endpoint.body.limit()))
+            .layer(from_fn_with_state(gate, gate::pass));
+        router = router.route(endpoint.path, route);
+    }
+    router.with_state(admin)
+}

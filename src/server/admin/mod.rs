@@ -1,0 +1,79 @@
+//! The admin listener: health, metrics, settings and rules, over HTTP. Loopback by default.
+//!
+//! ```text
+//! endpoints   the table of all endpoints: routes and OpenAPI document are made of it
+//! gate        Host, token, role, ledger: before every endpoint
+//! token       bearer tokens by argon2 hash
+//! ledger      the hash-chained record of changes
+//! health      livez readyz startupz metrics
+//! settings    version, configuration, log level
+//! rules       list, bundles, reload, …
+//! openapi     the document
+//! problem     refusals
+//! ```
+
+mod endpoints;
+mod gate;
+mod health;
+pub mod ledger;
+mod openapi;
+mod problem;
+mod rules;
+mod settings;
+pub mod token;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::Shared;
+use super::reload::Reloader;
+
+use ledger::{Ledger, LedgerError};
+use token::Tokens;
+
+/// What endpoints share.
+pub(super) struct Admin {
+    shared: Arc<Shared>,
+    reloader: Arc<Reloader>,
+    draining: watch::Receiver<bool>,
+    tokens: Tokens,
+    ledger: Option<Arc<Ledger>>,
+}
+
+impl Admin {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        reloader: Arc<Reloader>,
+        draining: watch::Receiver<bool>,
+        ledger: Option<Arc<Ledger>>,
+    ) -> Self {
+        Self {
+            shared,
+            reloader,
+            draining,
+            tokens: Tokens::new(),
+            ledger,
+        }
+    }
+
+    /// Serves for ever; ended by whoever started it.
+    pub(super) async fn serve(self, listener: TcpListener) {
+        let router = endpoints::router(Arc::new(self));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        if let Err(error) = axum::serve(listener, service).await {
+            tracing::error!(%error, "the admin listener ended");
+        }
+    }
+}
+
+/// The ledger at `path`; none when it is empty.
+pub(super) fn ledger(path: &Path) -> Result<Option<Arc<Ledger>>, LedgerError> {
+    match path.as_os_str().is_empty() {
+        true => Ok(None),
+        false => Ledger::open(path).map(|ledger| Some(Arc::new(ledger))),
+    }
+}
