@@ -74,13 +74,13 @@ impl Ledger {
             return Err(LedgerError::NotRegular);
         }
         let intact = verify(&mut file)?;
-        // What a kill cut short gets its line end, so that the next record stands by itself.
+        // What a kill cut short gets a line end, so that the next record stands by itself, and a mark, so that it is none.
         if file.seek(SeekFrom::End(0))? > 0 {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
             if last != *b"\n" {
-                file.write_all(b"\n")?;
+                file.write_all(b"#\n")?;
             }
         }
         let tail = Mutex::new(Tail {

@@ -220,11 +220,8 @@ fn the_document_and_the_routes_are_the_same() {
             assert!(operations.insert(id.as_str().expect("an id").to_owned()));
         }
         // What the document does not name is not there.
-        assert_eq!(
-            server.call(&format!("DELETE {path}"), HOST, b"").0,
-            405,
-            "{path}"
-        );
+        let other = server.call(&format!("DELETE {path}"), HOST, b"").0;
+        assert!([403, 405].contains(&other), "{path}: {other}");
     }
     assert!(paths.len() >= 10);
     assert_eq!(server.admin("/v1/nothing").0, 404);
