@@ -177,7 +177,7 @@ impl Bundle {
             Kind::Yara => self.yara.push(YaraFile {
                 namespace: source.path.with_extension("").to_string_lossy().into(),
                 shown: shown.to_string_lossy().into(),
-text: yara::text(&source.bytes).into(),
+                text: yara::text(&source.bytes).into(),
                 bundle: Arc::clone(&self.name),
             }),
             Kind::Hash => self.hashes.push(HashList {

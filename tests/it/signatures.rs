@@ -54,7 +54,7 @@ fn public_set(folder: &Path) -> Vec<YaraFile> {
                         .unwrap_or_default()
                         .into(),
                     shown: path.to_string_lossy().into(),
-text: sluice::rules::yara::text(&bytes).into(),
+                    text: sluice::rules::yara::text(&bytes).into(),
                     bundle: "public".into(),
                 });
             }
