@@ -182,8 +182,8 @@ fn outcome(score: u8, setting: crate::policy::profile::Class) -> &'static str {
     match setting.action {
         Action::Off => "class is off",
         Action::Observe => "class is observed",
-        Action::Block if score >= setting.threshold => "over the threshold",
-        Action::Block => "below the threshold",
+        Action::Sanitize | Action::Block if score >= setting.threshold => "over the threshold",
+        Action::Sanitize | Action::Block => "below the threshold",
     }
 }
 

@@ -340,7 +340,7 @@ pub enum Base {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ClassSetting {
-    /// `off`, `observe` or `block`.
+    /// `off`, `observe`, `sanitize` or `block`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
     /// The least score, 0 to 100, that counts.

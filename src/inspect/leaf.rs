@@ -18,6 +18,26 @@ pub trait LeafSink {
     fn mark(&mut self, mark: crate::inspect::json::Mark, at: u64) {
         let _ = (mark, at);
     }
+
+    /// A place that an edit of the document's structure may cut out. Most sinks do not care.
+    fn notice(&mut self, notice: Notice, span: Span) {
+        let _ = (notice, span);
+    }
+}
+
+/// What stands at a place that an edit of the document's structure may cut out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A JSON name that its object had before; the leaf of the name came just before.
+    RepeatedName,
+    /// A JSON name that reaches a prototype; the leaf of the name came just before.
+    PrototypeName,
+    /// An XML document type declaration begins; the span is empty, at its `<`.
+    DoctypeBegins,
+    /// An XML document type declaration, whole, and the highest score that it was charged with.
+    Doctype(u8),
+    /// A reference in XML to an entity that is not predefined, whole.
+    Reference,
 }
 
 /// The charset in which a document was written, before it was turned into the UTF-8 that readers see.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use crate::anomaly::Anomaly;
 use crate::span::Span;
 
+pub mod cut;
 pub mod form;
 pub mod hash;
 pub mod head;

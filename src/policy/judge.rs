@@ -2,6 +2,7 @@
 
 use crate::anomaly::Anomaly;
 use crate::inspect::Finding;
+use crate::inspect::cut::Cut;
 use crate::policy::Reason;
 use crate::policy::facts::Facts;
 use crate::policy::profile::{Action, FailMode, Mode, Profile};
@@ -16,6 +17,8 @@ pub enum Ruling {
     Ignored,
     /// Counted and logged.
     Observed,
+    /// It is to be cut out of the document; where no edit reaches, the message must not pass, for this reason.
+    Sanitized(Reason),
     /// The message must not pass.
     Enforced(Reason),
 }
@@ -63,13 +66,19 @@ impl Judge {
             Standing::Enforced | Standing::OnTrial => action,
             Standing::Held => action.min(Action::Observe),
         };
+        let reason = || Reason::Finding {
+            rule: finding.rule.clone(),
+            category: finding.category,
+        };
         match (action, profile.mode) {
             (Action::Off, _) | (_, Mode::Off) => Ruling::Ignored,
-            (Action::Observe, _) | (Action::Block, Mode::Observe) => Ruling::Observed,
-            (Action::Block, Mode::Enforce) => Ruling::Enforced(Reason::Finding {
-                rule: finding.rule.clone(),
-                category: finding.category,
-            }),
+            (Action::Observe, _) | (Action::Sanitize | Action::Block, Mode::Observe) => {
+                Ruling::Observed
+            }
+            (Action::Sanitize, Mode::Enforce) if Cut::of(&finding.rule).is_some() => {
+                Ruling::Sanitized(reason())
+            }
+            (Action::Sanitize | Action::Block, Mode::Enforce) => Ruling::Enforced(reason()),
         }
     }
 

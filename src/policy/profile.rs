@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::anomaly::Anomaly;
 use crate::content;
+use crate::inspect::cut::{self, Cuts};
 use crate::inspect::signatures::Keeping;
 use crate::inspect::{Category, Direction};
 use crate::policy::exception::Exception;
@@ -83,6 +84,23 @@ impl Profile {
             name: name.into(),
             ..profile
         })
+    }
+
+    /// What this profile wants cut out of documents.
+    pub fn cuts(&self) -> Cuts {
+        let mut cuts = Cuts::default();
+        if self.mode != Mode::Enforce {
+            return cuts;
+        }
+        for (rule, category, cut) in cut::RULES {
+            let class = self.classes.of(*category);
+            match self.rules.get(*rule) {
+                Some(Action::Sanitize) => cuts.add(*cut, 0),
+                None if class.action == Action::Sanitize => cuts.add(*cut, class.threshold),
+                Some(_) | None => {}
+            }
+        }
+        cuts
     }
 
     /// The `default` profile of a direction.
@@ -253,6 +271,9 @@ pub enum Action {
     Off,
     /// Counted and logged.
     Observe,
+    /// What was found is cut out of the document where that is well defined ([`crate::inspect::cut`]); elsewhere the
+    /// message is blocked.
+    Sanitize,
     /// The message is blocked.
     Block,
 }

@@ -5,6 +5,7 @@
 //! - [`head`] — header fields, cookies and query strings, by policy
 //! - [`selector`] — places that an operator names
 //! - [`operator`] — the mask styles and how a mask is written in each host syntax
+//! - [`sanitize`] — structure that attacks its reader is cut out, for profiles that say so
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
 //! - `editor` — from leaves to edits; `nested` — JSON inside strings
@@ -29,6 +30,7 @@ pub mod profile;
 mod recoded;
 pub mod redactor;
 pub mod rewriter;
+pub mod sanitize;
 pub mod selector;
 mod text;
 mod unsure;
@@ -39,4 +41,5 @@ pub use operator::{Mask, TokenKey};
 pub use profile::{Heads, Mode, Profile, ProfileError};
 pub use redactor::{Action, EditNote, Redactor, Summary};
 pub use rewriter::Seam;
+pub use sanitize::{Document, Sanitized, Sanitizer};
 pub use selector::Selector;

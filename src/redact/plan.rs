@@ -41,6 +41,11 @@ impl Plan {
         self.replacements.len()
     }
 
+    /// One past the last byte that any edit so far replaces.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
     /// The next edit's span.
     pub fn next(&self) -> Option<Span> {
         self.edits.front().map(|edit| edit.span)

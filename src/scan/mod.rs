@@ -21,10 +21,12 @@
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
 //! | `blob` | values that are files themselves: base64, data URIs |
 //! | `workspace` | readers and buffers, reused from message to message |
+//! | `cleaning` | the body's way through the sanitizer |
 //! | `redaction` | the body's way through the redactor and back into its codings |
 //! | `report` | everything that is known at the end |
 
 mod blob;
+mod cleaning;
 mod leaves;
 mod message;
 mod part;

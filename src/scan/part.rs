@@ -9,6 +9,7 @@ use crate::inspect::leaf::{LeafSink, Path, Root, Written};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
 use crate::inspect::{Category, Direction, Findings, PartId, form, json, text, xml};
+use crate::redact::Document;
 use crate::rules::literal::Place;
 
 use super::workspace::Workspace;
@@ -234,6 +235,14 @@ impl Choice {
         list
     }
 
+    fn document(self) -> Option<Document> {
+        match self {
+            Choice::Json(_) => Some(Document::Json),
+            Choice::Xml(_) => Some(Document::Xml),
+            Choice::Form | Choice::Text => None,
+        }
+    }
+
     fn open(self, part: &Part, space: &mut Workspace) -> Reader {
         let written = written(part);
         match self {
@@ -295,6 +304,22 @@ impl ChoiceList {
     fn iter(&self) -> impl Iterator<Item = Choice> {
         self.0.into_iter().flatten()
     }
+}
+
+/// What a part is read as, when that is one document that can be edited as such.
+pub(super) fn document(part: &Part) -> Option<Document> {
+    let mut documents = Choice::of(part)
+        .0
+        .into_iter()
+        .flatten()
+        .filter_map(Choice::document);
+    let first = documents.next()?;
+    documents.all(|other| other == first).then_some(first)
+}
+
+/// True when a body that declares this type may be one.
+pub(super) fn may_be_document(essence: Option<&str>) -> bool {
+    essence.is_none_or(|essence| declared(essence).and_then(Choice::document).is_some())
 }
 
 fn declared(essence: &str) -> Option<Choice> {

@@ -9,6 +9,7 @@ use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::content::{self, Declared, Stack};
 use crate::http1::{RequestHead, Target};
+use crate::inspect::cut::Cuts;
 use crate::inspect::injection::{Classes, Context, Explanation};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, YaraWork};
@@ -24,6 +25,7 @@ use crate::wire::Deviations;
 use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, wanted};
 use super::message::{Message, Origin};
+use super::part::may_be_document;
 use super::redaction::{Redaction, Way};
 use super::report::{Judged, Report, Uninspected};
 use super::router::{PartRouter, merge};
@@ -466,14 +468,26 @@ impl Scan {
     }
 
     fn redaction_of(&mut self, message: &Message<'_>) -> Option<Redaction> {
-        let redact = self.profile.redact.as_ref()?;
+        let essence = self
+            .declared
+            .media_type()
+            .map(|media_type| &*media_type.essence);
+        let cuts = match may_be_document(essence) {
+            true => self.profile.cuts(),
+            false => Cuts::default(),
+        };
+        let redact = self.profile.redact.clone();
+        if redact.is_none() && cuts.is_empty() {
+            return None;
+        }
         let fields = match message.direction {
             Direction::Request => &message.request?.fields,
             Direction::Response => &message.response?.fields,
         };
         let content_type = fields.get("content-type").unwrap_or_default();
         let way = Way {
-            profile: Arc::clone(redact),
+            profile: redact,
+            cuts,
             content_type: String::from_utf8_lossy(content_type).into(),
             direction: message.direction,
             budget: self.budget.clone(),
@@ -546,7 +560,10 @@ impl Scan {
         }
         for finding in found.list.drain(..) {
             let standing = self.rules.standings.of(&finding);
-            let ruling = self.judge.finding(&self.profile, &finding, standing);
+            let ruling = match self.judge.finding(&self.profile, &finding, standing) {
+                Ruling::Sanitized(reason) if !self.is_cut(finding.part) => Ruling::Enforced(reason),
+                ruling => ruling,
+            };
             if ruling == Ruling::Ignored {
                 continue;
             }
@@ -554,6 +571,12 @@ impl Scan {
             self.report.keep(finding, ruling);
         }
         self.space.findings = found;
+    }
+
+    fn is_cut(&mut self, part: PartId) -> bool {
+        self.redaction
+            .as_mut()
+            .is_some_and(|redaction| redaction.answers(part))
     }
 
     fn judge_anomaly(&mut self, at: AnomalyAt) {
@@ -588,6 +611,13 @@ impl Scan {
 
     fn conclude(&mut self) {
         self.state = State::Done;
+        if self.redaction.as_ref().is_some_and(Redaction::owes_cut) {
+            self.judge_anomaly(AnomalyAt {
+                anomaly: Anomaly::UnreachableEdit,
+                part: PartId::BODY,
+                offset: 0,
+            });
+        }
         if let Some(stack) = &self.stack {
             self.report.decoded_bytes = stack.decoded_bytes();
         }

@@ -1,11 +1,12 @@
 //! The body on its way through the redactor: out of its content-codings, edited, and back into them.
 //!
 //! ```text
-//!   BODY windows ─► Redactor ─► Encoder … (the codings it came in) ─► ready ─► Scan::released
+//!   BODY windows ─► Cleaning ─► Redactor ─► Encoder … (the codings it came in) ─► ready ─► Scan::released
 //! ```
 //!
 //! Where no edit can reach (a charset other than UTF-8, a coding that we cannot write, a member of an archive) the text
 //! is read all the same, the output is thrown away, and a value that should have gone is [`Anomaly::UnreachableEdit`].
+//! A profile may want values masked, structure cut out ([`Cleaning`]), or both.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,13 +16,18 @@ use bytes::{Bytes, BytesMut};
 use crate::anomaly::Anomaly;
 use crate::budget::{Budget, Reservation};
 use crate::content::{Declared, Encoder, MediaType, Part, PartKind};
+use crate::inspect::cut::Cuts;
 use crate::inspect::{Direction, PartId};
 use crate::redact::{self, Redactor, Seam, Summary, type_by_name};
+
+use super::cleaning::Cleaning;
 
 /// One body being redacted.
 pub(super) struct Redaction {
     way: Way,
-    redactor: Redactor,
+    cleaning: Cleaning,
+    /// `None` when nothing is to be masked.
+    redactor: Option<Redactor>,
     /// Parts that are read only.
     readers: Vec<(PartId, Redactor)>,
     encoders: Vec<Encoder>,
@@ -40,16 +46,20 @@ pub(super) struct Redaction {
 
 /// What the redactors of one body have in common.
 pub(super) struct Way {
-    pub(super) profile: Arc<redact::Profile>,
+    /// What is masked, if anything.
+    pub(super) profile: Option<Arc<redact::Profile>>,
+    /// What is cut out.
+    pub(super) cuts: Cuts,
     pub(super) content_type: Box<str>,
     pub(super) direction: Direction,
     pub(super) budget: Budget,
 }
 
 impl Way {
-    fn redactor(&self, content_type: &str) -> Redactor {
-        let profile = Arc::clone(&self.profile);
-        Redactor::new(profile, content_type, self.direction, &self.budget)
+    fn redactor(&self, content_type: &str) -> Option<Redactor> {
+        let profile = Arc::clone(self.profile.as_ref()?);
+        let redactor = Redactor::new(profile, content_type, self.direction, &self.budget);
+        Some(redactor)
     }
 }
 
@@ -90,6 +100,7 @@ impl Redaction {
             Err(_) => Recodes::Impossible,
         };
         Ok(Self {
+            cleaning: Cleaning::new(way.cuts),
             redactor: way.redactor(&way.content_type),
             way,
             readers: Vec::new(),
@@ -117,6 +128,7 @@ impl Redaction {
 
     /// A part begins: text in another charset is read in its UTF-8 form, which no edit reaches.
     pub(super) fn part_begins(&mut self, part: &Part) {
+        self.cleaning.begin(part);
         if part.id == PartId::BODY {
             if !part.utf8 {
                 self.source = None;
@@ -138,8 +150,20 @@ impl Redaction {
                 true => self.way.content_type.to_string(),
                 false => declared_type(part),
             };
-            self.readers.push((part.id, self.way.redactor(&declared)));
+            if let Some(reader) = self.way.redactor(&declared) {
+                self.readers.push((part.id, reader));
+            }
         }
+    }
+
+    /// True when what cuts answer in `part` is being cut.
+    pub(super) fn answers(&mut self, part: PartId) -> bool {
+        part == PartId::BODY && self.edits() && self.cleaning.answers()
+    }
+
+    /// True when a finding was counted on to be cut, and nothing was, or it cannot leave.
+    pub(super) fn owes_cut(&self) -> bool {
+        self.cleaning.owes_cut() && !(self.cleaning.has_cut() && self.edits())
     }
 
     /// From here on the body cannot be written in its codings: what its decoders yield is not all of it.
@@ -162,10 +186,19 @@ impl Redaction {
             }
             return Ok(());
         }
-        if self.source != Some(part) {
-            return self.forward(bytes);
+        match self.cleaning.push(bytes) {
+            Some(cleaned) => self.mask(&cleaned),
+            None => self.mask(bytes),
         }
-        self.redactor.push(bytes, &mut self.edited);
+    }
+
+    /// The next bytes of the body, cleaned.
+    fn mask(&mut self, bytes: &[u8]) -> Result<(), Anomaly> {
+        let redactor = self.redactor.as_mut();
+        let Some(redactor) = redactor.filter(|_| self.source == Some(PartId::BODY)) else {
+            return self.forward(bytes);
+        };
+        redactor.push(bytes, &mut self.edited);
         let edited = self.edited.split();
         self.forward(&edited)
     }
@@ -184,20 +217,28 @@ impl Redaction {
             };
         }
         let mut summary = None;
-        if self.source == Some(part) {
-            let found = self.redactor.finish(&mut self.edited);
+        let mut cleaned = None;
+        if let Some((rest, done)) = self.cleaning.finish() {
+            self.mask(&rest)?;
+            cleaned = Some(done?);
+        }
+        if self.source == Some(part)
+            && let Some(redactor) = &mut self.redactor
+        {
+            let found = redactor.finish(&mut self.edited);
+            let seam = redactor.seam();
             let edited = self.edited.split();
             self.forward(&edited)?;
             if !self.edits() && found.changed {
                 return Err(Anomaly::UnreachableEdit);
             }
-            if self.recodes == Recodes::No {
-                self.seam = Some(self.redactor.seam());
+            if self.recodes == Recodes::No && !self.cleaning.has_cut() {
+                self.seam = Some(seam);
             }
             summary = Some(found);
         }
         self.end_codings()?;
-        Ok(summary)
+        Ok(join(summary, cleaned))
     }
 
     /// Where the rest begins that goes out as it came; known at the end, and only where nothing was coded anew.
@@ -248,6 +289,19 @@ impl Redaction {
             self.encode(&tail)?;
         }
         Ok(())
+    }
+}
+
+/// What was masked and what was cut.
+fn join(masked: Option<Summary>, cut: Option<Summary>) -> Option<Summary> {
+    match (masked, cut) {
+        (Some(mut masked), Some(cut)) => {
+            masked.edits += cut.edits;
+            masked.changed |= cut.changed;
+            masked.counts.extend(cut.counts);
+            Some(masked)
+        }
+        (masked, cut) => masked.or(cut),
     }
 }
 

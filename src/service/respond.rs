@@ -5,8 +5,9 @@ use bytes::Bytes;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::icap::request::Allow;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
-use crate::inspect::{Category, Direction};
+use crate::inspect::{Category, Direction, cut};
 use crate::policy::{Reason, Verdict};
+use crate::scan::Report;
 
 use super::block_page::{Audience, BlockPages, Format};
 use super::outcome::TransactionId;
@@ -247,11 +248,16 @@ impl Style {
     }
 
     /// Adds the headers that name edits.
-    pub fn redacted(&self, answer: &mut Response, verdict: &Verdict, transaction: TransactionId) {
-        let Verdict::Redact { .. } = verdict else {
+    pub fn redacted(&self, answer: &mut Response, report: &Report, transaction: TransactionId) {
+        let Verdict::Redact { .. } = report.verdict else {
             return;
         };
-        let infection = format!("Type={POLICY}; Resolution=1; Threat=sensitive data;");
+        let mut labels = report.redactions.keys();
+        let threat = match labels.all(|label| label.starts_with(cut::LABELS)) {
+            true => "unsafe structure",
+            false => "sensitive data",
+        };
+        let infection = format!("Type={POLICY}; Resolution=1; Threat={threat};");
         for (name, value) in [
             (&self.headers.infection_found, infection),
             (&self.headers.transaction, transaction.to_string()),

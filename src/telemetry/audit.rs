@@ -210,6 +210,7 @@ impl Record<'_> {
 pub fn action_code(ruling: &Ruling) -> &'static str {
     match ruling {
         Ruling::Enforced(_) => "block",
+        Ruling::Sanitized(_) => "sanitize",
         Ruling::Observed => "observe",
         Ruling::Excepted(_) => "except",
         Ruling::Ignored => "ignore",

@@ -7,6 +7,7 @@ mod oracles;
 mod protocol;
 mod redact;
 mod redactor;
+mod sanitize;
 mod scan;
 mod server;
 mod signatures;

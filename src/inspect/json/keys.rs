@@ -27,6 +27,15 @@ pub(super) enum Kind {
     Container,
 }
 
+/// Whether the object had a name before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Novelty {
+    /// It did not, as far as names are kept.
+    New,
+    /// It had the same name.
+    Repeated,
+}
+
 /// More names than are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flood {
@@ -135,25 +144,29 @@ impl Keys {
     ///
     /// # Errors
     /// [`Flood`] when the name is not kept.
-    pub(super) fn key(&mut self, name: &[u8], hash: u64, limit: u32) -> Result<(), Flood> {
+    pub(super) fn key(&mut self, name: &[u8], hash: u64, limit: u32) -> Result<Novelty, Flood> {
         let Some(level) = self
             .depth
             .checked_sub(1)
             .and_then(|depth| self.levels.get_mut(depth))
         else {
-            return Ok(());
+            return Ok(Novelty::New);
         };
         level.pending = None;
         level.members += 1;
+        let mut novelty = Novelty::New;
         if let Some((index, relation)) = find(level, &self.entries, &self.names, hash, name) {
             level.pending = Some((index, relation));
+            if relation == Relation::Same {
+                novelty = Novelty::Repeated;
+            }
         }
         // Said once an object; later names are compared with those that are kept.
         if level.members == limit.saturating_add(1) {
             return Err(Flood::Object);
         }
         if level.pending.is_some() || level.members > limit {
-            return Ok(());
+            return Ok(novelty);
         }
         if self.entries.len() >= TRACKED_KEYS {
             return Err(Flood::Document);
@@ -170,7 +183,7 @@ impl Keys {
         self.names.extend_from_slice(kept);
         level.pending = Some((index, Relation::Own));
         enter(level, &self.entries, index);
-        Ok(())
+        Ok(Novelty::New)
     }
 
     /// The value of the last name of the innermost object, as a hash.
@@ -390,7 +403,7 @@ mod tests {
 
     fn key(keys: &mut Keys, name: &[u8], limit: u32) -> Result<(), Flood> {
         let hash = keys.hash_name(name);
-        keys.key(name, hash, limit)
+        keys.key(name, hash, limit).map(|_| ())
     }
 
     fn clash(first: &str, second: &str, kinds: [Kind; 2]) -> Option<Clash> {

@@ -1,14 +1,14 @@
 //! From tokens to leaves and findings.
 
-use super::keys::{Clash, Flood, Keys, Kind};
+use super::keys::{Clash, Flood, Keys, Kind, Novelty};
 use super::number;
 use super::rule::Rule;
 use super::string::{Decoder, Flaw, Flaws};
 use super::token::{Fault, Fragment, Mark, Role, Scalar, Sink, Tokenizer};
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{
-    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root, Step,
-    Written,
+    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, Notice, OffsetMap, Outlet, Path, Piece,
+    Root, Step, Written,
 };
 use crate::inspect::pollution::{may_reach_prototype, reaches_prototype};
 use crate::inspect::record::Recorder;
@@ -450,7 +450,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             self.record(Rule::LongKey, span);
         }
         match kept {
-            Ok(()) => {}
+            Ok(Novelty::New) => {}
+            Ok(Novelty::Repeated) => self.sink.notice(Notice::RepeatedName, span),
             Err(Flood::Object) => self.record(Rule::KeyFlood, span),
             Err(Flood::Document) => {
                 self.findings.anomaly(
@@ -469,6 +470,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         };
         if reaches_prototype(name, parent) {
             self.record(Rule::PrototypeKey, span);
+            self.sink.notice(Notice::PrototypeName, span);
         }
     }
 

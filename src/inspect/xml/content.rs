@@ -7,7 +7,7 @@ use super::reference::Item;
 use super::rule;
 use super::token::{Fragment, is_blank};
 use crate::inspect::leaf::{
-    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, Outlet, Piece, Written,
+    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink, Notice, Outlet, Piece, Written,
 };
 use crate::inspect::record::Charge;
 use crate::span::Span;
@@ -260,6 +260,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// A reference to an entity: what it would grow to is counted.
     fn entity(&mut self, name: &[u8], at: u64) {
         let span = Span::new(at, at + name.len() as u64 + 2);
+        self.sink.notice(Notice::Reference, span);
         match self.state.entities.get(name) {
             Some(grown) => {
                 let before = self.state.grown;

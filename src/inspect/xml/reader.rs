@@ -9,7 +9,7 @@ use super::reference::{self, Item};
 use super::rule;
 use super::token::{Fault, Fragment, Kind, Sink, TagEnd, Tokenizer};
 use crate::inspect::leaf::{
-    Assembler, HostSyntax, LeafSink, OffsetMap, Outlet, Path, Root, Written,
+    Assembler, HostSyntax, LeafSink, Notice, OffsetMap, Outlet, Path, Root, Written,
 };
 use crate::inspect::record::{Charge, Recorder};
 use crate::inspect::{Findings, PartId};
@@ -294,13 +294,20 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     fn doctype(&mut self, fragment: &Fragment<'_>) {
         let limit = usize::try_from(self.state.limits.doctype_bytes).unwrap_or(usize::MAX);
         self.state.doctype.push(fragment, limit);
+        if fragment.first {
+            let begin = fragment.at.saturating_sub(DOCTYPE_BYTES);
+            self.sink
+                .notice(Notice::DoctypeBegins, Span::new(begin, begin));
+        }
         if !fragment.last {
             return;
         }
         let kept = std::mem::take(&mut self.state.doctype);
         let span = Span::new(kept.at, kept.at + kept.len);
+        let mut worst = 0;
         if kept.len > kept.bytes.len() as u64 {
             self.charge(rule::LONG_DOCTYPE, span);
+            worst = rule::LONG_DOCTYPE.score;
         }
         if self.state.root != RootState::Before {
             self.charge(rule::LATE_DOCTYPE, span);
@@ -315,8 +322,11 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         let entities = std::mem::take(&mut self.state.entities);
         let most = self.state.limits.entities;
         rule::doctype(&doctype, &entities, most, |charge| {
-            self.charge(charge, span)
+            worst = worst.max(charge.score);
+            self.charge(charge, span);
         });
+        let whole = Span::new(kept.at.saturating_sub(DOCTYPE_BYTES), span.end + 1);
+        self.sink.notice(Notice::Doctype(worst), whole);
         self.state.entities = entities;
         if doctype.subset && memchr::memmem::find(&kept.bytes, b"XInclude").is_some() {
             self.charge(rule::XINCLUDE, span);
@@ -386,6 +396,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         recorder.record(charge, span, || path.shown(), self.findings);
     }
 }
+
+/// Bytes of `<!DOCTYPE`.
+const DOCTYPE_BYTES: u64 = 9;
 
 /// Adds what a reference decoder yields to a value.
 pub(super) fn add<S: LeafSink + ?Sized>(

@@ -70,7 +70,7 @@ impl Transaction {
         if let Some(scan) = &self.scan {
             self.house
                 .style
-                .redacted(&mut answer, &scan.report().verdict, self.id);
+                .redacted(&mut answer, scan.report(), self.id);
         }
         self.respond((answer, source))
     }

@@ -12,4 +12,5 @@ mod mutations;
 mod partial;
 mod probe;
 mod redaction;
+mod sanitize;
 mod tls;
