@@ -206,7 +206,7 @@ struct Redact {
     /// The file; without it, or -, the standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Which values: all, pci-dss, hipaa, gdpr, secrets or log-safe
+    /// Which values: all, pci-dss, hipaa, gdpr, secrets or log-safe, or a profile of [redactions] in the configuration
     #[arg(long, value_name = "PROFILE", default_value = "all")]
     profile: String,
     /// Write here instead of to the standard output
@@ -218,6 +218,8 @@ struct Redact {
     /// Count only, change nothing
     #[arg(long)]
     observe: bool,
+    #[command(flatten)]
+    config: ConfigFile,
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,17 +16,10 @@ use crate::redact::{Mode, Profile, Redactor, Summary, type_by_name};
 use super::Redact;
 
 pub(super) fn run(arguments: &Redact) -> anyhow::Result<ExitCode> {
-    let profile = Profile::builtin(&arguments.profile).with_context(|| {
-        let known = Profile::BUILTIN.join(", ");
-        format!(
-            "no redaction profile {:?}, there are {known}",
-            arguments.profile
-        )
-    })?;
-    let profile = if arguments.observe {
-        profile.with_mode(Mode::Observe)
-    } else {
-        profile
+    let profile = profile(arguments)?;
+    let profile = match arguments.observe {
+        true => Profile::clone(&profile).with_mode(Mode::Observe).into(),
+        false => profile,
     };
     let input: Box<dyn Read> = match arguments
         .file
@@ -44,7 +37,7 @@ pub(super) fn run(arguments: &Redact) -> anyhow::Result<ExitCode> {
         (None, None) => String::new(),
     };
     let redactor = Redactor::new(
-        Arc::new(profile),
+        profile,
         &content_type,
         Direction::Response,
         &Budget::new(BUDGET_BYTES),
@@ -59,6 +52,24 @@ pub(super) fn run(arguments: &Redact) -> anyhow::Result<ExitCode> {
     };
     report(&summary);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The built-in profile of that name, or that of the configuration.
+fn profile(arguments: &Redact) -> anyhow::Result<Arc<Profile>> {
+    let name = &arguments.profile;
+    if let Some(profile) = Profile::builtin(name) {
+        return Ok(Arc::new(profile));
+    }
+    let config = arguments.config.load()?;
+    let profile = config.redactions.get(name.as_str()).cloned();
+    profile.with_context(|| {
+        let of_file = config.redactions.keys().map(String::as_str);
+        let known: Vec<_> = Profile::BUILTIN.iter().copied().chain(of_file).collect();
+        format!(
+            "no redaction profile {name:?}, there are {}",
+            known.join(", ")
+        )
+    })
 }
 
 /// Copies `input`, redacted, to `output`.

@@ -15,6 +15,7 @@ use crate::policy::standing::Modes;
 use crate::telemetry::audit::Records;
 use crate::telemetry::log::{Format, Threshold};
 
+use super::redaction::RedactionSetting;
 use super::route::RouteSetting;
 
 /// The whole file.
@@ -48,6 +49,9 @@ pub struct File {
     pub verdict_headers: VerdictHeaders,
     /// How messages are inspected and judged, by name.
     pub profiles: BTreeMap<String, Profile>,
+    /// What is redacted and how, by name; the built-in ones are there without being written.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redactions: BTreeMap<String, RedactionSetting>,
     /// Which path does what. Given at all, the list replaces the default one.
     pub services: Vec<Service>,
     /// Which messages get another profile than their service's, in order.
@@ -290,6 +294,8 @@ pub struct VerdictHeaders {
     pub violations_found: String,
     /// The transaction's name.
     pub transaction: String,
+    /// How many values of which kind were masked.
+    pub redactions: String,
 }
 
 /// How one kind of message is inspected and judged.
@@ -310,7 +316,8 @@ pub struct Profile {
     pub structure: Switch,
     /// Injection detectors on every value.
     pub injection: Switch,
-    /// The built-in redaction profile: `all`, `pci-dss`, `hipaa`, `gdpr`, `secrets`, `log-safe`; empty: none.
+    /// The redaction profile: `all`, `pci-dss`, `hipaa`, `gdpr`, `secrets`, `log-safe`, or one of `redactions`; empty:
+    /// none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redact: Option<String>,
     /// Sizes and counts.
@@ -445,6 +452,7 @@ impl Default for File {
             block_page: BlockPage::default(),
             verdict_headers: VerdictHeaders::default(),
             profiles: BTreeMap::new(),
+            redactions: BTreeMap::new(),
             services: default_services(),
             routes: Vec::new(),
         }
@@ -703,6 +711,7 @@ impl Default for VerdictHeaders {
             blocked_reason: "X-Blocked-Reason".into(),
             violations_found: String::new(),
             transaction: "X-Sluice-Transaction".into(),
+            redactions: "X-Sluice-Redactions".into(),
         }
     }
 }

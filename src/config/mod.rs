@@ -12,6 +12,7 @@ mod environment;
 pub mod file;
 pub mod listeners;
 mod profile;
+pub mod redaction;
 mod resolve;
 pub mod route;
 

@@ -1,5 +1,6 @@
 //! Profiles of the file as policy's profiles.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::anomaly::Anomaly;
@@ -7,8 +8,8 @@ use crate::content;
 use crate::inspect::Direction;
 use crate::inspect::signatures::Keeping;
 use crate::policy::exception::{Exception, Scope, Subject};
-use crate::policy::profile::{Inspect, Limits, Profile};
-use crate::redact::Profile as Redaction;
+use crate::policy::profile::{Inspect, Limits, Mode, Profile};
+use crate::redact::{self, Profile as Redaction};
 
 use super::file::{self, Base, Switch};
 use super::{Mistake, Source, mib};
@@ -17,6 +18,7 @@ use super::{Mistake, Source, mib};
 pub(super) fn resolve(
     name: &str,
     file: &file::Profile,
+    redactions: &BTreeMap<String, Arc<Redaction>>,
     source: &Source<'_>,
 ) -> Result<Profile, Mistake> {
     let direction = match file.base.unwrap_or_default() {
@@ -33,7 +35,7 @@ pub(super) fn resolve(
             injection: file.injection == Switch::On,
         },
         limits: limits(&file.limits),
-        redact: redaction(name, file, source)?,
+        redact: redaction(name, file, redactions, source)?,
         ..Profile::built_in(direction)
     };
     for (code, mode) in &file.fail_modes {
@@ -86,19 +88,30 @@ fn limits(file: &file::ProfileLimits) -> Limits {
 fn redaction(
     name: &str,
     file: &file::Profile,
+    redactions: &BTreeMap<String, Arc<Redaction>>,
     source: &Source<'_>,
 ) -> Result<Option<Arc<Redaction>>, Mistake> {
     let redact = file.redact.as_deref().unwrap_or_default();
     if redact.is_empty() {
         return Ok(None);
     }
-    match Redaction::builtin(redact) {
-        Some(profile) => Ok(Some(Arc::new(profile))),
-        None => Err(source.unknown(
-            &format!("redaction profile of profiles.{name}"),
-            redact,
-            Redaction::BUILTIN.iter().copied(),
-        )),
+    let known = redactions.get(redact).cloned();
+    let profile = known.or_else(|| Redaction::builtin(redact).map(Arc::new));
+    match (profile, file.mode.unwrap_or_default()) {
+        // Who only observes changes nothing.
+        (Some(profile), Mode::Observe) => {
+            let observing = Redaction::clone(&profile).with_mode(redact::Mode::Observe);
+            Ok(Some(Arc::new(observing)))
+        }
+        (Some(profile), Mode::Enforce | Mode::Off) => Ok(Some(profile)),
+        (None, _) => {
+            let of_file = redactions.keys().map(String::as_str);
+            Err(source.unknown(
+                &format!("redaction profile of profiles.{name}"),
+                redact,
+                Redaction::BUILTIN.iter().copied().chain(of_file),
+            ))
+        }
     }
 }
 

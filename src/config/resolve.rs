@@ -15,6 +15,7 @@ use crate::icap::options::{Options, PartialContent, Transfer};
 use crate::icap::{self, Method};
 use crate::policy::profile::Profile;
 use crate::policy::route::Routes;
+use crate::redact;
 use crate::service::block_page::{BlockPages, Format};
 use crate::service::respond::{Style, VerdictHeaders};
 use crate::service::services::{Service, Services};
@@ -85,6 +86,8 @@ pub struct Config {
     pub routes: Routes,
     /// How answers look.
     pub style: Style,
+    /// Redaction profiles of the file.
+    pub redactions: BTreeMap<String, Arc<redact::Profile>>,
     /// Hosts that a request URI may name.
     pub hosts: Vec<Box<str>>,
     /// Who may use the admin listener.
@@ -123,7 +126,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
     )?;
     at_least_one(source, "server.in-flight-mib", file.server.in_flight_mib)?;
     let server = &file.server;
-    let profiles = profiles(file, source)?;
+    let redactions = super::redaction::resolve_all(&file.redactions, source)?;
+    let profiles = profiles(file, &redactions, source)?;
     let paths: Vec<&str> = file.services.iter().map(|one| one.path.as_str()).collect();
     let services = services(file, &profiles, source)?;
     Ok(Config {
@@ -171,7 +175,8 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             .collect(),
         access: access(file, source)?,
         effective: Arc::new(file.clone()),
-        policy_digest: policy_digest(file),
+        policy_digest: policy_digest(file, &redactions),
+        redactions,
     })
 }
 
@@ -224,11 +229,12 @@ fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
 
 fn profiles<'a>(
     file: &'a File,
+    redactions: &BTreeMap<String, Arc<redact::Profile>>,
     source: &Source<'_>,
 ) -> Result<BTreeMap<&'a str, Arc<Profile>>, Mistake> {
     let mut profiles = BTreeMap::new();
     for (name, profile) in &file.profiles {
-        let profile = super::profile::resolve(name, profile, source)?;
+        let profile = super::profile::resolve(name, profile, redactions, source)?;
         profiles.insert(name.as_str(), Arc::new(profile));
     }
     Ok(profiles)
@@ -342,6 +348,7 @@ fn style(file: &File, source: &Source<'_>) -> Result<Style, Mistake> {
             blocked_reason: header(source, &names.blocked_reason)?,
             violations_found: header(source, &names.violations_found)?,
             transaction: header(source, &names.transaction)?,
+            redactions: header(source, &names.redactions)?,
         },
     })
 }
@@ -390,15 +397,23 @@ fn access(file: &File, source: &Source<'_>) -> Result<file::Admin, Mistake> {
 }
 
 /// Profiles and services in a fixed order: equal files give equal digests on all nodes.
-fn policy_digest(file: &File) -> [u8; 32] {
+fn policy_digest(file: &File, redactions: &BTreeMap<String, Arc<redact::Profile>>) -> [u8; 32] {
     let policy = File {
         profiles: file.profiles.clone(),
+        redactions: file.redactions.clone(),
         services: file.services.clone(),
         routes: file.routes.clone(),
         ..File::default()
     };
     let text = toml::to_string(&policy).unwrap_or_default();
-    Sha256::digest(text.as_bytes()).into()
+    let mut digest = Sha256::new_with_prefix(text.as_bytes());
+    for key in redactions
+        .values()
+        .flat_map(|redaction| redaction.key_fingerprints())
+    {
+        digest.update(key);
+    }
+    digest.finalize().into()
 }
 
 fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Result<(), Mistake> {

@@ -73,6 +73,23 @@ impl RequestHead {
         )
     }
 
+    /// Puts `target` in the place of the request-target; every other byte stays. Spaces and controls in it are
+    /// percent-encoded.
+    pub fn set_target(&mut self, target: &[u8]) {
+        let line = self.start_line;
+        let mut raw = Vec::with_capacity(self.raw.len() + target.len());
+        raw.extend_from_slice(slice(&self.raw, 0, line.second_start));
+        for byte in target {
+            match byte {
+                0..=b' ' | 0x7f => raw.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+                other => raw.push(*other),
+            }
+        }
+        raw.extend_from_slice(self.raw.get(line.second_end as usize..).unwrap_or_default());
+        self.raw = raw.into();
+        self.start_line = StartLine::of_request(&self.raw).0;
+    }
+
     /// `HTTP/1.1`, as written.
     pub fn version(&self) -> &[u8] {
         slice(&self.raw, self.start_line.third_start, self.start_line.end)

@@ -42,6 +42,11 @@ pub enum Reason {
     },
     /// An anomaly for which the profile is closed.
     Anomaly(Anomaly),
+    /// A value whose mask says that the message must not pass.
+    Redaction {
+        /// What kind of value, such as `PAN`.
+        entity: Cow<'static, str>,
+    },
 }
 
 impl Reason {
@@ -50,6 +55,7 @@ impl Reason {
         match self {
             Reason::Finding { category, .. } => category.code(),
             Reason::Anomaly(anomaly) => anomaly.code(),
+            Reason::Redaction { .. } => "redaction-block",
         }
     }
 }

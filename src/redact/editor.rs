@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::profile::{Mode, Place, Profile, SELECTED};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
 use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step};
+use crate::inspect::sensitive::catalog::Rule;
 use crate::inspect::sensitive::scanner::Named;
 use crate::inspect::sensitive::{Hit, Scanner};
 use crate::span::Span;
@@ -31,13 +32,22 @@ pub(super) struct Editor {
     pub(super) windowed: u64,
     /// The name that the object at hand gives to its value, and the depth of its members: `{"name": …, "value": …}`.
     pair: Option<(usize, Vec<u8>)>,
+    /// Which values are looked at.
+    pub(super) reach: Reach,
+}
+
+/// Which values are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// All.
+    All,
+    /// Those that a selector names.
+    Selected,
 }
 
 impl Editor {
     pub(super) fn new(profile: Arc<Profile>) -> Self {
-        let scanner = Scanner::new(profile.catalog().clone(), |entity| {
-            profile.mask(entity).is_some()
-        });
+        let scanner = Scanner::new(profile.catalog().clone(), |entity| profile.wants(entity));
         Self {
             profile,
             scanner,
@@ -51,6 +61,7 @@ impl Editor {
             base: 0,
             windowed: 0,
             pair: None,
+            reach: Reach::All,
         }
     }
 
@@ -88,8 +99,8 @@ impl Editor {
     fn find(&mut self, leaf: &Leaf<'_>) {
         self.hits.clear();
         match self.profile.place(leaf.path) {
-            Place::Open => {}
-            Place::Exempt => return,
+            Place::Open if self.reach == Reach::All => {}
+            Place::Open | Place::Exempt => return,
             Place::Selected(_) => {
                 let range = match leaf.piece {
                     Piece::Whole => 0..leaf.bytes.len(),
@@ -138,13 +149,12 @@ impl Editor {
     /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
     fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
         let profile = self.profile.clone();
-        let mask = match profile.place(leaf.path) {
-            Place::Selected(mask) => Some(mask),
-            Place::Open | Place::Exempt => profile.mask(hit.entity),
+        let catalog = profile.catalog();
+        let (mask, label) = match profile.place(leaf.path) {
+            Place::Selected(selected) => (Some(&selected.mask), &*selected.label),
+            Place::Open | Place::Exempt => (profile.mask_of(hit), &**catalog.label(hit.entity)),
         };
         let Some(mask) = mask else { return };
-        let catalog = profile.catalog();
-        let label = catalog.label(hit.entity);
         let value = leaf.bytes.get(hit.start..hit.end).unwrap_or_default();
         self.plain.clear();
         self.written.clear();
@@ -171,31 +181,52 @@ impl Editor {
         if action != Action::Observed && !self.plan.add(span, &self.written) {
             return;
         }
-        self.note(hit, span, action, outer.unwrap_or(leaf).path);
+        self.note(hit.rule, (label, span, action), outer.unwrap_or(leaf).path);
     }
 
-    fn note(&mut self, hit: Hit, span: Span, action: Action, path: &Path) {
-        let catalog = self.profile.catalog().clone();
-        let label = catalog.label(hit.entity);
+    fn note(&mut self, rule: Rule, (label, span, action): (&str, Span, Action), path: &Path) {
         let summary = &mut self.summary;
-        summary.edits += 1;
-        summary.changed |= action != Action::Observed;
-        summary.block |= action == Action::Blocked;
-        match summary.counts.get_mut(&**label) {
+        match summary.counts.get_mut(label) {
             Some(count) => *count += 1,
             None => {
-                summary.counts.insert(label.to_string().into(), 1);
+                summary.counts.insert(label.to_owned().into(), 1);
             }
         }
-        if summary.notes.len() < MAX_NOTES {
-            summary.notes.push(EditNote {
-                entity: label.to_string().into(),
-                rule: catalog.rule_id(hit.rule).to_string().into(),
-                path: path.shown(),
-                span,
-                action,
-            });
+        if action != Action::Observed {
+            summary.edits += 1;
+            summary.changed = true;
         }
+        if action == Action::Blocked && summary.blocked_by.is_none() {
+            summary.blocked_by = Some(label.to_owned().into());
+        }
+        if summary.notes.len() >= MAX_NOTES {
+            return;
+        }
+        let note = EditNote {
+            entity: label.to_owned().into(),
+            rule: self.profile.catalog().rule_id(rule).to_string().into(),
+            path: self.shown(path),
+            span,
+            action,
+        };
+        self.summary.notes.push(note);
+    }
+
+    /// The path as a record shows it: a name may itself be what must not be shown (`{"ann@example.org": …}`).
+    fn shown(&mut self, path: &Path) -> Box<str> {
+        let text = path.shown();
+        let mut found = Vec::new();
+        let named = self.scanner.named(b"");
+        self.scanner.content(text.as_bytes(), &named, &mut found);
+        let mut shown = String::with_capacity(text.len());
+        let mut at = 0;
+        for hit in found {
+            shown.push_str(text.get(at..hit.start).unwrap_or_default());
+            shown.push_str("[...]");
+            at = at.max(hit.end);
+        }
+        shown.push_str(text.get(at..).unwrap_or_default());
+        shown.into()
     }
 
     /// Remembers the name in `{"name": "password", "value": …}`.

@@ -38,7 +38,7 @@ mod unsure;
 pub use format::type_by_name;
 pub use head::{HeadEdit, redact_head};
 pub use operator::{Mask, TokenKey};
-pub use profile::{Heads, Mode, Profile, ProfileError};
+pub use profile::{Despite, Heads, Mode, Profile, ProfileError, SELECTED};
 pub use redactor::{Action, EditNote, Redactor, Summary};
 pub use rewriter::Seam;
 pub use sanitize::{Document, Sanitized, Sanitizer};

@@ -33,6 +33,8 @@ pub struct TokenKey {
     inner: [u8; BLOCK],
     outer: [u8; BLOCK],
     tenant: Box<str>,
+    /// Names the key in each token.
+    id: Box<str>,
 }
 
 impl std::fmt::Debug for TokenKey {
@@ -64,7 +66,24 @@ impl TokenKey {
             inner: block.map(|byte| byte ^ 0x36),
             outer: block.map(|byte| byte ^ 0x5c),
             tenant: tenant.into(),
+            id: "".into(),
         })
+    }
+
+    /// The same key under a name that each token shows: `tok_2026a_…`. After a rotation old tokens are told apart.
+    #[must_use]
+    pub fn with_id(self, id: &str) -> Self {
+        Self {
+            id: id.into(),
+            ..self
+        }
+    }
+
+    /// What tells this key from another without telling anything of either.
+    pub fn fingerprint(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.token("fingerprint", b"sluice", &mut out);
+        out
     }
 
     /// `tok_` and 22 characters: 128 bits of HMAC-SHA-256 over entity, tenant and value.
@@ -79,6 +98,10 @@ impl TokenKey {
         outer.update(inner.finalize());
         let digest = outer.finalize();
         out.extend_from_slice(b"tok_");
+        if !self.id.is_empty() {
+            out.extend_from_slice(self.id.as_bytes());
+            out.push(b'_');
+        }
         let short = digest.get(..16).unwrap_or_default();
         out.extend_from_slice(URL_SAFE_NO_PAD.encode(short).as_bytes());
     }

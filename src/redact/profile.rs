@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::operator::Mask;
 use super::selector::Selector;
-use crate::inspect::leaf::Path;
-use crate::inspect::sensitive::{Catalog, Entity};
+use crate::inspect::leaf::{Path, Root};
+use crate::inspect::sensitive::{Catalog, Entity, Hit};
 
 /// Whether edits are made or only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
@@ -26,20 +26,53 @@ pub struct Profile {
     catalog: Arc<Catalog>,
     /// The mask of each entity, by index; `None`: left alone.
     masks: Vec<Option<Mask>>,
-    selected: Vec<(Selector, Mask)>,
+    /// What single rules do otherwise than their entity, by rule index; empty when none does.
+    rule_masks: Vec<Option<Choice>>,
+    selected: Vec<Selected>,
     exempt: Vec<Selector>,
     heads: Heads,
+    despite: Despite,
+}
+
+/// What is done with values.
+#[derive(Clone, Debug)]
+enum Choice {
+    /// They stay.
+    Keep,
+    /// They are masked.
+    Mask(Mask),
+}
+
+/// Values at a place that an operator names.
+#[derive(Clone, Debug)]
+pub(super) struct Selected {
+    selector: Selector,
+    pub(super) mask: Mask,
+    /// What they are called in masks and records.
+    pub(super) label: Box<str>,
+}
+
+bitflags::bitflags! {
+    /// What a profile does not let itself be kept from editing by.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Despite: u8 {
+        /// `Cache-Control: no-transform`.
+        const NO_TRANSFORM = 1;
+        /// A signature over the body, which no longer fits then.
+        const SIGNATURE = 1 << 1;
+    }
 }
 
 /// Which parts of a message's heads are redacted. Nothing by default: a request without its `Authorization` is refused,
 /// a response without its `Set-Cookie` logs nobody in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heads {
-    /// Field names, compared without regard to case; their values are searched by name and by content.
+    /// Field names, compared without regard to case; their values are searched by name and by content. `*` names all but
+    /// those that frame or route the message.
     pub fields: Vec<Box<str>>,
     /// The values of `Cookie` and `Set-Cookie`, by the cookies' names.
     pub cookies: bool,
-    /// The query of the request target.
+    /// The query of the request target, and of the URLs in `Referer`, `Location` and `Content-Location`.
     pub query: bool,
 }
 
@@ -49,6 +82,12 @@ pub enum ProfileError {
     /// No rule has that label.
     #[error("no entity has that label")]
     UnknownEntity,
+    /// No rule has that id.
+    #[error("no rule of an entity has that id")]
+    UnknownRule,
+    /// Digits of anything but a card number stay secret.
+    #[error("the mask bin-last-4 is for PAN only")]
+    NotForEntity,
 }
 
 impl Profile {
@@ -102,10 +141,24 @@ impl Profile {
             mode: Mode::Enforce,
             catalog,
             masks,
+            rule_masks: Vec::new(),
             selected: Vec::new(),
             exempt: Vec::new(),
             heads: Heads::default(),
+            despite: Despite::default(),
         }
+    }
+
+    /// The same profile under another name.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// A profile that masks nothing by itself: selectors and masks are added to it.
+    pub fn none() -> Self {
+        Self::masking("none", |_| None)
     }
 
     /// The same profile in another mode.
@@ -118,22 +171,65 @@ impl Profile {
     /// The same profile with another mask for the entity `label`; `None` leaves it alone.
     ///
     /// # Errors
-    /// [`ProfileError::UnknownEntity`] when no rule has that label.
+    /// [`ProfileError::UnknownEntity`] when no rule has that label, [`ProfileError::NotForEntity`] for a mask that would
+    /// show too much of it.
     pub fn with_mask(mut self, label: &str, mask: Option<Mask>) -> Result<Self, ProfileError> {
         let entity = self
             .catalog
             .entity(label)
             .ok_or(ProfileError::UnknownEntity)?;
+        if matches!(mask, Some(Mask::BinLast4)) && label != "PAN" {
+            return Err(ProfileError::NotForEntity);
+        }
         if let Some(slot) = self.masks.get_mut(usize::from(entity.0)) {
             *slot = mask;
         }
         Ok(self)
     }
 
-    /// The same profile that masks whole values at a place, whatever they are.
+    /// The same profile with another mask for what the rule `id` finds; `None` leaves it alone.
+    ///
+    /// # Errors
+    /// [`ProfileError::UnknownRule`] when there is no such rule, [`ProfileError::NotForEntity`] as for entities.
+    pub fn with_rule_mask(mut self, id: &str, mask: Option<Mask>) -> Result<Self, ProfileError> {
+        let (rule, entity) = self.catalog.rule(id).ok_or(ProfileError::UnknownRule)?;
+        if matches!(mask, Some(Mask::BinLast4)) && **self.catalog.label(entity) != *"PAN" {
+            return Err(ProfileError::NotForEntity);
+        }
+        let at = usize::from(rule.0);
+        if self.rule_masks.len() <= at {
+            self.rule_masks.resize(at + 1, None);
+        }
+        if let Some(slot) = self.rule_masks.get_mut(at) {
+            *slot = Some(mask.map_or(Choice::Keep, Choice::Mask));
+        }
+        Ok(self)
+    }
+
+    /// The same profile with `mask` for every entity that it masks.
     #[must_use]
-    pub fn with_selector(mut self, selector: Selector, mask: Mask) -> Self {
-        self.selected.push((selector, mask));
+    pub fn with_every_mask(mut self, mask: &Mask) -> Self {
+        for slot in self.masks.iter_mut().flatten() {
+            *slot = mask.clone();
+        }
+        self
+    }
+
+    /// The same profile that masks whole values at a place, whatever they are, and calls them `label`.
+    #[must_use]
+    pub fn with_selector(mut self, selector: Selector, mask: Mask, label: &str) -> Self {
+        self.selected.push(Selected {
+            selector,
+            mask,
+            label: label.into(),
+        });
+        self
+    }
+
+    /// The same profile that edits although something forbids it.
+    #[must_use]
+    pub fn with_despite(mut self, despite: Despite) -> Self {
+        self.despite = despite;
         self
     }
 
@@ -171,9 +267,69 @@ impl Profile {
         &self.heads
     }
 
+    /// What it does not let itself be kept from editing by.
+    pub fn despite(&self) -> Despite {
+        self.despite
+    }
+
     /// How values of `entity` are masked; `None` when they are left alone.
     pub fn mask(&self, entity: Entity) -> Option<&Mask> {
         self.masks.get(usize::from(entity.0))?.as_ref()
+    }
+
+    /// True when values of `entity` are looked for.
+    pub(super) fn wants(&self, entity: Entity) -> bool {
+        let by_rule = || {
+            self.rule_masks.iter().enumerate().any(|(at, choice)| {
+                matches!(choice, Some(Choice::Mask(_)))
+                    && self.catalog.entity_of(at) == Some(entity)
+            })
+        };
+        self.mask(entity).is_some() || by_rule()
+    }
+
+    /// How what was found is masked; `None` when it is left alone.
+    pub(super) fn mask_of(&self, hit: Hit) -> Option<&Mask> {
+        match self.rule_masks.get(usize::from(hit.rule.0)) {
+            Some(Some(Choice::Keep)) => None,
+            Some(Some(Choice::Mask(mask))) => Some(mask),
+            Some(None) | None => self.mask(hit.entity),
+        }
+    }
+
+    /// True when a selector names values of `root` called `name`, or any such value where no name is given.
+    pub(super) fn selects(&self, root: Root, name: Option<&[u8]>) -> bool {
+        self.selected.iter().any(|selected| match name {
+            None => selected.selector.root() == root,
+            Some(name) => {
+                let mut path = Path::new(root);
+                path.push_name(name);
+                selected.selector.matches(&path)
+            }
+        })
+    }
+
+    /// What tells the keys of its tokens from others.
+    pub fn key_fingerprints(&self) -> Vec<Vec<u8>> {
+        self.all_masks()
+            .filter_map(|mask| match mask {
+                Mask::Token(key) => Some(key.fingerprint()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn all_masks(&self) -> impl Iterator<Item = &Mask> {
+        let by_rule = self
+            .rule_masks
+            .iter()
+            .flatten()
+            .filter_map(|choice| match choice {
+                Choice::Mask(mask) => Some(mask),
+                Choice::Keep => None,
+            });
+        let selected = self.selected.iter().map(|selected| &selected.mask);
+        self.masks.iter().flatten().chain(by_rule).chain(selected)
     }
 
     /// What an operator's selectors say of the value at `path`.
@@ -186,8 +342,8 @@ impl Profile {
         }
         self.selected
             .iter()
-            .find(|(selector, _)| selector.matches(path))
-            .map_or(Place::Open, |(_, mask)| Place::Selected(mask))
+            .find(|selected| selected.selector.matches(path))
+            .map_or(Place::Open, Place::Selected)
     }
 }
 
@@ -199,11 +355,11 @@ pub(super) enum Place<'a> {
     /// It stays.
     Exempt,
     /// It is masked whole.
-    Selected(&'a Mask),
+    Selected(&'a Selected),
 }
 
 /// The label of values that a selector names.
-pub(super) const SELECTED: &str = "SELECTED";
+pub const SELECTED: &str = "SELECTED";
 
 const CONTACT: &[&str] = &["EMAIL", "PHONE"];
 const NETWORK: &[&str] = &["IPV4", "IPV6"];

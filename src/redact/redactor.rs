@@ -46,18 +46,18 @@ pub struct EditNote {
 /// What a [`Redactor`] did to one body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Edits an entity.
+    /// Values by entity, observed ones too.
     pub counts: BTreeMap<Cow<'static, str>, u64>,
     /// The first [`MAX_NOTES`] edits, in order.
     pub notes: Vec<EditNote>,
-    /// Edits made, in all.
+    /// Edits made, in all; what is only observed is not among them.
     pub edits: u64,
     /// What could not be read, or where a limit was hit.
     pub anomalies: Vec<Anomaly>,
     /// True when the output differs from the input.
     pub changed: bool,
-    /// True when the profile asks for the message to be blocked.
-    pub block: bool,
+    /// The first entity for which the profile asks that the message be blocked.
+    pub blocked_by: Option<Cow<'static, str>>,
 }
 
 /// Edits that a [`Summary`] lists one by one; the others are counted.
@@ -115,6 +115,11 @@ impl Redactor {
         self.rewriter.push(b"", u64::MAX, &mut editor.plan, out);
         self.forget();
         std::mem::take(&mut self.editor.summary)
+    }
+
+    /// What was done so far.
+    pub fn summary(&self) -> &Summary {
+        &self.editor.summary
     }
 
     /// Where the rest of the body begins that no edit reached; final after [`finish`](Self::finish).

@@ -6,7 +6,8 @@
 //! | `/order/card/@number` `//password` `/order/*/pan` | XML text and attributes, by local name |
 //! | `csv:column` `form:name` `part:name` `query:name` `header:name` `cookie:name` | columns, fields, parts, heads |
 //!
-//! A selector is matched against the path of each value as it streams by; there are no filters and no look-ahead.
+//! A selector is matched against the path of each value as it streams by; there are no filters and no look-ahead. One that
+//! names an object, an array or an element names every value in it.
 
 use crate::inspect::leaf::{Path, Root, Step};
 
@@ -57,7 +58,14 @@ impl Selector {
             let name = text.strip_prefix(prefix).filter(|name| !name.is_empty())?;
             Some(Self {
                 root: *root,
-                steps: vec![Part::Descend, Part::Name(name.as_bytes().into())],
+                steps: vec![
+                    Part::Descend,
+                    match root {
+                        // RFC 9110 §5.1: field names have no case.
+                        Root::Header => Part::Name(name.to_ascii_lowercase().as_bytes().into()),
+                        _ => Part::Name(name.as_bytes().into()),
+                    },
+                ],
             })
         });
         if let Some(named) = named {
@@ -74,7 +82,12 @@ impl Selector {
         Ok(Self { root, steps })
     }
 
-    /// True when the value at `path` is one of those named.
+    /// What kind of document or place it speaks of.
+    pub fn root(&self) -> Root {
+        self.root
+    }
+
+    /// True when the value at `path` is one of those named, or lies inside an object, array or element that is.
     pub fn matches(&self, path: &Path) -> bool {
         if path.root() != self.root {
             return false;
@@ -97,7 +110,14 @@ impl Selector {
             if reached == 0 {
                 return false;
             }
+            if self.is_whole(reached) {
+                return true;
+            }
         }
+        self.is_whole(reached)
+    }
+
+    fn is_whole(&self, reached: u64) -> bool {
         reached >> self.steps.len() & 1 == 1
     }
 
@@ -230,7 +250,9 @@ mod tests {
     fn json_selectors_name_what_rfc_9535_says() {
         for (text, steps, matches) in [
             ("$.user.ssn", &["user", "ssn"][..], true),
-            ("$.user.ssn", &["user", "ssn", "x"], false),
+            // What is named may be an object: all that is in it goes.
+            ("$.user.ssn", &["user", "ssn", "x"], true),
+            ("$.user.ssn", &["user", "ssn2"], false),
             ("$['user'][\"ssn\"]", &["user", "ssn"], true),
             ("$.items[*].pan", &["items", "3", "pan"], true),
             ("$.items[0].pan", &["items", "3", "pan"], false),
@@ -238,7 +260,8 @@ mod tests {
             ("$..pan", &["pan"], true),
             ("$..a..b", &["x", "a", "y", "b"], true),
             ("$.*", &["a"], true),
-            ("$.*", &["a", "b"], false),
+            ("$.*", &["a", "b"], true),
+            ("$.*.b", &["a"], false),
         ] {
             let selector = Selector::parse(text).expect("well formed");
             assert_eq!(selector.matches(&json(steps)), matches, "{text} {steps:?}");
@@ -256,7 +279,8 @@ mod tests {
             ("//@number", true),
             ("//card/@*", true),
             ("/Envelope/*/@number", true),
-            ("//card", false),
+            ("//card", true),
+            ("//Body", false),
         ] {
             let selector = Selector::parse(text).expect("well formed");
             assert_eq!(selector.matches(&path), matches, "{text}");

@@ -18,7 +18,7 @@ use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
 use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
-use crate::redact::Seam;
+use crate::redact::{HeadEdit, Seam, redact_head};
 use crate::rules::literal::Place;
 use crate::wire::Deviations;
 
@@ -52,6 +52,7 @@ pub struct Scan {
     open_values: Vec<PartId>,
     heavy: Vec<(YaraWork, Option<Box<str>>)>,
     redaction: Option<Redaction>,
+    head_edits: Vec<HeadEdit>,
     state: State,
     report: Report,
     explanation: Option<Box<Explanation>>,
@@ -161,6 +162,7 @@ impl Scan {
             open_values: Vec::new(),
             heavy: Vec::new(),
             redaction: None,
+            head_edits: Vec::new(),
             state: State::Inspecting,
             report: Report::default(),
             explanation: None,
@@ -171,6 +173,7 @@ impl Scan {
         if self.profile.mode != Mode::Off {
             self.space.scratch.begin();
             self.redaction = self.redaction_of(message);
+            self.redact_head(message);
             self.heads(message);
         }
     }
@@ -303,6 +306,11 @@ impl Scan {
         self.redaction.as_ref()?.seam()
     }
 
+    /// What is to be replaced in the head; known from the beginning.
+    pub fn take_head_edits(&mut self) -> Vec<HeadEdit> {
+        std::mem::take(&mut self.head_edits)
+    }
+
     /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).
     pub fn released(&mut self) -> Option<Bytes> {
         self.redaction.as_mut()?.released()
@@ -326,7 +334,7 @@ impl Scan {
     }
 
     fn is_decided(&self) -> bool {
-        matches!(self.report.verdict, Verdict::Block(_))
+        self.report.is_blocked()
     }
 
     fn stack(&mut self) -> &mut Stack {
@@ -465,6 +473,27 @@ impl Scan {
             merge(&mut space.leaf_findings, &mut space.findings);
         }
         self.judge_found();
+    }
+
+    fn redact_head(&mut self, message: &Message<'_>) {
+        let Some(redact) = &self.profile.redact else {
+            return;
+        };
+        let (target, fields) = match message.direction {
+            Direction::Request => match message.request {
+                Some(head) => (Some(head.target()), &head.fields),
+                None => return,
+            },
+            Direction::Response => match message.response {
+                Some(head) => (None, &head.fields),
+                None => return,
+            },
+        };
+        let values = fields.iter().map(|field| (field.name, field.value));
+        let (edits, summary) = redact_head(redact, target, values);
+        self.head_edits = edits;
+        self.report.head_edits = summary.edits;
+        self.report.absorb(summary);
     }
 
     fn redaction_of(&mut self, message: &Message<'_>) -> Option<Redaction> {

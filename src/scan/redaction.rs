@@ -246,6 +246,12 @@ impl Redaction {
         self.seam
     }
 
+    /// What was done so far, once a value was found for which the message must be blocked.
+    pub(super) fn blocks(&self) -> Option<&Summary> {
+        let summary = self.redactor.as_ref()?.summary();
+        summary.blocked_by.is_some().then_some(summary)
+    }
+
     /// The next outgoing bytes.
     pub(super) fn released(&mut self) -> Option<Bytes> {
         self.ready.pop_front()

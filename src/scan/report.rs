@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::{AnomalyAt, Finding};
-use crate::policy::Verdict;
 use crate::policy::judge::Ruling;
-use crate::redact::EditNote;
+use crate::policy::{Reason, Verdict};
+use crate::redact::{EditNote, Summary};
 
 /// A fact and what it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Report {
     pub redactions: BTreeMap<Cow<'static, str>, u64>,
     /// Redactions made, in all; those that a profile only observes are not among them.
     pub edits: u64,
+    /// How many of them in the head: its start line, fields and cookies.
+    pub head_edits: u64,
     /// The first redactions, without values.
     pub edit_notes: Vec<EditNote>,
 }
@@ -70,6 +72,28 @@ impl Report {
             .map(|(_, bytes)| *bytes)
             .max()
             .unwrap_or(0)
+    }
+
+    /// Redactions made in the body.
+    pub fn body_edits(&self) -> u64 {
+        self.edits.saturating_sub(self.head_edits)
+    }
+
+    /// Adds what was done to a head or a body.
+    pub(super) fn absorb(&mut self, summary: Summary) {
+        for (entity, count) in summary.counts {
+            *self.redactions.entry(entity).or_default() += count;
+        }
+        self.edits += summary.edits;
+        self.edit_notes.extend(summary.notes);
+        if let (Some(entity), false) = (summary.blocked_by, self.is_blocked()) {
+            self.verdict = Verdict::Block(Reason::Redaction { entity });
+        }
+    }
+
+    /// True when the verdict is a block, which nothing changes any more.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self.verdict, Verdict::Block(_))
     }
 
     pub(super) fn keep(&mut self, fact: Finding, ruling: Ruling) {

@@ -63,10 +63,14 @@ impl PartSink for PartRouter<'_> {
     }
 
     fn window(&mut self, part: PartId, bytes: &[u8], offset: u64) {
-        if let Some(redaction) = &mut self.redaction
-            && let Err(anomaly) = redaction.window(part, bytes)
-        {
-            self.space.findings.anomaly(anomaly, part, offset);
+        if let Some(redaction) = &mut self.redaction {
+            if let Err(anomaly) = redaction.window(part, bytes) {
+                self.space.findings.anomaly(anomaly, part, offset);
+            }
+            if let (Some(summary), false) = (redaction.blocks(), self.report.is_blocked()) {
+                // What comes after it is not looked at any more.
+                self.report.absorb(summary.clone());
+            }
         }
         self.with_part(part, |scan, sink, findings| {
             scan.window(bytes, sink, findings)
@@ -82,12 +86,12 @@ impl PartSink for PartRouter<'_> {
         {
             None | Some(Ok(None)) => {}
             Some(Ok(Some(summary))) => {
-                for anomaly in summary.anomalies {
-                    self.space.findings.anomaly(anomaly, part, 0);
+                for anomaly in &summary.anomalies {
+                    self.space.findings.anomaly(*anomaly, part, 0);
                 }
-                self.report.redactions = summary.counts;
-                self.report.edits = summary.edits;
-                self.report.edit_notes = summary.notes;
+                if !self.report.is_blocked() {
+                    self.report.absorb(summary);
+                }
             }
             Some(Err(anomaly)) => self.space.findings.anomaly(anomaly, part, 0),
         }

@@ -231,7 +231,7 @@ fn detail(reason: &Reason) -> &'static str {
             Category::XmlMalformed | Category::JsonMalformed | Category::JsonAbuse => {
                 "It contains a document that cannot be read in one way only."
             }
-            Category::Sensitive => "It contains data that must not leave.",
+            Category::Sensitive => LEAK,
             Category::Sqli
             | Category::Nosqli
             | Category::Xss
@@ -247,11 +247,14 @@ fn detail(reason: &Reason) -> &'static str {
             | Category::Crlf
             | Category::PrototypePollution => "It contains what looks like an injection attack.",
         },
+        Reason::Redaction { .. } => LEAK,
         Reason::Anomaly(_) => {
             "It could not be inspected completely, and the policy does not let such content pass."
         }
     }
 }
+
+const LEAK: &str = "It contains data that must not leave.";
 
 /// The quality, 0 to 1000, that an `Accept` value gives to `format` (RFC 9110 §12.5.1), where the most specific range
 /// counts, and how specific that is: a type that is named is preferred to one that `*/*` covers.

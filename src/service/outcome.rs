@@ -220,7 +220,9 @@ impl Outcome {
     pub fn blocking_rule(&self) -> Option<&str> {
         match &self.report.verdict {
             Verdict::Block(Reason::Finding { rule, .. }) => Some(rule),
-            Verdict::Block(Reason::Anomaly(_)) | Verdict::Allow | Verdict::Redact { .. } => None,
+            Verdict::Block(Reason::Anomaly(_) | Reason::Redaction { .. })
+            | Verdict::Allow
+            | Verdict::Redact { .. } => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::icap::request::Allow;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::{Category, Direction, cut};
 use crate::policy::{Reason, Verdict};
+use crate::redact::HeadEdit;
 use crate::scan::Report;
 
 use super::block_page::{Audience, BlockPages, Format};
@@ -27,6 +28,8 @@ pub struct VerdictHeaders {
     pub violations_found: String,
     /// The transaction's name.
     pub transaction: String,
+    /// How many values of which kind were masked: `EMAIL=2, PAN=1`.
+    pub redactions: String,
 }
 
 /// What all answers of a snapshot have in common.
@@ -120,6 +123,29 @@ impl Heads {
         match body {
             BodySection::Request | BodySection::Response => answer.with_body_section(body),
             BodySection::Absent | BodySection::Null | BodySection::Options => answer,
+        }
+    }
+
+    /// Replaces what is sensitive in the head of `direction`.
+    pub fn redact(&mut self, direction: Direction, edits: &[HeadEdit]) {
+        for edit in edits {
+            match (edit.field, direction) {
+                (Some(index), Direction::Request) => {
+                    if let Some(head) = &mut self.request {
+                        head.fields.replace(index, &edit.value);
+                    }
+                }
+                (Some(index), Direction::Response) => {
+                    if let Some(head) = &mut self.response {
+                        head.fields.replace(index, &edit.value);
+                    }
+                }
+                (None, _) => {
+                    if let Some(head) = &mut self.request {
+                        head.set_target(&edit.value);
+                    }
+                }
+            }
         }
     }
 
@@ -224,6 +250,7 @@ impl Style {
         let (kind, threat) = match block.reason {
             Reason::Finding { rule, category } => (kind(*category), value(rule)),
             Reason::Anomaly(anomaly) => (CONTAINER, anomaly.code().to_owned()),
+            Reason::Redaction { entity } => (POLICY, value(entity)),
         };
         let infection = format!("Type={kind}; Resolution=2; Threat={threat};");
         let transaction = block.transaction.to_string();
@@ -257,9 +284,16 @@ impl Style {
             true => "unsafe structure",
             false => "sensitive data",
         };
+        // draft-stecher-icap-subid-00 §4.2: resolution 1 is a message that was repaired.
         let infection = format!("Type={POLICY}; Resolution=1; Threat={threat};");
+        let counts: Vec<String> = report
+            .redactions
+            .iter()
+            .map(|(entity, count)| format!("{entity}={count}"))
+            .collect();
         for (name, value) in [
             (&self.headers.infection_found, infection),
+            (&self.headers.redactions, counts.join(", ")),
             (&self.headers.transaction, transaction.to_string()),
         ] {
             if !name.is_empty() {

@@ -1,11 +1,14 @@
 //! The audit record: one JSON line a transaction. Never payload, never a query or credential; each string that came
 //! from outside is escaped down to printable ASCII and capped.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::inspect::Severity;
 use crate::policy::judge::Ruling;
+use crate::redact::Action;
 use crate::service::outcome::Outcome;
 
 /// Which transactions leave a record.
@@ -30,6 +33,7 @@ impl Records {
                 outcome.verdict_code() != "allow"
                     || !outcome.report.findings.is_empty()
                     || !outcome.report.anomalies.is_empty()
+                    || !outcome.report.redactions.is_empty()
             }
             Records::Off => false,
         }
@@ -173,6 +177,20 @@ impl Record<'_> {
         if report.edits > 0 {
             self.number("edits", report.edits);
         }
+        if !report.edit_notes.is_empty() {
+            self.key("redactions");
+            self.list(&report.edit_notes, |record, note| {
+                record.text("entity", &note.entity);
+                record.text("rule", &note.rule);
+                record.text("path", &note.path);
+                record.number("length", note.span.len());
+                record.text("action", edit_code(note.action));
+            });
+        }
+        if !report.redactions.is_empty() {
+            self.key("redaction_counts");
+            self.counts(&report.redactions);
+        }
         if report.findings_dropped > 0 {
             self.number("findings_dropped", report.findings_dropped);
         }
@@ -186,6 +204,18 @@ impl Record<'_> {
                 record.text("action", action_code(&judged.ruling));
             });
         }
+    }
+
+    fn counts(&mut self, counts: &BTreeMap<Cow<'static, str>, u64>) {
+        self.line.push(b'{');
+        let mut inner = Record {
+            line: self.line,
+            first: true,
+        };
+        for (name, count) in counts {
+            inner.number(name, *count);
+        }
+        self.line.push(b'}');
     }
 
     fn list<T>(&mut self, items: &[T], each: impl Fn(&mut Record<'_>, &T)) {
@@ -219,6 +249,16 @@ pub fn action_code(ruling: &Ruling) -> &'static str {
 
 /// What a finding that is kept can lead to.
 pub(super) const ACTIONS: [&str; 3] = ["block", "observe", "except"];
+
+/// What was done to a value, in one word.
+pub fn edit_code(action: Action) -> &'static str {
+    match action {
+        Action::Masked => "mask",
+        Action::Removed => "remove",
+        Action::Observed => "observe",
+        Action::Blocked => "block",
+    }
+}
 
 /// The severity's name, as in rule files.
 pub fn severity_code(severity: Severity) -> &'static str {

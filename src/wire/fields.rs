@@ -155,6 +155,19 @@ impl Fields {
         self.lines.insert(at, line);
     }
 
+    /// Puts `value` in the place of that of the field at `index`, the name as it is written. CR, LF and NUL in `value`
+    /// become spaces.
+    pub fn replace(&mut self, index: usize, value: &[u8]) {
+        let Some(line) = self.lines.get(index) else {
+            return;
+        };
+        let name = String::from_utf8_lossy(self.field(line).name).into_owned();
+        let line = self.write_added(&name, value);
+        if let Some(slot) = self.lines.get_mut(index) {
+            *slot = line;
+        }
+    }
+
     /// Adds a field at the end. CR, LF and NUL in `value` become spaces.
     pub fn append(&mut self, name: &str, value: &[u8]) {
         let line = self.write_added(name, value);

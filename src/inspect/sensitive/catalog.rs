@@ -46,6 +46,7 @@ pub enum CatalogError {
 pub struct Catalog {
     labels: Vec<Arc<str>>,
     ids: Vec<Arc<str>>,
+    rule_entities: Vec<Entity>,
     pub(super) detectors: Vec<Detector>,
     pub(super) fields: Vec<Field>,
     pub(super) names: Names,
@@ -139,6 +140,28 @@ impl Catalog {
         u16::try_from(index).ok().map(Entity)
     }
 
+    /// The rule with that id, and what it finds.
+    pub fn rule(&self, id: &str) -> Option<(Rule, Entity)> {
+        let at = self.ids.iter().position(|known| **known == *id)?;
+        let rule = u16::try_from(at).ok().map(Rule)?;
+        Some((rule, self.entity_of(at)?))
+    }
+
+    /// What the rule at an index finds.
+    pub fn entity_of(&self, index: usize) -> Option<Entity> {
+        self.rule_entities.get(index).copied()
+    }
+
+    /// The ids of all rules.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &str> + Clone {
+        self.ids.iter().map(|id| &**id)
+    }
+
+    /// The labels of all entities.
+    pub fn labels(&self) -> impl Iterator<Item = &str> + Clone {
+        self.labels.iter().map(|label| &**label)
+    }
+
     /// All entities, in order of their first rule.
     pub fn entities(&self) -> impl Iterator<Item = Entity> {
         (0..self.labels.len()).filter_map(|index| u16::try_from(index).ok().map(Entity))
@@ -170,6 +193,7 @@ impl Catalog {
 struct Builder {
     labels: Vec<Arc<str>>,
     ids: Vec<Arc<str>>,
+    rule_entities: Vec<Entity>,
     detectors: Vec<Detector>,
     fields: Vec<Field>,
     names: Names,
@@ -182,9 +206,10 @@ struct Builder {
 impl Builder {
     fn detector(&mut self, rule: &DetectorRule) -> Result<(), CatalogError> {
         let index = index_of(&self.detectors)?;
+        let entity = self.entity(&rule.entity)?;
         let detector = Detector {
-            entity: self.entity(&rule.entity)?,
-            rule: self.rule(&rule.id)?,
+            entity,
+            rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
             prefix: Pattern::optional(&rule.prefix)?,
             pattern: Pattern::compile(&rule.pattern)?,
@@ -207,9 +232,10 @@ impl Builder {
 
     fn field(&mut self, rule: &FieldRule) -> Result<(), CatalogError> {
         let index = index_of(&self.fields)?;
+        let entity = self.entity(&rule.entity)?;
         let field = Field {
-            entity: self.entity(&rule.entity)?,
-            rule: self.rule(&rule.id)?,
+            entity,
+            rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
             unless: boxed(&rule.unless),
             prefix: Pattern::optional(&rule.prefix)?,
@@ -277,9 +303,10 @@ impl Builder {
             .map_err(|_| CatalogError::TooMany)
     }
 
-    fn rule(&mut self, id: &str) -> Result<Rule, CatalogError> {
+    fn rule(&mut self, id: &str, entity: Entity) -> Result<Rule, CatalogError> {
         let index = index_of(&self.ids)?;
         self.ids.push(id.into());
+        self.rule_entities.push(entity);
         Ok(Rule(index))
     }
 
@@ -287,6 +314,7 @@ impl Builder {
         Ok(Catalog {
             labels: self.labels,
             ids: self.ids,
+            rule_entities: self.rule_entities,
             detectors: self.detectors,
             fields: self.fields,
             names: self.names,

@@ -41,7 +41,7 @@ impl Transaction {
 
     /// The message as it came, in the cheapest form that the client can take.
     pub(super) fn unchanged(&mut self) -> Action {
-        if unchanged(self.allow, self.stage) == Unchanged::NoContent {
+        if !self.head_changed && unchanged(self.allow, self.stage) == Unchanged::NoContent {
             let answer = Response::new(Status::NoContent, self.house.istag);
             return self.respond((answer, Source::None));
         }
@@ -58,15 +58,25 @@ impl Transaction {
     }
 
     fn edited(&mut self) -> Action {
-        if self.forbids_edits {
+        let report = self.scan.as_ref().map(Scan::report);
+        let body_changed = report.is_some_and(|report| report.body_edits() > 0);
+        if body_changed && self.forbids_edits {
             return self.edit_forbidden();
         }
-        let source = match self.section_has_body() {
-            true => Source::Store(Copy::Edited),
-            false => Source::None,
+        let (source, change) = match (self.section_has_body(), body_changed, self.plan) {
+            (false, _, _) => (Source::None, Change::None),
+            (true, false, Plan::JudgeAndKeep) => (Source::Store(Copy::Original), Change::None),
+            // Nothing was kept but the edited copy, which is the original where the body was not changed.
+            (true, false, _) => (Source::Store(Copy::Edited), Change::None),
+            (true, true, _) => {
+                let length = Some(self.edited_bytes);
+                (Source::Store(Copy::Edited), Change::Edited(length))
+            }
         };
-        self.seam = self.partial();
-        let mut answer = self.message(Change::Edited(Some(self.edited_bytes)));
+        if source == Source::Store(Copy::Edited) {
+            self.seam = self.partial();
+        }
+        let mut answer = self.message(change);
         if let Some(scan) = &self.scan {
             self.house
                 .style

@@ -153,6 +153,7 @@ pub struct Transaction {
     state: State,
     refusal: Option<(Failure, Status)>,
     forbids_edits: bool,
+    head_changed: bool,
     edited_bytes: u64,
     streams: Option<Copy>,
     /// Set when the answer is a 206.
@@ -272,6 +273,7 @@ impl Transaction {
             state: State::Undecided,
             refusal: None,
             forbids_edits: false,
+            head_changed: false,
             edited_bytes: 0,
             streams: None,
             seam: None,
@@ -500,7 +502,7 @@ impl Transaction {
         else {
             return;
         };
-        let keeps_copy = unchanged(self.allow, Stage::Whole) == Unchanged::NoContent;
+        let mut keeps_copy = unchanged(self.allow, Stage::Whole) == Unchanged::NoContent;
         if profile.mode == Mode::Off {
             self.plan = if keeps_copy {
                 Plan::Ignore
@@ -510,7 +512,12 @@ impl Transaction {
             return;
         }
         let message = super::facts::message(direction, &self.heads, &self.facts);
-        let scan = Scan::new(&self.house.rules, &profile, budget, &message);
+        let mut scan = Scan::new(&self.house.rules, &profile, budget, &message);
+        let head_edits = scan.take_head_edits();
+        self.heads.redact(direction, &head_edits);
+        self.head_changed = !head_edits.is_empty();
+        // The client's copy has the old head.
+        keeps_copy &= !self.head_changed;
         let settles = profile.release == Release::AsSettled && !self.forbids_edits;
         self.plan = if settles && (!keeps_copy || scan.edits()) {
             Plan::Stream
@@ -632,7 +639,7 @@ impl Transaction {
             .as_ref()
             .is_some_and(|profile| profile.mode == Mode::Off);
         // RFC 3507 §4.5: whoever does not need to see the rest says so now.
-        if off || self.work == Work::Over {
+        if off || self.work == Work::Over && !self.head_changed {
             return self.unchanged();
         }
         self.input = Input::Open;

@@ -1,6 +1,6 @@
 //! Redaction over sockets: rules by route, heads, what stands around a body.
 
-use super::harness::{Client, Reply, Running, chunked};
+use super::harness::{Client, GET, Reply, Running, chunked, reqmod};
 
 /// A RESPMOD request with both heads.
 fn answered(lines: &str, request: &str, response: &str, body: Option<&[u8]>) -> Vec<u8> {
@@ -71,4 +71,129 @@ fn a_rule_by_route_shows_cards_to_one_group_only() {
     assert_eq!(records[0]["route"], "the fraud team sees cards");
     assert_eq!(records[0]["profile"], "see-cards");
     assert!(records[3].get("route").is_none());
+}
+
+const HEADS: &str = r#"
+[profiles.redact-request]
+redact = "edge"
+[profiles.redact-response]
+redact = "edge"
+[redactions.edge.masks]
+PAN = "keep-last-4"
+CVV = "block"
+[redactions.edge.heads]
+fields = ["Authorization", "X-Api-Key"]
+cookies = "on"
+query = "on"
+"#;
+
+const SECRET: &str = "u629Aey_W6tS-FVgb2JIf1";
+
+#[test]
+fn the_head_of_a_request_is_masked_with_and_without_a_body() {
+    let server = Running::start(HEADS);
+    let head = format!(
+        "POST /pay?card=4111111111111111&page=2 HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {SECRET}\r\n\
+         Cookie: theme=dark; access_token={SECRET}\r\nX-API-Key: {SECRET}\r\nX-Other:  kept  \r\n"
+    );
+    let masked = "POST /pay?card=************1111&page=2 HTTP/1.1\r\nHost: shop\r\n\
+                  Authorization: Bearer [REDACTED:SECRET]\r\n\
+                  Cookie: theme=dark; access_token=[REDACTED:SECRET]\r\nX-API-Key: [REDACTED:SECRET]\r\nX-Other:  kept  \r\n";
+    let typed = "Content-Type: application/json\r\nContent-Length: 7\r\nContent-MD5: x\r\n\r\n";
+    let mut client = Client::connect(server.icap());
+    for lines in ["Allow: 204\r\n", ""] {
+        // Null body: the head alone goes back.
+        let reply = client.ask(reqmod("/redact", lines, &format!("{head}\r\n"), None));
+        assert_eq!(reply.status, 200, "{}", reply.head);
+        assert_eq!(reply.http, format!("{masked}\r\n"));
+        assert_eq!(reply.field("X-Sluice-Redactions"), Some("PAN=1, SECRET=3"));
+        // A body that stays: it and what is said of it come back as they were.
+        let reply = client.ask(reqmod(
+            "/redact",
+            lines,
+            &format!("{head}{typed}"),
+            Some(b"{\"a\":1}"),
+        ));
+        assert_eq!(reply.http, format!("{masked}{typed}"));
+        assert_eq!(reply.body, b"{\"a\":1}");
+        // A body that nobody reads.
+        let image = typed.replace("application/json", "image/png");
+        let reply = client.ask(reqmod(
+            "/redact",
+            lines,
+            &format!("{head}{image}"),
+            Some(b"\x89PNG..."),
+        ));
+        assert_eq!(reply.http, format!("{masked}{image}"));
+        assert_eq!(reply.body, b"\x89PNG...");
+    }
+    // Nothing to mask: the cheapest answer.
+    let reply = client.ask(reqmod("/redact", "Allow: 204\r\n", GET, None));
+    assert_eq!(reply.status, 204);
+    let records = server.stop();
+    assert_eq!(records[0]["verdict"], "redact");
+    assert_eq!(records[0]["edits"], 4);
+    assert_eq!(records[0]["redactions"][0]["entity"], "PAN");
+    assert_eq!(records[0]["redactions"][0]["path"], "query:card");
+    assert_eq!(records[0]["redactions"][0]["length"], 16);
+    assert_eq!(records[0]["redactions"][0]["action"], "mask");
+    assert!(!format!("{records:?}").contains(SECRET));
+}
+
+#[test]
+fn the_head_of_a_response_is_masked_and_its_preview_is_not_cut_short() {
+    let server = Running::start(HEADS);
+    let response = format!(
+        "HTTP/1.1 302 Found\r\nSet-Cookie: access_token={SECRET}; Path=/; HttpOnly\r\nSet-Cookie: theme=dark\r\n\
+         Location: /next?email=ann%40example.org&n=1\r\nContent-Type: text/plain\r\n\r\n"
+    );
+    let masked = "HTTP/1.1 302 Found\r\nSet-Cookie: access_token=[REDACTED:SECRET]; Path=/; HttpOnly\r\nSet-Cookie: theme=dark\r\n\
+                  Location: /next?email=%5BREDACTED%3AEMAIL%5D&n=1\r\nContent-Type: text/plain\r\n\r\n";
+    let mut client = Client::connect(server.icap());
+    let reply = client.ask(answered("Allow: 204\r\n", GET, &response, None));
+    assert_eq!((reply.status, reply.http.as_str()), (200, masked));
+    // The preview is harmless, but the head must be changed: the rest of the body is asked for.
+    let mut request = answered(
+        "Allow: 204\r\nPreview: 4\r\n",
+        GET,
+        &response,
+        Some(b"abcd"),
+    );
+    client.send(&request);
+    assert_eq!(client.reply().status, 100);
+    request = chunked(b"efgh");
+    let reply = client.ask(request);
+    assert_eq!((reply.status, reply.http.as_str()), (200, masked));
+    assert_eq!(reply.body, b"abcdefgh");
+}
+
+#[test]
+fn a_value_whose_mask_is_block_blocks_its_message() {
+    let server = Running::start(HEADS);
+    let mut client = Client::connect(server.icap());
+    let head = "POST /pay HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n";
+    let body = br#"{"pan":"4111111111111111","cvv":"123"}"#;
+    let reply = client.ask(reqmod("/redact", "Allow: 204\r\n", head, Some(body)));
+    assert!(reply.is_block(), "{} {}", reply.head, reply.http);
+    assert_eq!(reply.field("X-Blocked-Reason"), Some("redaction-block"));
+    assert_eq!(
+        reply.field("X-Infection-Found"),
+        Some("Type=1; Resolution=2; Threat=CVV;")
+    );
+    let records = server.stop();
+    assert_eq!(records[0]["reason"], "redaction-block");
+    assert_eq!(records[0]["redactions"][1]["rule"], "field/cvv");
+    assert_eq!(records[0]["redactions"][1]["action"], "block");
+}
+
+#[test]
+fn who_observes_counts_and_changes_nothing() {
+    let server = Running::start("[profiles.redact-response]\nmode = \"observe\"\n");
+    let reply = json_answer("Allow: 204\r\n", "/customers/7", &server);
+    assert_eq!(reply.status, 204);
+    let records = server.stop();
+    assert_eq!(records[0]["verdict"], "allow");
+    assert_eq!(records[0]["redactions"][0]["entity"], "PAN");
+    assert_eq!(records[0]["redactions"][0]["action"], "observe");
+    assert!(records[0].get("edits").is_none());
 }
