@@ -26,9 +26,21 @@ rule dropper_powershell_download
     strings:
         $client = /(IEX|Invoke-Expression)[\s(&'"]{1,12}\(?\s{0,4}New-Object\s{1,4}(System\.)?Net\.WebClient\s{0,4}\)?\s{0,4}\.\s{0,4}Download(String|Data)\s{0,4}\(/ nocase
         $request = /(IEX|Invoke-Expression)[\s(&'"]{1,12}\(?\s{0,4}(iwr|irm|curl|wget|Invoke-WebRequest|Invoke-RestMethod)\s{1,4}[^\r\n|]{0,40}https?:/ nocase
+        // What $request begins with, in words long enough for the gate: "http" alone is in every other body.
+        $run1 = "IEX " nocase
+        $run2 = "IEX\t" nocase
+        $run3 = "IEX\n" nocase
+        $run4 = "IEX\r" nocase
+        $run5 = "IEX\x0b" nocase
+        $run6 = "IEX\x0c" nocase
+        $run7 = "IEX(" nocase
+        $run8 = "IEX&" nocase
+        $run9 = "IEX'" nocase
+        $run10 = "IEX\"" nocase
+        $run11 = "Invoke-Expression" nocase
         $hidden = /\bpowershell(\.exe)?["']?\s[^\r\n]{0,120}-w(indowstyle)?\s{1,4}h(idden)?\b[^\r\n]{0,300}(DownloadString|DownloadFile|Invoke-WebRequest|FromBase64String)/ nocase
     condition:
-        any of them
+        $client or $hidden or ($request and any of ($run*))
 }
 
 rule dropper_living_off_the_land

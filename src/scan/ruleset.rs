@@ -42,9 +42,6 @@ pub enum RulesetError {
     /// The signatures do not compile.
     #[error("the signatures do not compile")]
     Compile(#[from] CompileError),
-    /// The prefilter of the injection detectors does not build.
-    #[error("the injection detectors' prefilter does not build")]
-    Detectors(#[from] aho_corasick::BuildError),
 }
 
 impl Ruleset {
@@ -75,7 +72,7 @@ impl Ruleset {
         }
         let ruleset = Self {
             signatures: Arc::new(Signatures::compile(bundles, limits)?),
-            detectors: Arc::new(Detectors::new()?),
+            detectors: Arc::new(Detectors::new()),
             standings: Standings::default(),
             bundles: loaded.into(),
             digest: digest.finalize().into(),

@@ -144,32 +144,39 @@ pub fn percent(bytes: &[u8], signs: Signs, out: &mut Vec<u8>) -> bool {
     let plus = !signs.contains(Signs::SPACE);
     let mut changed = false;
     let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
+    while let Some(at) = coded(rest, plus) {
+        let (before, tail) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let after = tail.get(1..).unwrap_or_default();
         rest = after;
-        match byte {
-            b'%' => {
-                if let Some((value, left)) = hex_digits(after, 2) {
-                    out.push(u8::try_from(value).unwrap_or(b'%'));
-                    rest = left;
-                    changed = true;
-                } else if let Some((b'u' | b'U', digits)) = after.split_first()
-                    && let Some((value, left)) = hex_digits(digits, 4)
-                {
-                    push_scalar(value, out);
-                    rest = left;
-                    changed = true;
-                } else {
-                    out.push(b'%');
-                }
-            }
-            b'+' if plus => {
-                out.push(b' ');
-                changed = true;
-            }
-            _ => out.push(byte),
+        if tail.first() == Some(&b'+') {
+            out.push(b' ');
+            changed = true;
+        } else if let Some((value, left)) = hex_digits(after, 2) {
+            out.push(u8::try_from(value).unwrap_or(b'%'));
+            rest = left;
+            changed = true;
+        } else if let Some((b'u' | b'U', digits)) = after.split_first()
+            && let Some((value, left)) = hex_digits(digits, 4)
+        {
+            push_scalar(value, out);
+            rest = left;
+            changed = true;
+        } else {
+            out.push(b'%');
         }
     }
+    out.extend_from_slice(rest);
     changed
+}
+
+/// Where the next `%` is, or `+` when that stands for a space.
+fn coded(bytes: &[u8], plus: bool) -> Option<usize> {
+    if plus {
+        memchr::memchr2(b'%', b'+', bytes)
+    } else {
+        memchr::memchr(b'%', bytes)
+    }
 }
 
 /// Decodes character references, with or without `;`, padded or not. False when nothing was decoded.
@@ -342,17 +349,14 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len());
     let mut bits = 0_u32;
     let mut held = 0_u32;
     for &byte in bytes {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => continue,
-        };
+        let value = SEXTETS[usize::from(byte)];
+        if value > 63 {
+            continue;
+        }
         bits = (bits << 6) | u32::from(value);
         held += 6;
         if held >= 8 {
@@ -361,6 +365,20 @@ fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
         }
     }
 }
+
+/// What each byte stands for in base64 and base64url; more than 63: nothing.
+static SEXTETS: [u8; 256] = {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut table = [64; 256];
+    let mut value = 0;
+    while value < 64 {
+        table[letters[value] as usize] = value as u8;
+        value += 1;
+    }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
+    table
+};
 
 fn trim_padding(bytes: &[u8]) -> &[u8] {
     let mut trimmed = bytes.trim_ascii();
@@ -391,12 +409,14 @@ pub fn hex(bytes: &[u8], out: &mut Vec<u8>) -> bool {
 pub fn unicode(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let mut changed = false;
     let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
-        if byte < 0x80 {
-            out.push(byte);
-            rest = after;
-            continue;
-        }
+    loop {
+        let ascii = rest.iter().take_while(|byte| byte.is_ascii()).count();
+        let (plain, tail) = rest.split_at_checked(ascii).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        rest = tail;
+        let Some((&byte, after)) = rest.split_first() else {
+            return changed;
+        };
         let Some((scalar, length)) = lax_scalar(rest) else {
             out.push(byte);
             rest = after;
@@ -413,7 +433,6 @@ pub fn unicode(bytes: &[u8], out: &mut Vec<u8>) -> bool {
             Folded::Same => out.extend_from_slice(unit),
         }
     }
-    changed
 }
 
 /// The scalar at the start, overlong forms included, and its length in bytes.

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use aho_corasick::BuildError;
-
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use crate::inspect::{Finding, Findings, Severity};
@@ -63,11 +61,10 @@ impl Scratch {
 
 impl Detectors {
     /// Builds the prefilter.
-    ///
-    /// # Errors
-    /// The automaton's, when it would not fit its limits; the anchors are constants, so a test would have failed first.
-    pub fn new() -> Result<Self, BuildError> {
-        Prefilter::new().map(|prefilter| Self { prefilter })
+    pub fn new() -> Self {
+        Self {
+            prefilter: Prefilter::new(),
+        }
     }
 
     /// Looks at one leaf in all its decoded forms and records at most one finding for each class.
@@ -168,8 +165,17 @@ impl Detectors {
     }
 }
 
+impl Default for Detectors {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Records the best evidence of each room, and forgets it.
 fn record(leaf: &Leaf<'_>, context: &Context, best: &mut Best, findings: &mut Findings) {
+    if best.iter().all(Option::is_none) {
+        return;
+    }
     for (room, sighting) in ROOMS.iter().zip(best.iter_mut()) {
         if let Some(sighting) = sighting.take()
             && !repeated(leaf, &sighting)
@@ -236,7 +242,8 @@ fn evidence(
         return;
     }
     lower.clear();
-    lower.extend(view.bytes.iter().map(u8::to_ascii_lowercase));
+    lower.extend_from_slice(view.bytes);
+    lower.make_ascii_lowercase();
     let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
     let mut value = Value {
         bytes: view.bytes,

@@ -318,7 +318,7 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     if let Some(range) = quote {
         evidence.note_at(Kind::BreakOut, 35, "string-break-out", range);
     }
-    if words & LOGIC != 0 {
+    if LOGIC_WORDS.sets_in(lower) != 0 {
         evidence.note(Kind::Structure, 20, "condition");
     }
     if compares(lower) {
@@ -348,12 +348,11 @@ fn compares(lower: &[u8]) -> bool {
         || has(lower, b") =")
 }
 
-static WORDS: LazyLock<WordSets> =
-    LazyLock::new(|| WordSets::new(&[FUNCTIONS, AXES, STEPS, LOGICS]));
+static WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[FUNCTIONS, AXES, STEPS]));
+static LOGIC_WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[LOGICS]));
 const FUNCTION: u32 = 1;
 const AXIS: u32 = 1 << 1;
 const STEP: u32 = 1 << 2;
-const LOGIC: u32 = 1 << 3;
 
 const FUNCTIONS: &[&str] = &[
     "string-length(",

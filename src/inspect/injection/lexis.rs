@@ -1,54 +1,67 @@
 //! Small readers that several detectors share: words, numbers, known names.
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored, MatchKind, StartKind};
 use memchr::memmem;
+
+use super::words::{Reach, Words};
 
 /// Several sets of words that are looked for in one pass.
 #[derive(Debug)]
 pub struct WordSets {
-    automaton: DFA,
-    /// The set of each pattern, as a bit.
+    words: Words,
+    /// The set of each word, as a bit.
     owners: Vec<u32>,
+    /// Words of one byte.
+    bytes: Vec<(u8, u32)>,
+    /// Whether a byte tells of a short word.
+    tells: Box<[bool; 256]>,
 }
 
 impl WordSets {
-    /// One automaton over all `sets`; at most 32 of them, constants of their room.
-    pub fn new(sets: &[&[&str]]) -> Self {
-        let words: Vec<&str> = sets.iter().copied().flatten().copied().collect();
-        let owners = sets
-            .iter()
-            .enumerate()
-            .flat_map(|(index, set)| std::iter::repeat_n(1_u32 << (index % 32), set.len()))
-            .collect();
-        let automaton = DFA::builder()
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            .build(words)
-            .expect("tables of words in the source are far below the automaton's limits");
-        Self { automaton, owners }
+    /// All `sets` together; at most 32 of them, constants of their room, in lower case.
+    pub fn new(sets: &[&[&'static str]]) -> Self {
+        let (mut texts, mut owners, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        for (set, bit) in sets.iter().zip((0..32).map(|index| 1_u32 << index)) {
+            for word in set.iter() {
+                if let [byte] = word.as_bytes() {
+                    bytes.push((*byte, bit));
+                } else {
+                    texts.push(word.as_bytes());
+                    owners.push(bit);
+                }
+            }
+        }
+        let words = Words::new(texts);
+        let mut tells = Box::new([false; 256]);
+        for byte in words.tells() {
+            tells[usize::from(*byte)] = true;
+        }
+        Self {
+            words,
+            owners,
+            bytes,
+            tells,
+        }
     }
 
     /// The sets of which a word stands in `text`: bit 0 for the first.
     pub fn sets_in(&self, text: &[u8]) -> u32 {
         let mut sets = 0;
-        let Ok(mut state) = self.automaton.start_state(Anchored::No) else {
-            return u32::MAX;
-        };
-        for &byte in text {
-            state = self.automaton.next_state(Anchored::No, state, byte);
-            if self.automaton.is_special(state) && self.automaton.is_match(state) {
-                for index in 0..self.automaton.match_len(state) {
-                    let pattern = self.automaton.match_pattern(state, index);
-                    sets |= self
-                        .owners
-                        .get(pattern.as_usize())
-                        .copied()
-                        .unwrap_or_default();
-                }
+        for (byte, bit) in &self.bytes {
+            if memchr::memchr(*byte, text).is_some() {
+                sets |= bit;
             }
         }
+        let reach = match text.iter().any(|byte| self.tells[usize::from(*byte)]) {
+            true => Reach::All,
+            false => Reach::Long,
+        };
+        self.words.find(text, reach, &mut |word, _| {
+            sets |= self
+                .owners
+                .get(usize::from(word))
+                .copied()
+                .unwrap_or_default();
+        });
         sets
     }
 }

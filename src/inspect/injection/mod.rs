@@ -40,6 +40,7 @@ mod nested;
 mod prefilter;
 mod value;
 mod walk;
+mod words;
 
 pub use detectors::{
     Detectors, ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation,

@@ -1,21 +1,23 @@
 //! The one pass over each form of a value: which bytes and which anchors stand in it.
+//!
+//! ```text
+//! bytes ─► table of 256   signs for the decoders, classes of one-byte anchors, "may hold a short anchor"
+//!       ─► Words          anchors of more than one byte, with their places
+//! ```
 
 use std::ops::Range;
 
-use aho_corasick::automaton::Automaton;
-use aho_corasick::dfa::DFA;
-use aho_corasick::{Anchored, BuildError, MatchKind, StartKind};
-
 use super::decode::Signs;
+use super::words::{Reach, Words};
 use super::{Classes, ROOMS};
 
-/// Where an anchor of a room stands in a form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where an anchor of a room stands in a form. In order of the end; at one end the longer comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
+    end: u32,
+    start: u32,
     room: u8,
     anchor: u16,
-    start: u32,
-    end: u32,
 }
 
 impl Hit {
@@ -37,104 +39,101 @@ pub(super) struct Sight {
     pub(super) classes: Classes,
 }
 
-/// Anchors of more than one byte in an automaton, the others in a table together with the signs for the decoders.
+/// Anchors of more than one byte, and a table for the others and the signs.
 #[derive(Debug)]
 pub(super) struct Prefilter {
-    words: DFA,
-    owners: Vec<Owner>,
     bytes: Box<[u32; 256]>,
+    words: Words,
+    owners: Vec<Owner>,
 }
 
+/// Whose a word is.
 #[derive(Clone, Copy, Debug)]
 struct Owner {
     room: u8,
     anchor: u16,
-    length: u32,
     class: Classes,
 }
 
 impl Prefilter {
     /// Builds it from the anchors of all rooms.
-    ///
-    /// # Errors
-    /// The automaton's, when it would not fit its limits.
-    pub(super) fn new() -> Result<Self, BuildError> {
-        let mut words = Vec::new();
-        let mut owners = Vec::new();
+    pub(super) fn new() -> Self {
         let mut bytes = Box::new([0_u32; 256]);
         for (byte, slot) in (0..=u8::MAX).zip(bytes.iter_mut()) {
             *slot = u32::from(Signs::of(&[byte]).bits());
         }
+        let (mut texts, mut owners) = (Vec::new(), Vec::new());
         for (room, number) in ROOMS.iter().zip(0_u8..) {
             for (word, anchor) in room.anchors.iter().zip(0_u16..) {
                 if let [byte] = word.as_bytes() {
                     bytes[usize::from(*byte)] |= room.class.bits() << CLASS_SHIFT;
                     continue;
                 }
-                let length = u32::try_from(word.len()).unwrap_or_default();
-                words.push(*word);
+                texts.push(word.as_bytes());
                 owners.push(Owner {
                     room: number,
                     anchor,
-                    length,
                     class: room.class,
                 });
             }
         }
-        let words = DFA::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Unanchored)
-            .build(&words)?;
-        Ok(Self {
+        let words = Words::new(texts);
+        for byte in words.tells() {
+            bytes[usize::from(*byte)] |= MAY_HOLD_SHORT;
+        }
+        Self {
+            bytes,
             words,
             owners,
-            bytes,
-        })
+        }
     }
 
     /// One pass over `bytes`: signs, classes among `wanted` that have an anchor, and where the anchors stand.
     pub(super) fn read(&self, bytes: &[u8], wanted: Classes, hits: &mut Vec<Hit>) -> Sight {
         hits.clear();
-        let mut bits = 0_u32;
-        let mut classes = Classes::empty();
-        let Ok(mut state) = self.words.start_state(Anchored::No) else {
-            return Sight {
-                signs: Signs::all(),
-                classes: wanted,
-            };
+        let bits = self.bits(bytes);
+        let mut classes = Classes::from_bits_truncate(bits >> CLASS_SHIFT);
+        let reach = match bits & MAY_HOLD_SHORT {
+            0 => Reach::Long,
+            _ => Reach::All,
         };
-        for (place, &byte) in bytes.iter().enumerate() {
-            bits |= self.bytes[usize::from(byte)];
-            state = self.words.next_state(Anchored::No, state, byte);
-            if self.words.is_special(state) && self.words.is_match(state) {
-                for index in 0..self.words.match_len(state) {
-                    let pattern = self.words.match_pattern(state, index);
-                    if let Some(owner) = self.owners.get(pattern.as_usize()) {
-                        classes |= owner.class;
-                        let end = u32::try_from(place + 1).unwrap_or(u32::MAX);
-                        let start = end.saturating_sub(owner.length);
-                        hits.push(Hit {
-                            room: owner.room,
-                            anchor: owner.anchor,
-                            start,
-                            end,
-                        });
-                    }
-                }
-            }
+        self.words.find(bytes, reach, &mut |word, at| {
+            let Some(owner) = self.owners.get(usize::from(word)) else {
+                return;
+            };
+            classes |= owner.class;
+            hits.push(Hit {
+                end: u32::try_from(at.end).unwrap_or(u32::MAX),
+                start: u32::try_from(at.start).unwrap_or(u32::MAX),
+                room: owner.room,
+                anchor: owner.anchor,
+            });
+        });
+        if hits.len() > 1 {
+            hits.sort_unstable();
         }
-        classes |= Classes::from_bits_truncate(bits >> CLASS_SHIFT);
-        let signs = Signs::from_bits_truncate(u16::try_from(bits & 0xffff).unwrap_or_default());
+        let signs = Signs::from_bits_truncate(u16::try_from(bits & SIGNS).unwrap_or_default());
         Sight {
             signs,
             classes: classes & wanted,
         }
     }
+
+    /// What the bytes say each for itself.
+    fn bits(&self, bytes: &[u8]) -> u32 {
+        let of = |byte: u8| self.bytes[usize::from(byte)];
+        let (quads, rest) = bytes.as_chunks::<4>();
+        let bits = quads.iter().fold(0, |bits, [one, two, three, four]| {
+            bits | of(*one) | of(*two) | of(*three) | of(*four)
+        });
+        rest.iter().fold(bits, |bits, byte| bits | of(*byte))
+    }
 }
 
-/// Classes stand above the signs in the byte table.
+/// Bits of the table: signs, then classes, then whether a short anchor may stand there.
+const SIGNS: u32 = 0xffff;
 const CLASS_SHIFT: u32 = 16;
+const MAY_HOLD_SHORT: u32 = 1 << 31;
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +141,7 @@ mod tests {
 
     #[test]
     fn anchors_are_found_in_any_case_with_their_place() {
-        let prefilter = Prefilter::new().expect("the anchors fit");
+        let prefilter = Prefilter::new();
         let mut hits = Vec::new();
         let sight = prefilter.read(b"1 UNION Select", Classes::all(), &mut hits);
         assert!(sight.classes.contains(Classes::SQLI));

@@ -64,22 +64,26 @@ pub enum Setting {
 impl Setting {
     /// Judges by length, lines, and the share of plain words.
     pub fn of(bytes: &[u8]) -> Self {
+        if bytes.len() < SHORTEST_PROSE {
+            return Self::Short;
+        }
         let head = bytes.get(..SETTING_BYTES).unwrap_or(bytes);
         let mut lines = 0_usize;
         let mut words = 0_usize;
         let mut run = 0_usize;
         let mut plain = 0_usize;
         for byte in head {
-            if byte.is_ascii_alphabetic() || *byte >= 0x80 {
+            let sort = SORTS[usize::from(*byte)];
+            if sort == LETTER {
                 run += 1;
                 continue;
             }
-            if run >= 2 && matches!(byte, b' ' | b',' | b'.' | b'\n' | b'\r') {
+            if run >= 2 && sort >= BLANK {
                 words += 1;
                 plain += run + 1;
             }
             run = 0;
-            lines += usize::from(*byte == b'\n');
+            lines += usize::from(sort == LINE_END);
         }
         if lines >= DOCUMENT_LINES && head.len() >= DOCUMENT_BYTES {
             return Self::Document;
@@ -92,6 +96,27 @@ impl Setting {
         }
     }
 }
+
+/// Sorts of bytes, for [`Setting::of`].
+static SORTS: [u8; 256] = {
+    let mut table = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER,
+            b' ' | b',' | b'.' | b'\r' => BLANK,
+            b'\n' => LINE_END,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    table
+};
+const OTHER: u8 = 0;
+const LETTER: u8 = 1;
+/// What ends a word of written text.
+const BLANK: u8 = 2;
+const LINE_END: u8 = 3;
 
 bitflags::bitflags! {
     /// What the name of a value promises.
@@ -141,9 +166,17 @@ impl Hints {
     }
 
     fn of_word(word: &[u8]) -> Self {
+        let Some(first) = word.first() else {
+            return Self::empty();
+        };
+        let is_word = |known: &&str| {
+            known.len() == word.len()
+                && known.as_bytes().first() == Some(first)
+                && known.as_bytes() == word
+        };
         HINT_WORDS
             .iter()
-            .find(|(_, words)| words.iter().any(|known| known.as_bytes() == word))
+            .find(|(_, words)| words.iter().any(is_word))
             .map_or(Self::empty(), |(hints, _)| *hints)
     }
 }
@@ -284,6 +317,8 @@ const HINT_WORDS: &[(Hints, &[&str])] = &[
 
 /// Bytes of a value that its setting is judged by.
 const SETTING_BYTES: usize = 2048;
+/// Fewer bytes cannot hold as many words.
+const SHORTEST_PROSE: usize = 3 * PROSE_WORDS;
 /// Words that make a text of a value; a payload rarely has as many that end like words.
 const PROSE_WORDS: usize = 10;
 /// Lines that make a document.

@@ -125,13 +125,19 @@ impl Forms {
             return Ok(());
         }
         // A document is nothing but its strings; decoding it as a whole would only break it.
-        let document = if nested::is_json(bytes) {
+        let document = if !signs.contains(Signs::QUOTE) {
+            None
+        } else if nested::is_json(bytes) {
             Some(Decoder::Json)
         } else {
-            (signs.contains(Signs::QUOTE) && graphql::is_document(bytes))
-                .then_some(Decoder::Graphql)
+            graphql::is_document(bytes).then_some(Decoder::Graphql)
         };
-        for &decoder in DECODERS {
+        let decoders = if signs.intersects(TRIGGERS) {
+            DECODERS
+        } else {
+            OF_WORDS
+        };
+        for &decoder in decoders {
             if document.is_some_and(|only| only != decoder)
                 || !applies(decoder, bytes, signs, chain)
             {
@@ -315,6 +321,9 @@ const DECODERS: &[Decoder] = &[
     Decoder::Control,
     Decoder::Comment,
 ];
+
+/// Those of [`DECODERS`] that need no sign but that all bytes are of their alphabet.
+const OF_WORDS: &[Decoder] = &[Decoder::Base64, Decoder::Hex];
 
 /// Decode layers between a leaf and a form: more than any stack of gateways, frameworks and templates undoes.
 pub(super) const MAX_LAYERS: usize = 4;

@@ -189,11 +189,26 @@ fn bits(pattern: &Pattern) -> u32 {
         };
         before = Some(*byte);
     }
+    if COMMON
+        .iter()
+        .any(|known| known.as_bytes().eq_ignore_ascii_case(&pattern.bytes))
+    {
+        return total / COMMON_SHARE;
+    }
     match pattern.case {
         Case::Sensitive => total,
         Case::Insensitive => total * 7 / 8,
     }
 }
+
+/// Words that every other body on the web has; a gate that waits for one is always open.
+const COMMON: &[&str] = &[
+    "http", "http:", "http://", "https", "https:", "https://", "html", "name", "text", "type",
+    "data", "content", "script", "value", "class", "true", "false", "null", ".com", "www.",
+];
+
+/// What is left of their rarity.
+const COMMON_SHARE: u32 = 4;
 
 #[cfg(test)]
 mod tests {

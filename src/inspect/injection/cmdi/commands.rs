@@ -34,11 +34,39 @@ pub enum Trade {
 
 /// The trade of the command called `name` (ASCII lower case, no directory, no `.exe`).
 pub fn trade(name: &[u8]) -> Option<Trade> {
+    let slot = slot(name);
+    if SEEN[slot / 64] >> (slot % 64) & 1 == 0 {
+        return None;
+    }
     let key = key(name);
     KEYS.binary_search_by(|(known, _)| known.cmp(&key))
         .ok()
         .and_then(|index| KEYS.get(index))
         .map(|(_, trade)| *trade)
+}
+
+/// A bit for each name, by its first letters and length: most words of a text fail here.
+static SEEN: [u64; SLOTS / 64] = {
+    let mut seen = [0; SLOTS / 64];
+    let mut index = 0;
+    while index < COMMANDS.len() {
+        let slot = slot(COMMANDS[index].0.as_bytes());
+        seen[slot / 64] |= 1 << (slot % 64);
+        index += 1;
+    }
+    seen
+};
+
+const SLOTS: usize = 8192;
+
+const fn slot(name: &[u8]) -> usize {
+    let mut slot = name.len();
+    let mut index = 0;
+    while index < name.len() && index < 3 {
+        slot = slot * 37 + name[index] as usize;
+        index += 1;
+    }
+    slot % SLOTS
 }
 
 /// [`COMMANDS`] by key. Names that share a beginning keep their order, so that this is sorted as well; a test holds it.

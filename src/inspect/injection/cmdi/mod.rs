@@ -272,6 +272,13 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// A word in command position.
     fn open(&mut self, evidence: &mut Evidence) {
         let word = self.lexer.word();
+        // Most words are nothing but letters, and no command.
+        if word.iter().all(u8::is_ascii_lowercase) && trade(word).is_none() {
+            if KEYWORDS.contains(&word) {
+                self.words = 0;
+            }
+            return;
+        }
         if let Some(equals) = word.iter().position(|byte| *byte == b'=')
             && equals > 0
             && word

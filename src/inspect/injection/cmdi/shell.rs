@@ -77,6 +77,18 @@ pub struct Lexer<'a> {
     blank_expanded: bool,
 }
 
+/// Bytes that may end a command or begin one.
+static ENDS_WORDS: [bool; 256] = {
+    let ends = b";|&\n\r`$(){}<>\x1b";
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < ends.len() {
+        table[ends[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
+
 /// Bytes of a word that are kept; no command or path worth knowing is longer.
 const WORD_BYTES: usize = 96;
 
@@ -128,24 +140,7 @@ impl<'a> Lexer<'a> {
 
     /// Passes over words up to what may end a command or begin one; tells how many, counting to three.
     pub fn skip_words(&mut self) -> usize {
-        let passed = run(self.text, self.at, |byte| {
-            !matches!(
-                byte,
-                b';' | b'|'
-                    | b'&'
-                    | b'\n'
-                    | b'\r'
-                    | b'`'
-                    | b'$'
-                    | b'('
-                    | b')'
-                    | b'{'
-                    | b'}'
-                    | b'<'
-                    | b'>'
-                    | 0x1b
-            )
-        });
+        let passed = run(self.text, self.at, |byte| !ENDS_WORDS[usize::from(byte)]);
         self.at += passed.len();
         passed
             .split(|byte| matches!(byte, b' ' | b'\t'))

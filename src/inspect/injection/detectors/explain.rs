@@ -246,7 +246,7 @@ mod tests {
 
     /// Best score of each class by the detectors, and by their explanation.
     fn both(bytes: &[u8]) -> [Vec<(Category, u8)>; 2] {
-        let detectors = Detectors::new().expect("the anchors fit");
+        let detectors = Detectors::new();
         let mut path = Path::new(Root::Json);
         path.push_name(b"q");
         let map = OffsetMap::verbatim(0);

@@ -297,19 +297,17 @@ fn continues(after: &[u8]) -> bool {
         })
         .count();
     let rest = after.get(skipped..).unwrap_or_default();
-    if !rest
-        .first()
-        .is_some_and(|first| FIRST_BYTES.contains(first))
-    {
+    let Some(first) = rest.first().filter(|first| FIRST_BYTES.contains(first)) else {
         return false;
-    }
+    };
     CONTINUATIONS.iter().any(|word| {
-        rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
-            !word.ends_with(|last: char| last.is_ascii_alphabetic())
-                || !next
-                    .first()
-                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-        })
+        word.as_bytes().first() == Some(first)
+            && rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
+                !word.ends_with(|last: char| last.is_ascii_alphabetic())
+                    || !next
+                        .first()
+                        .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+            })
     })
 }
 

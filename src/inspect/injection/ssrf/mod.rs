@@ -178,9 +178,8 @@ impl<'a> Url<'a> {
         self.split_two_ways = ats > 1
             || authority.contains(&b'\\')
             || (ats == 1 && authority.contains(&b'#'))
-            || has(authority, b"%23@")
-            || has(authority, b"%40")
-            || has(authority, b"&@");
+            || authority.contains(&b'%') && (has(authority, b"%23@") || has(authority, b"%40"))
+            || ats > 0 && has(authority, b"&@");
         let authority = match authority.iter().rposition(|byte| *byte == b'@') {
             Some(at) => {
                 self.user = authority.get(..at);
