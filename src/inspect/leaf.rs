@@ -555,6 +555,30 @@ impl Path {
         })
     }
 
+    /// The last `count` names (at most four), indexes aside: their bytes one after the other, and their lengths, that of
+    /// the last name in the lowest 16 bits. Equal for equal names, and cheap.
+    pub fn tail(&self, count: usize) -> (u64, &[u8]) {
+        let (mut lengths, mut shift) = (0, 0);
+        let mut from = self.names.len();
+        let names = self
+            .segments
+            .iter()
+            .rev()
+            .filter_map(|segment| match *segment {
+                Segment::Name { start, end } | Segment::Attribute { start, end } => {
+                    Some((start, end))
+                }
+                Segment::Index(_) => None,
+            });
+        for (start, end) in names.take(count.min(4)) {
+            // One more than the length: an empty name is not no name.
+            lengths |= (u64::from(end.saturating_sub(start)) + 1) << shift;
+            shift += 16;
+            from = start as usize;
+        }
+        (lengths, self.names.get(from..).unwrap_or_default())
+    }
+
     fn keep(&mut self, name: &[u8]) -> (u32, u32) {
         let start = self.names.len() as u32;
         self.names

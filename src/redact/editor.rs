@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use super::known::{Known, KnownNames, Role};
 use super::nested::Nested;
 use super::operator::{self, Mask};
 use super::plan::Plan;
 use super::profile::{Mode, Place, Profile, SELECTED};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
-use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece, Step};
+use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece};
 use crate::inspect::sensitive::catalog::Rule;
-use crate::inspect::sensitive::scanner::Named;
 use crate::inspect::sensitive::{Hit, Scanner};
 use crate::span::Span;
 
@@ -20,6 +20,7 @@ pub(super) struct Editor {
     scanner: Scanner,
     hits: Vec<Hit>,
     key: Vec<u8>,
+    known: KnownNames,
     plain: Vec<u8>,
     written: Vec<u8>,
     nested: Option<Box<Nested>>,
@@ -53,6 +54,7 @@ impl Editor {
             scanner,
             hits: Vec::new(),
             key: Vec::new(),
+            known: KnownNames::default(),
             plain: Vec::new(),
             written: Vec::new(),
             nested: Some(Box::default()),
@@ -66,33 +68,22 @@ impl Editor {
     }
 
     /// What the names on `path` say: the last three of them, the host's own aside.
-    fn named(&mut self, path: &Path) -> Arc<Named> {
-        self.key.clear();
-        let names = || {
-            path.steps().filter_map(|step| match step {
-                Step::Name(name) | Step::Attribute(name) => Some(name),
-                Step::Index(_) => None,
-            })
-        };
-        let last = path.last_name().unwrap_or_default();
+    fn named(&mut self, path: &Path) -> Known {
+        let known = self.known.of(path, &mut self.scanner);
         let paired = self
             .pair
             .as_ref()
-            .filter(|(depth, _)| *depth == path.depth() && is_any(PAIR_VALUES, last));
-        if let Some((_, name)) = paired {
-            self.key.extend_from_slice(name);
-            self.key.push(0);
-            return self.scanner.named(&self.key);
+            .filter(|(depth, _)| known.role == Role::Value && *depth == path.depth());
+        let Some((_, name)) = paired else {
+            return known;
+        };
+        self.key.clear();
+        self.key.extend_from_slice(name);
+        self.key.push(0);
+        Known {
+            named: self.scanner.named(&self.key),
+            role: known.role,
         }
-        let skip = names().count().saturating_sub(NAMES);
-        for name in names().skip(skip) {
-            // `urn:x` and `p:name`: the prefix of an XML name says nothing.
-            let local = name.iter().rposition(|byte| *byte == b':');
-            self.key
-                .extend_from_slice(name.get(local.map_or(0, |at| at + 1)..).unwrap_or(name));
-            self.key.push(0);
-        }
-        self.scanner.named(&self.key)
     }
 
     /// Finds what is sensitive in `leaf` and leaves it in `hits`.
@@ -113,7 +104,7 @@ impl Editor {
                 return;
             }
         }
-        let named = self.named(leaf.path);
+        let Known { named, .. } = self.named(leaf.path);
         let whole = leaf.piece == Piece::Whole;
         if whole
             && named.is_sensitive()
@@ -232,7 +223,8 @@ impl Editor {
     /// Remembers the name in `{"name": "password", "value": …}`.
     fn pair(&mut self, leaf: &Leaf<'_>) {
         let depth = leaf.path.depth();
-        if is_any(PAIR_NAMES, leaf.path.last_name().unwrap_or_default()) {
+        let known = self.known.of(leaf.path, &mut self.scanner);
+        if known.role == Role::Name {
             let short = leaf.bytes.len() <= PAIR_BYTES && leaf.piece == Piece::Whole;
             self.pair = short.then(|| (depth, leaf.bytes.to_vec()));
         } else if self.pair.as_ref().is_some_and(|(known, _)| depth < *known) {
@@ -250,6 +242,9 @@ impl Editor {
             return false;
         };
         let read = nested.read(leaf, &mut |inner| {
+            if !is_value(inner) {
+                return;
+            }
             self.find(inner);
             let hits = std::mem::take(&mut self.hits);
             for hit in &hits {
@@ -264,14 +259,7 @@ impl Editor {
 
 impl LeafSink for Editor {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
-        match leaf.host {
-            HostSyntax::JsonKey
-            | HostSyntax::JsonLiteral
-            | HostSyntax::FormName
-            | HostSyntax::XmlJoined => return,
-            _ => {}
-        }
-        if leaf.bytes.is_empty() || self.nested(leaf) {
+        if !is_value(leaf) || self.nested(leaf) {
             return;
         }
         if leaf.host == HostSyntax::JsonString {
@@ -286,25 +274,19 @@ impl LeafSink for Editor {
     }
 }
 
-fn is_any(list: &[&[u8]], name: &[u8]) -> bool {
-    list.iter().any(|known| known.eq_ignore_ascii_case(name))
+/// False for names, for words such as `true`, and for what came in pieces before.
+fn is_value(leaf: &Leaf<'_>) -> bool {
+    let other = matches!(
+        leaf.host,
+        HostSyntax::JsonKey
+            | HostSyntax::JsonLiteral
+            | HostSyntax::FormName
+            | HostSyntax::XmlJoined
+    );
+    !other && !leaf.bytes.is_empty()
 }
 
-/// Members that name their object's value.
-const PAIR_NAMES: &[&[u8]] = &[
-    b"name",
-    b"key",
-    b"field",
-    b"header",
-    b"param",
-    b"attribute",
-    b"label",
-];
-
-/// Members that hold it.
-const PAIR_VALUES: &[&[u8]] = &[b"value", b"val", b"content", b"data", b"text"];
-
-/// Bytes of such a name.
+/// Bytes of a name in `{"name": …, "value": …}`.
 const PAIR_BYTES: usize = 64;
 
 /// Where in a window of a long value hits may begin: not where the window before saw them with more to their left, nor
@@ -324,6 +306,3 @@ fn window(len: usize, overlap: usize, last: bool) -> (usize, usize) {
 
 /// What a value in a window has on its left at least, so that its name is seen.
 const LEFT_BYTES: usize = 1024;
-
-/// Names of a path that rules look at: `user.card.cvv`.
-const NAMES: usize = 3;

@@ -153,6 +153,7 @@ impl Format {
                 let mut reader = json::Reader::default();
                 let document = json::Document {
                     framing: json::Framing::Lines,
+                    purpose: json::Purpose::Values,
                     ..json::Document::default()
                 };
                 match path {

@@ -8,7 +8,7 @@
 //! - [`sanitize`] — structure that attacks its reader is cut out, for profiles that say so
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
-//! - `editor` — from leaves to edits; `nested` — JSON inside strings
+//! - `editor` — from leaves to edits; `known` — what names say; `nested` — JSON inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
 //! - `unsure` — what the first bytes say where the type does not; `recoded` — parts in a transfer encoding
@@ -20,6 +20,7 @@ mod editor;
 mod entity;
 mod format;
 pub mod head;
+mod known;
 mod markup;
 mod multipart;
 mod nested;

@@ -2,7 +2,7 @@
 
 use crate::inspect::Findings;
 use crate::inspect::json::{
-    Document, Fault, Fragment, Limits, Mark, Reader, Role, Scalar, Sink, Tokenizer,
+    Document, Fault, Fragment, Limits, Mark, Purpose, Reader, Role, Scalar, Sink, Tokenizer,
 };
 use crate::inspect::leaf::{Leaf, LeafSink};
 
@@ -36,7 +36,11 @@ impl Nested {
             return false;
         }
         let mut sink = Inner(inner);
-        self.reader.begin_below(Document::default(), outer.path);
+        let document = Document {
+            purpose: Purpose::Values,
+            ..Document::default()
+        };
+        self.reader.begin_below(document, outer.path);
         self.reader.push(outer.bytes, &mut sink, &mut self.findings);
         self.reader.finish(&mut sink, &mut self.findings);
         self.findings.list.clear();

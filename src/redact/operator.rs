@@ -183,6 +183,12 @@ pub fn write(host: HostSyntax, text: &[u8], out: &mut Vec<u8>) {
 }
 
 fn json(text: &[u8], out: &mut Vec<u8>) {
+    // The masks that are made here need no escape; only what is left of a value does.
+    let plain = |byte: &u8| *byte >= b' ' && *byte != b'"' && *byte != b'\\';
+    if text.iter().all(plain) {
+        out.extend_from_slice(text);
+        return;
+    }
     for byte in text {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),

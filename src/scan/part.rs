@@ -4,7 +4,7 @@
 //! the two disagree both read it, since the receiver may go by either.
 
 use crate::content::{Part, PartKind, sniff};
-use crate::inspect::json::Framing;
+use crate::inspect::json::{Framing, Purpose};
 use crate::inspect::leaf::{LeafSink, Path, Root, Written};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
@@ -260,6 +260,7 @@ impl Choice {
                         Framing::Single
                     },
                     written,
+                    purpose: Purpose::Structure,
                 });
                 Reader::Json(reader, trust)
             }

@@ -24,6 +24,18 @@ pub struct Document {
     pub framing: Framing,
     /// The charset it was written in, before it was turned into the UTF-8 that is read here.
     pub written: Written,
+    /// What is looked at.
+    pub purpose: Purpose,
+}
+
+/// What a document is read for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its values, and what is wrong with its structure.
+    #[default]
+    Structure,
+    /// Its values alone: names are not compared, numbers are not checked.
+    Values,
 }
 
 /// How many documents a body holds.
@@ -254,6 +266,9 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
             }
             _ => {}
         }
+        if self.state.document.purpose == Purpose::Values {
+            return;
+        }
         // The text as a whole is at fault: where the path stands by then depends on what of the token was seen.
         let charge = Rule::Fault(fault).charge();
         self.state
@@ -395,6 +410,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
 
     #[inline]
     fn leave_scalar(&mut self, role: Role, kind: Kind, raw: &[u8], at: u64) {
+        if self.state.document.purpose == Purpose::Values {
+            return;
+        }
         if kind == Kind::Number && raw.len() > SHORT_NUMBER {
             let rule = match number::flaw(raw, self.state.limits.number_digits) {
                 None => None,
@@ -411,6 +429,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// A value or a name was handed out.
     #[inline]
     fn leave(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
+        if self.state.document.purpose == Purpose::Values {
+            return;
+        }
         match role {
             Role::Key => self.key(bytes),
             Role::Value => {
@@ -534,7 +555,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         if state.frames.len() >= limit.min(MOST_FRAMES) {
             state.beyond += 1;
             if state.beyond == 1 {
-                self.record(Rule::Depth, Span::new(at, at + 1));
+                self.too_deep(at);
             }
             return;
         }
@@ -548,8 +569,19 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             },
             key: Span::new(at, at),
         });
-        if shape == Shape::Object {
+        if shape == Shape::Object && state.document.purpose == Purpose::Structure {
             state.keys.open();
+        }
+    }
+
+    fn too_deep(&mut self, at: u64) {
+        match self.state.document.purpose {
+            Purpose::Structure => self.record(Rule::Depth, Span::new(at, at + 1)),
+            // Who looks at values alone learns that their names are not known any more.
+            Purpose::Values => {
+                let part = self.state.document.part;
+                self.findings.anomaly(Anomaly::StructureLimit, part, at);
+            }
         }
     }
 
@@ -562,10 +594,13 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         let Some(frame) = state.frames.pop() else {
             return;
         };
+        state.path.truncate(frame.depth);
+        if state.document.purpose == Purpose::Values {
+            return;
+        }
         if frame.shape == Shape::Object {
             state.keys.close();
         }
-        state.path.truncate(frame.depth);
         self.value(frame.hash, Kind::Container);
     }
 
@@ -582,6 +617,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
 
     #[cold]
     fn record(&mut self, rule: Rule, span: Span) {
+        if self.state.document.purpose == Purpose::Values {
+            return;
+        }
         let State { recorder, path, .. } = &mut *self.state;
         recorder.record(rule.charge(), span, || path.shown(), self.findings);
     }

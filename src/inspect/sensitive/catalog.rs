@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::dfa::dense;
 use regex_automata::dfa::{Automaton, StartKind};
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
@@ -359,6 +360,8 @@ fn byte_set(pattern: &str) -> Result<Option<Box<[bool; 256]>>, CatalogError> {
 /// A regular expression over bytes, anchored: it says how far a match that begins at a given place reaches.
 pub(super) struct Pattern {
     dfa: dense::DFA<Vec<u32>>,
+    /// Where a search begins that need not look at the byte before.
+    start: Option<StateID>,
 }
 
 impl std::fmt::Debug for Pattern {
@@ -379,7 +382,8 @@ impl Pattern {
             .syntax(syntax::Config::new().unicode(false).utf8(false))
             .build(pattern)
             .map_err(Box::new)?;
-        Ok(Self { dfa })
+        let start = dfa.universal_start_state(Anchored::Yes);
+        Ok(Self { dfa, start })
     }
 
     fn optional(pattern: &str) -> Result<Option<Self>, CatalogError> {
@@ -393,6 +397,9 @@ impl Pattern {
         if start > limit || limit > text.len() {
             return None;
         }
+        if let Some(state) = self.start {
+            return self.end_from(state, text, start, limit);
+        }
         let input = Input::new(text).span(start..limit).anchored(Anchored::Yes);
         // An error means that the search gave up; these automata have no bytes to give up at.
         self.dfa
@@ -401,14 +408,53 @@ impl Pattern {
             .flatten()
             .map(|found| found.offset())
     }
+
+    /// [`end`](Self::end) without what the library's search does before its first byte: most searches end after a few.
+    fn end_from(
+        &self,
+        mut state: StateID,
+        text: &[u8],
+        start: usize,
+        limit: usize,
+    ) -> Option<usize> {
+        let mut end = None;
+        for (at, byte) in text.get(start..limit)?.iter().enumerate() {
+            state = self.dfa.next_state(state, *byte);
+            if self.dfa.is_special_state(state) {
+                // A match is known one byte late.
+                if self.dfa.is_match_state(state) {
+                    end = Some(start + at);
+                } else if self.dfa.is_dead_state(state) || self.dfa.is_quit_state(state) {
+                    return end;
+                }
+            }
+        }
+        let last = match text.get(limit) {
+            Some(byte) => self.dfa.next_state(state, *byte),
+            None => self.dfa.next_eoi_state(state),
+        };
+        if self.dfa.is_match_state(last) {
+            end = Some(limit);
+        }
+        end
+    }
 }
 
 /// Shapes of the first bytes of words, matched all at once: one bit a shape, one table a place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Shapes {
     /// `tables[place][byte]`: the shapes that accept `byte` there.
-    tables: Vec<Vec<u64>>,
+    tables: Box<[[u64; 256]; SHAPE_BYTES]>,
     detectors: Vec<u16>,
+}
+
+impl Default for Shapes {
+    fn default() -> Self {
+        Self {
+            tables: Box::new([[0; 256]; SHAPE_BYTES]),
+            detectors: Vec::new(),
+        }
+    }
 }
 
 impl Shapes {
@@ -418,9 +464,8 @@ impl Shapes {
         }
         let bit = 1_u64 << self.detectors.len();
         self.detectors.push(detector);
-        self.tables.resize(SHAPE_BYTES, vec![0; 256]);
         let mut symbols = shape.bytes();
-        for table in &mut self.tables {
+        for table in self.tables.iter_mut() {
             let symbol = symbols.next();
             for (byte, slot) in (0..=u8::MAX).zip(table.iter_mut()) {
                 let accepts = match symbol {
@@ -442,10 +487,11 @@ impl Shapes {
     /// Which shapes the bytes at `at` have, as bits.
     #[inline]
     pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
+        let rest = text.get(at..).unwrap_or_default();
         let mut bits = u64::MAX;
         for (place, table) in self.tables.iter().enumerate() {
             // Past the end of the text a space stands in: it ends every word.
-            let byte = text.get(at + place).copied().unwrap_or(b' ');
+            let byte = rest.get(place).copied().unwrap_or(b' ');
             bits &= table[usize::from(byte)];
             if bits == 0 {
                 break;

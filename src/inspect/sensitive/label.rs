@@ -1,7 +1,7 @@
 //! Names inside running text and the values that follow them: `password: …`, `DB_PASSWORD=…`, `born on …`.
 
-use super::name::Words;
-use super::scanner::{Hit, Scanner};
+use super::catalog::Entity;
+use super::scanner::{Hit, Run};
 use crate::rules::entity::Link;
 
 /// How a name is followed by its value.
@@ -15,9 +15,10 @@ struct Tie {
     quoted: bool,
 }
 
-impl Scanner {
-    /// Looks at the name in `text` of which a label word stands at `start..end`.
-    pub(super) fn label(&mut self, text: &[u8], start: usize, end: usize) -> Option<Hit> {
+impl Run<'_> {
+    /// Looks at the name in the text of which a label word stands at `start..end`.
+    pub(super) fn label(&mut self, start: usize, end: usize) -> Option<Hit> {
+        let text = self.text;
         if joined(text, start, end) {
             return None;
         }
@@ -27,24 +28,27 @@ impl Scanner {
         }
         self.label_end = stop;
         let begin = name_start(text, start)?;
-        let mut words = std::mem::take(&mut self.words);
-        words.clear();
-        words.push_name(text.get(begin..stop).unwrap_or_default());
-        let hit = self.labelled(text, begin..stop, &words);
-        self.words = words;
-        hit
+        if text.get(..begin)?.ends_with(MASK) {
+            return None;
+        }
+        self.words.clear();
+        self.words
+            .push_name(text.get(begin..stop).unwrap_or_default());
+        self.labelled(begin..stop)
     }
 
-    fn labelled(&self, text: &[u8], name: std::ops::Range<usize>, words: &Words) -> Option<Hit> {
-        let fields = self.catalog.fields_named(words);
+    fn labelled(&self, name: std::ops::Range<usize>) -> Option<Hit> {
+        let text = self.text;
+        let fields = self.catalog.fields_named(self.words);
         if fields.is_empty() {
             return None;
         }
         let tie = tie(text, name.start, name.end)?;
+        let wants = |entity: Entity| self.wanted.get(usize::from(entity.0)) == Some(&true);
         fields
             .iter()
             .filter_map(|index| self.catalog.fields.get(usize::from(*index)))
-            .filter(|field| self.wants(field.entity) && tie.link <= field.link)
+            .filter(|field| wants(field.entity) && tie.link <= field.link)
             .find_map(|field| {
                 if tie.quoted {
                     field.whole_value(text, tie.value, tie.limit)
@@ -65,7 +69,11 @@ pub(super) fn value_end(text: &[u8], start: usize, end: usize) -> usize {
         .enumerate()
         .find(|(at, byte)| match byte {
             b'&' | b';' | b',' => next_pair(value.get(at + 1..).unwrap_or_default()),
-            b'"' | b'\'' | b'<' | b'`' => true,
+            b'<' => true,
+            // In the middle of a word it is a part of it: `p4ss'word`.
+            b'"' | b'\'' | b'`' => !value
+                .get(at + 1)
+                .is_some_and(|next| next.is_ascii_alphanumeric() || *next >= 0x80),
             b'\\' => value.get(at + 1) == Some(&b'"'),
             _ => false,
         })
@@ -302,6 +310,9 @@ const COPULAS: &[&str] = &[
     "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é",
     "el", "il", "le", "em", "op", "den", "dnia", "under", "will be",
 ];
+
+/// How a mask begins: the entity that it names is no name of what follows it.
+const MASK: &[u8] = b"[REDACTED:";
 
 /// Bytes of an identifier that can be a name.
 const NAME_BYTES: usize = 64;

@@ -24,6 +24,23 @@ pub struct Hit {
     pub(super) priority: u8,
 }
 
+impl Hit {
+    /// Patterns are over bytes; an edit must not cut a character of UTF-8 in two. What is left of one before the value is
+    /// no part of it; one that begins in it is.
+    fn keep_characters(&mut self, text: &[u8]) {
+        let inside = |at: usize| text.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+        let mut steps = 0;
+        while steps < 3 && inside(self.start) && self.start + 1 < self.end {
+            self.start += 1;
+            steps += 1;
+        }
+        while steps < 6 && inside(self.end) {
+            self.end += 1;
+            steps += 1;
+        }
+    }
+}
+
 /// What is known of a field by its name.
 #[derive(Debug, Default)]
 pub struct Named {
@@ -46,9 +63,7 @@ pub struct Scanner {
     pub(super) wanted: Arc<[bool]>,
     named: HashMap<Box<[u8]>, Arc<Named>>,
     unnamed: Arc<Named>,
-    pub(super) words: Words,
-    /// End of the name that was last looked at in running text.
-    pub(super) label_end: usize,
+    words: Words,
 }
 
 impl Scanner {
@@ -61,7 +76,6 @@ impl Scanner {
             named: HashMap::new(),
             unnamed: Arc::default(),
             words: Words::default(),
-            label_end: 0,
         }
     }
 
@@ -107,21 +121,20 @@ impl Scanner {
             return;
         }
         let first = hits.len();
-        self.label_end = 0;
-        let (catalog, wanted) = (Arc::clone(&self.catalog), Arc::clone(&self.wanted));
         let mut run = Run {
-            catalog: &catalog,
-            wanted: &wanted,
+            catalog: &self.catalog,
+            wanted: &self.wanted,
             text,
             named,
             hits,
+            words: &mut self.words,
+            label_end: 0,
         };
         run.shapes();
-        run.keywords(|run, start, end| {
-            if let Some(hit) = self.label(run.text, start, end) {
-                run.hits.push(hit);
-            }
-        });
+        run.keywords();
+        for hit in hits.iter_mut().skip(first) {
+            hit.keep_characters(text);
+        }
         settle(hits, first);
     }
 
@@ -142,21 +155,22 @@ impl Scanner {
         })
     }
 
-    pub(super) fn wants(&self, entity: Entity) -> bool {
-        self.wanted
-            .get(usize::from(entity.0))
-            .copied()
-            .unwrap_or(false)
+    fn wants(&self, entity: Entity) -> bool {
+        let wanted = self.wanted.get(usize::from(entity.0));
+        wanted.copied().unwrap_or(false)
     }
 }
 
 /// One search for content.
-struct Run<'a> {
-    catalog: &'a Catalog,
-    wanted: &'a [bool],
-    text: &'a [u8],
+pub(super) struct Run<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) wanted: &'a [bool],
+    pub(super) text: &'a [u8],
     named: &'a Named,
     hits: &'a mut Vec<Hit>,
+    pub(super) words: &'a mut Words,
+    /// End of the name that was last looked at in running text.
+    pub(super) label_end: usize,
 }
 
 impl Run<'_> {
@@ -180,7 +194,7 @@ impl Run<'_> {
         }
     }
 
-    fn keywords(&mut self, mut label: impl FnMut(&mut Self, usize, usize)) {
+    fn keywords(&mut self) {
         let catalog = self.catalog;
         let mut state = OverlappingState::start();
         let input = Input::new(self.text);
@@ -195,7 +209,11 @@ impl Run<'_> {
             for target in targets.into_iter().flatten() {
                 match *target {
                     Target::Detector(index) => self.keyword(index, found.start()),
-                    Target::Label => label(self, found.start(), found.end()),
+                    Target::Label => {
+                        if let Some(hit) = self.label(found.start(), found.end()) {
+                            self.hits.push(hit);
+                        }
+                    }
                 }
             }
         }
@@ -262,21 +280,32 @@ impl Run<'_> {
 /// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
 /// a key, no run of capitals as long as a document number. Most texts of most documents are like that.
 fn telling(text: &[u8]) -> bool {
-    let (mut word, mut capitals) = (0, 0);
-    for byte in text {
-        let class = CLASS[usize::from(*byte)];
-        if class & TELLING != 0 {
-            return true;
+    // No early end and no table, so that the compiler makes it many bytes at a time.
+    let marks = text.iter().fold(false, |any, byte| {
+        // Digits and the colon that comes after them.
+        any | (byte.wrapping_sub(b'0') <= 10) | (*byte == b'@') | (*byte == b'=')
+    });
+    marks
+        || has_run(text, KEY_WORD, |byte| CLASS[usize::from(byte)] & WORD != 0)
+        || has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
+}
+
+/// True when `len` neighbours in `text` are all of that kind. Such a run covers a multiple of its length: only from those
+/// places on is counted.
+fn has_run(text: &[u8], len: usize, of_kind: impl Fn(u8) -> bool) -> bool {
+    let mut at = len - 1;
+    while let Some(byte) = text.get(at) {
+        if of_kind(*byte) {
+            let (before, after) = text.split_at(at);
+            let before = before.iter().rev().take(len);
+            let before = before.take_while(|byte| of_kind(**byte)).count();
+            let after = after.iter().take(len);
+            let after = after.take_while(|byte| of_kind(**byte)).count();
+            if before + after >= len {
+                return true;
+            }
         }
-        word = if class & WORD != 0 { word + 1 } else { 0 };
-        capitals = if byte.is_ascii_uppercase() {
-            capitals + 1
-        } else {
-            0
-        };
-        if word >= KEY_WORD || capitals >= CAPITALS {
-            return true;
-        }
+        at += len;
     }
     false
 }
@@ -499,24 +528,21 @@ pub(super) fn is_word(text: &[u8], at: usize) -> bool {
 
 const WORD: u8 = 1;
 const STARTS: u8 = 2;
-const TELLING: u8 = 4;
 
-/// What each byte can be: part of a word, the first byte of a shape, a sign of something to find.
+/// What each byte can be: part of a word, the first byte of a shape.
 const CLASS: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0_usize;
     while byte < 256 {
         let value = byte as u8;
         if value.is_ascii_digit() {
-            table[byte] = WORD | STARTS | TELLING;
+            table[byte] = WORD | STARTS;
         } else if value.is_ascii_alphabetic() {
             table[byte] = WORD | STARTS;
-        } else if matches!(value, b'@' | b'=') {
-            table[byte] = TELLING;
         } else if value == b'_' {
             table[byte] = WORD;
         } else if value == b':' {
-            table[byte] = STARTS | TELLING;
+            table[byte] = STARTS;
         } else if matches!(value, b'+' | b'(') {
             table[byte] = STARTS;
         }
@@ -612,6 +638,19 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_lies() {
+        for len in [1, 2, 6, 16] {
+            for run in 0..=2 * len {
+                for lead in 0..3 * len {
+                    let text = [vec![b' '; lead], vec![b'A'; run], vec![b' '; 5]].concat();
+                    let found = has_run(&text, len, |byte| byte == b'A');
+                    assert_eq!(found, run >= len, "{lead} {run} {len}");
+                }
+            }
+        }
     }
 
     #[test]
