@@ -535,15 +535,11 @@ const CLASS: [u8; 256] = {
     let mut byte = 0_usize;
     while byte < 256 {
         let value = byte as u8;
-        if value.is_ascii_digit() {
-            table[byte] = WORD | STARTS;
-        } else if value.is_ascii_alphabetic() {
+        if value.is_ascii_alphanumeric() {
             table[byte] = WORD | STARTS;
         } else if value == b'_' {
             table[byte] = WORD;
-        } else if value == b':' {
-            table[byte] = STARTS;
-        } else if matches!(value, b'+' | b'(') {
+        } else if matches!(value, b':' | b'+' | b'(') {
             table[byte] = STARTS;
         }
         byte += 1;
