@@ -96,8 +96,10 @@ anomalies! {
     UnreachableEdit = "unreachable-edit",
     /// A body, or a part of one, that the redactor has no reader for: pictures, programs, compressed data.
     UnreadContent = "unread-content",
-    /// A redaction was due on a message that must not be changed (`no-transform`, signed).
+    /// A redaction was due on a message that must not be changed (`no-transform`).
     EditForbidden = "edit-forbidden",
+    /// A redaction was due on a message whose body is signed.
+    SignedContent = "signed-content",
 }
 
 impl fmt::Display for Anomaly {

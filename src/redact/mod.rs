@@ -40,7 +40,7 @@ pub use format::type_by_name;
 pub use head::{HeadEdit, redact_head};
 pub use operator::{Mask, TokenKey};
 pub use profile::{Despite, Heads, Mode, Profile, ProfileError, SELECTED};
-pub use redactor::{Action, EditNote, Redactor, Summary};
+pub use redactor::{Action, EditNote, MAX_NOTES, Redactor, Summary};
 pub use rewriter::Seam;
 pub use sanitize::{Document, Sanitized, Sanitizer};
 pub use selector::Selector;

@@ -60,6 +60,23 @@ pub struct Summary {
     pub blocked_by: Option<Cow<'static, str>>,
 }
 
+impl Summary {
+    /// The same values, none of which could be masked, for this reason.
+    #[must_use]
+    pub fn not_made(mut self, why: Anomaly) -> Self {
+        if std::mem::take(&mut self.changed) {
+            self.anomalies.push(why);
+        }
+        self.edits = 0;
+        for note in &mut self.notes {
+            if note.action != Action::Blocked {
+                note.action = Action::Observed;
+            }
+        }
+        self
+    }
+}
+
 /// Edits that a [`Summary`] lists one by one; the others are counted.
 pub const MAX_NOTES: usize = 256;
 

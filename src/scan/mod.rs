@@ -15,6 +15,7 @@
 //! |---|---|
 //! | [`ruleset`] | what all scans of a snapshot share: signatures, detectors, digest |
 //! | `message` | the facts of a message that are not in its body |
+//! | `obstacle` | what forbids editing a body |
 //! | `pipeline` | [`Scan`]: stack → parts → findings → judge |
 //! | `router` | drives the inspectors of the parts |
 //! | `part` | the inspectors of one part, and which ones it gets |
@@ -29,6 +30,7 @@ mod blob;
 mod cleaning;
 mod leaves;
 mod message;
+mod obstacle;
 mod part;
 mod pipeline;
 mod redaction;

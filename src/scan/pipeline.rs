@@ -25,6 +25,7 @@ use crate::wire::Deviations;
 use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, wanted};
 use super::message::{Message, Origin};
+use super::obstacle;
 use super::part::may_be_document;
 use super::redaction::{Redaction, Way};
 use super::report::{Judged, Report, Uninspected};
@@ -301,6 +302,11 @@ impl Scan {
         self.redaction.as_ref().is_some_and(Redaction::recodes)
     }
 
+    /// True when the message as a whole must not be edited, so that a value in it leads to a block, or to nothing.
+    pub fn forbids_edits(&self) -> bool {
+        self.redaction.as_ref().is_some_and(Redaction::is_forbidden)
+    }
+
     /// After [`Step::Done`]: where the rest of the body begins that goes out byte for byte as it came, if that is known.
     pub fn seam(&self) -> Option<Seam> {
         self.redaction.as_ref()?.seam()
@@ -513,11 +519,18 @@ impl Scan {
             Direction::Request => &message.request?.fields,
             Direction::Response => &message.response?.fields,
         };
-        let content_type = fields.get("content-type").unwrap_or_default();
+        let despite = redact.as_ref().map(|redact| redact.despite());
+        let obstacle = obstacle::of(message, despite.unwrap_or_default());
+        let content_type = match obstacle {
+            // A fragment of a document is no document.
+            Some(Anomaly::UnreachableEdit) => &b"text/plain"[..],
+            Some(_) | None => fields.get("content-type").unwrap_or_default(),
+        };
         let way = Way {
             profile: redact,
             cuts,
             content_type: String::from_utf8_lossy(content_type).into(),
+            obstacle,
             direction: message.direction,
             budget: self.budget.clone(),
         };

@@ -51,6 +51,8 @@ pub(super) struct Way {
     /// What is cut out.
     pub(super) cuts: Cuts,
     pub(super) content_type: Box<str>,
+    /// What forbids editing the body.
+    pub(super) obstacle: Option<Anomaly>,
     pub(super) direction: Direction,
     pub(super) budget: Budget,
 }
@@ -89,12 +91,16 @@ impl Redaction {
     /// # Errors
     /// [`Anomaly::MemoryBudget`]: there is no room for the encoders.
     pub(super) fn new(way: Way, declared: &Declared) -> Result<Self, Anomaly> {
-        let codings = declared.codings();
+        let codings = match way.obstacle {
+            Some(_) => &[],
+            None => declared.codings(),
+        };
         let mut memory = way.budget.reservation();
         let needed = codings.iter().copied().map(Encoder::memory_bytes).sum();
         memory.grow(needed).map_err(|_| Anomaly::MemoryBudget)?;
         let encoders: Result<Vec<_>, _> = codings.iter().copied().map(Encoder::new).collect();
         let recodes = match &encoders {
+            _ if way.obstacle.is_some() => Recodes::Impossible,
             Ok(encoders) if encoders.is_empty() => Recodes::No,
             Ok(_) => Recodes::Yes,
             Err(_) => Recodes::Impossible,
@@ -119,6 +125,11 @@ impl Redaction {
     /// True when what leaves differs from what came even where nothing was edited.
     pub(super) fn recodes(&self) -> bool {
         self.recodes == Recodes::Yes
+    }
+
+    /// True when the message as a whole must not be edited.
+    pub(super) fn is_forbidden(&self) -> bool {
+        self.way.obstacle.is_some()
     }
 
     /// True when [`released`](Self::released) is the outgoing body.
@@ -211,10 +222,9 @@ impl Redaction {
             let (_, mut reader) = self.readers.swap_remove(at);
             let found = reader.finish(&mut self.edited);
             self.edited.clear();
-            return match found.changed {
-                true => Err(Anomaly::UnreachableEdit),
-                false => Ok((self.text == Some(part)).then_some(found)),
-            };
+            let counts = found.changed || self.text == Some(part);
+            let found = found.not_made(Anomaly::UnreachableEdit);
+            return Ok(counts.then_some(found));
         }
         let mut summary = None;
         let mut cleaned = None;
@@ -229,13 +239,13 @@ impl Redaction {
             let seam = redactor.seam();
             let edited = self.edited.split();
             self.forward(&edited)?;
-            if !self.edits() && found.changed {
-                return Err(Anomaly::UnreachableEdit);
-            }
             if self.recodes == Recodes::No && !self.cleaning.has_cut() {
                 self.seam = Some(seam);
             }
-            summary = Some(found);
+            summary = Some(match self.edits() {
+                true => found,
+                false => found.not_made(self.way.obstacle.unwrap_or(Anomaly::UnreachableEdit)),
+            });
         }
         self.end_codings()?;
         Ok(join(summary, cleaned))

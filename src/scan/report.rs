@@ -7,7 +7,7 @@ use crate::anomaly::Anomaly;
 use crate::inspect::{AnomalyAt, Finding};
 use crate::policy::judge::Ruling;
 use crate::policy::{Reason, Verdict};
-use crate::redact::{EditNote, Summary};
+use crate::redact::{EditNote, MAX_NOTES, Summary};
 
 /// A fact and what it led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,8 @@ impl Report {
             *self.redactions.entry(entity).or_default() += count;
         }
         self.edits += summary.edits;
-        self.edit_notes.extend(summary.notes);
+        let room = MAX_NOTES.saturating_sub(self.edit_notes.len());
+        self.edit_notes.extend(summary.notes.into_iter().take(room));
         if let (Some(entity), false) = (summary.blocked_by, self.is_blocked()) {
             self.verdict = Verdict::Block(Reason::Redaction { entity });
         }

@@ -149,19 +149,6 @@ impl Heads {
         }
     }
 
-    /// True when the message of `direction` says `Cache-Control: no-transform`.
-    pub fn forbid_edits(&self, direction: Direction) -> bool {
-        let fields = match direction {
-            Direction::Request => self.request.as_ref().map(|head| &head.fields),
-            Direction::Response => self.response.as_ref().map(|head| &head.fields),
-        };
-        fields.is_some_and(|fields| {
-            fields
-                .list("cache-control")
-                .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
-        })
-    }
-
     fn audience(&self, direction: Direction) -> Audience<'_> {
         let request = |name| self.request.as_ref().and_then(|head| head.fields.get(name));
         let response = |name| {
@@ -186,9 +173,7 @@ fn edit(fields: &mut crate::wire::Fields, change: Change) {
     let Change::Edited(length) = change else {
         return;
     };
-    for name in STALE_AFTER_EDIT {
-        fields.remove(name);
-    }
+    remove_stale(fields);
     let strong = fields
         .get("etag")
         .is_some_and(|tag| !tag.starts_with(b"W/"));
@@ -202,6 +187,13 @@ fn edit(fields: &mut crate::wire::Fields, change: Change) {
         Some(_) | None => {
             fields.remove("content-length");
         }
+    }
+}
+
+/// Removes what is said of bytes that are no longer there; in a trailer section as well.
+pub fn remove_stale(fields: &mut crate::wire::Fields) {
+    for name in STALE_AFTER_EDIT {
+        fields.remove(name);
     }
 }
 
@@ -363,14 +355,13 @@ const CONTAINER: u8 = 2;
 /// Rule ids are far shorter; clients keep this in fixed buffers.
 const THREAT_CHARS: usize = 128;
 
-const STALE_AFTER_EDIT: [&str; 7] = [
+const STALE_AFTER_EDIT: [&str; 6] = [
     "content-md5",
     "digest",
     "content-digest",
     "repr-digest",
     "accept-ranges",
     "transfer-encoding",
-    "content-range",
 ];
 
 #[cfg(test)]

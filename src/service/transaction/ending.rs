@@ -1,6 +1,5 @@
 //! How a transaction ends: which answer, and from which copy of the body.
 
-use crate::anomaly::Anomaly;
 use crate::icap::{Allow, Response, Status};
 use crate::inspect::Direction;
 use crate::policy::{Reason, Verdict};
@@ -8,7 +7,7 @@ use crate::redact::Seam;
 use crate::scan::{Ended, Scan};
 
 use super::super::outcome::{Ending, Failure};
-use super::super::respond::{Block, Change, Unchanged, unchanged};
+use super::super::respond::{Block, Change, Unchanged, remove_stale, unchanged};
 use super::{Action, Answer, Copy, Plan, Source, State, Tail, Transaction, Work};
 
 impl Transaction {
@@ -21,7 +20,14 @@ impl Transaction {
                 return self.cut_off(Failure::CutOff);
             }
             self.state = State::Answered;
-            let tail = match (self.seam.take(), self.trailers.take()) {
+            let changed = self.body_changed();
+            let trailers = self.trailers.take().map(|mut trailers| {
+                if changed {
+                    remove_stale(&mut trailers);
+                }
+                trailers
+            });
+            let tail = match (self.seam.take(), trailers) {
                 (Some(seam), _) => Tail::Original(seam),
                 (None, Some(trailers)) => Tail::Trailers(trailers),
                 (None, None) => Tail::Plain,
@@ -58,12 +64,7 @@ impl Transaction {
     }
 
     fn edited(&mut self) -> Action {
-        let report = self.scan.as_ref().map(Scan::report);
-        let body_changed = report.is_some_and(|report| report.body_edits() > 0);
-        if body_changed && self.forbids_edits {
-            return self.edit_forbidden();
-        }
-        let (source, change) = match (self.section_has_body(), body_changed, self.plan) {
+        let (source, change) = match (self.section_has_body(), self.body_changed(), self.plan) {
             (false, _, _) => (Source::None, Change::None),
             (true, false, Plan::JudgeAndKeep) => (Source::Store(Copy::Original), Change::None),
             // Nothing was kept but the edited copy, which is the original where the body was not changed.
@@ -85,6 +86,11 @@ impl Transaction {
         self.respond((answer, source))
     }
 
+    fn body_changed(&self) -> bool {
+        let report = self.scan.as_ref().map(Scan::report);
+        report.is_some_and(|report| report.body_edits() > 0)
+    }
+
     /// Where the client can go on with its own copy, if it offered that and keeps one: draft-icap-ext-partial-content-07.
     fn partial(&self) -> Option<Seam> {
         let offered = self.allow.contains(Allow::PARTIAL_CONTENT)
@@ -95,21 +101,6 @@ impl Transaction {
         }
         let seam = self.scan.as_ref()?.seam()?;
         (seam.original < self.outcome.bytes_in).then_some(seam)
-    }
-
-    /// RFC 9111 §5.2.2.6: `no-transform` says that nobody on the way may change the message; policy judges that.
-    fn edit_forbidden(&mut self) -> Action {
-        let Some(scan) = &mut self.scan else {
-            return self.unchanged();
-        };
-        scan.abandon(Anomaly::EditForbidden);
-        match scan.report().verdict.clone() {
-            Verdict::Block(reason) => self.block(reason),
-            Verdict::Allow | Verdict::Redact { .. } => {
-                self.outcome.verdict = Some(Verdict::Allow);
-                self.unchanged()
-            }
-        }
     }
 
     pub(super) fn block(&mut self, reason: Reason) -> Action {

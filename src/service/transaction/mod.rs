@@ -152,7 +152,6 @@ pub struct Transaction {
     trailers: Option<Fields>,
     state: State,
     refusal: Option<(Failure, Status)>,
-    forbids_edits: bool,
     head_changed: bool,
     edited_bytes: u64,
     streams: Option<Copy>,
@@ -272,7 +271,6 @@ impl Transaction {
             trailers: None,
             state: State::Undecided,
             refusal: None,
-            forbids_edits: false,
             head_changed: false,
             edited_bytes: 0,
             streams: None,
@@ -280,10 +278,6 @@ impl Transaction {
             outcome: Partial::default(),
             heads,
         };
-        begun.forbids_edits = begun
-            .method
-            .direction()
-            .is_some_and(|direction| begun.heads.forbid_edits(direction));
         begun.refusal = begun.refused(&request);
         if begun.refusal.is_none() {
             begun.start_scan(budget);
@@ -518,10 +512,10 @@ impl Transaction {
         self.head_changed = !head_edits.is_empty();
         // The client's copy has the old head.
         keeps_copy &= !self.head_changed;
-        let settles = profile.release == Release::AsSettled && !self.forbids_edits;
+        let settles = profile.release == Release::AsSettled && !scan.forbids_edits();
         self.plan = if settles && (!keeps_copy || scan.edits()) {
             Plan::Stream
-        } else if keeps_copy || scan.edits() && !scan.recodes() && !self.forbids_edits {
+        } else if keeps_copy || scan.edits() && !scan.recodes() {
             // Where nothing is edited the edited copy is the original.
             Plan::Judge
         } else {

@@ -197,3 +197,132 @@ fn who_observes_counts_and_changes_nothing() {
     assert_eq!(records[0]["redactions"][0]["action"], "observe");
     assert!(records[0].get("edits").is_none());
 }
+
+/// Fields that say something of the bytes of a body, and one that does not.
+const STALE: &str = "ETag: \"abc\"\r\nDigest: sha-256=x\r\nContent-MD5: x\r\nContent-Digest: sha-256=:x:\r\n\
+                     Repr-Digest: sha-256=:x:\r\nAccept-Ranges: bytes\r\nX-Kept: yes\r\n";
+
+#[test]
+fn fields_that_describe_the_old_bytes_go_with_them_in_both_directions() {
+    let server = Running::start("");
+    let mut client = Client::connect(server.icap());
+    for (body, masked) in [(CARD, MASKED), (&b"{\"a\":1}"[..], &b"{\"a\":1}"[..])] {
+        let fields = format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n{STALE}\r\n",
+            body.len()
+        );
+        let request = format!("POST /a HTTP/1.1\r\nHost: h\r\n{fields}");
+        let response = format!("HTTP/1.1 200 OK\r\n{fields}");
+        for reply in [
+            client.ask(reqmod("/redact", "", &request, Some(body))),
+            client.ask(answered("", GET, &response, Some(body))),
+        ] {
+            assert_eq!(reply.body, masked);
+            let length = format!("Content-Length: {}\r\n", masked.len());
+            assert!(reply.http.contains(&length), "{}", reply.http);
+            assert!(reply.http.contains("X-Kept: yes"), "{}", reply.http);
+            for name in STALE.lines().filter_map(|line| line.split(':').next()) {
+                let stays = reply.http.contains(&format!("{name}: "));
+                assert_eq!(
+                    stays,
+                    body == masked || name == "X-Kept",
+                    "{name} {}",
+                    reply.http
+                );
+            }
+        }
+        let weak = response.replace("ETag: \"", "ETag: W/\"");
+        let reply = client.ask(answered("", GET, &weak, Some(body)));
+        assert!(reply.http.contains("ETag: W/\"abc\""), "{}", reply.http);
+    }
+}
+
+#[test]
+fn digests_in_trailers_go_as_well() {
+    let server = Running::start("");
+    let mut client = Client::connect(server.icap());
+    let head = "POST /a HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTrailer: Content-Digest\r\n\r\n";
+    for (body, trailers) in [
+        (CARD, "X-Kept: 1"),
+        (b"{\"a\":1}", "Content-Digest: sha-256=:x:"),
+    ] {
+        let mut request = reqmod("/redact", "", head, Some(body));
+        request.truncate(request.len() - 2);
+        request.extend_from_slice(b"Content-Digest: sha-256=:x:\r\nX-Kept: 1\r\n\r\n");
+        let reply = client.ask(request);
+        assert!(reply.trailers.contains(trailers), "{}", reply.trailers);
+        assert_eq!(reply.trailers.contains("Digest"), body != CARD);
+    }
+}
+
+/// The status of a redaction over these fields: blocked, masked or passed.
+fn fate(reply: &Reply) -> &'static str {
+    match (reply.is_block(), reply.body == MASKED) {
+        (true, _) => "blocked",
+        (false, true) => "masked",
+        (false, false) => {
+            assert!(reply.status == 204 || reply.body == CARD);
+            "passed"
+        }
+    }
+}
+
+#[test]
+fn what_forbids_an_edit_blocks_passes_or_is_overruled_by_policy() {
+    let open = "[profiles.redact-request.fail-modes]\nedit-forbidden = \"open\"\nsigned-content = \"open\"\n\
+                partial-content = \"open\"\nunreachable-edit = \"open\"\n";
+    let open = open.to_owned() + &open.replace("request", "response");
+    let mask = "[profiles.redact-request]\nredact = \"bold\"\n[profiles.redact-response]\nredact = \"bold\"\n\
+                [redactions.bold]\ndespite = [\"no-transform\", \"signature\"]\n";
+    for (config, transform, signed, partial) in [
+        ("", "blocked", "blocked", "blocked"),
+        (open.as_str(), "passed", "passed", "passed"),
+        (mask, "masked", "masked", "blocked"),
+    ] {
+        let server = Running::start(config);
+        let mut client = Client::connect(server.icap());
+        for lines in ["", "Allow: 204\r\n"] {
+            let typed = "Content-Type: application/json\r\n";
+            let request =
+                |field: &str| format!("POST /hook HTTP/1.1\r\nHost: h\r\n{typed}{field}\r\n\r\n");
+            let mut fate_of = |field: &str| {
+                let reply = client.ask(reqmod("/redact", lines, &request(field), Some(CARD)));
+                (
+                    fate(&reply),
+                    reply.field("X-Blocked-Reason").map(str::to_owned),
+                )
+            };
+            let (fate_now, reason) = fate_of("Cache-Control: no-transform");
+            assert_eq!(fate_now, transform, "{config}");
+            assert_eq!(reason.is_some(), fate_now == "blocked");
+            for field in [
+                "X-Hub-Signature-256: sha256=00",
+                "Stripe-Signature: t=1,v1=0",
+            ] {
+                let (fate_now, reason) = fate_of(field);
+                assert_eq!(fate_now, signed, "{field} {config}");
+                if fate_now == "blocked" {
+                    assert_eq!(reason.as_deref(), Some("signed-content"));
+                }
+            }
+            let response = format!(
+                "HTTP/1.1 206 Partial Content\r\n{typed}Content-Range: bytes 0-26/90\r\n\r\n"
+            );
+            let reply = client.ask(answered(lines, GET, &response, Some(CARD)));
+            assert_eq!(fate(&reply), partial, "{config}");
+            // Without a value there is nothing to forbid.
+            let clean = request("X-Hub-Signature-256: sha256=00");
+            let reply = client.ask(reqmod("/redact", lines, &clean, Some(b"{\"a\":1}")));
+            assert!(!reply.is_block() && (reply.status == 204 || reply.body == b"{\"a\":1}"));
+        }
+        let records = server.stop();
+        let passed = &records[0];
+        assert_eq!(passed["redactions"][0]["entity"], "PAN", "{passed}");
+        let action = if transform == "masked" {
+            "mask"
+        } else {
+            "observe"
+        };
+        assert_eq!(passed["redactions"][0]["action"], action, "{passed}");
+    }
+}
