@@ -17,6 +17,8 @@ struct Shared {
     used: AtomicU64,
     limit: u64,
     disk: Option<Disk>,
+    /// Of what this is a share.
+    whole: Option<Budget>,
 }
 
 /// Where bytes go that are too many for memory, and how many may be there at once.
@@ -36,6 +38,7 @@ impl Budget {
                 used: AtomicU64::new(0),
                 limit: limit_bytes,
                 disk: None,
+                whole: None,
             }),
         }
     }
@@ -47,7 +50,30 @@ impl Budget {
                 used: AtomicU64::new(0),
                 limit: limit_bytes,
                 disk: Some(disk),
+                whole: None,
             }),
+        }
+    }
+
+    /// A budget of its own that draws on this one and may never hold more than this one has left: half of all when it is
+    /// the only one, a third each when there are two, so that there is always room for another.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                used: AtomicU64::new(0),
+                limit: self.shared.limit,
+                disk: self.shared.disk.clone(),
+                whole: Some(self.clone()),
+            }),
+        }
+    }
+
+    /// True when nothing more fits; a share is full when it holds as much as is left.
+    pub fn is_full(&self) -> bool {
+        match &self.shared.whole {
+            None => self.used() >= self.shared.limit,
+            Some(whole) => self.used() >= whole.shared.limit.saturating_sub(whole.used()),
         }
     }
 
@@ -104,12 +130,22 @@ impl Reservation {
     /// [`Exhausted`] when the ceiling would be passed; nothing is taken then.
     pub fn grow(&mut self, more: u64) -> Result<(), Exhausted> {
         let shared = &self.budget.shared;
-        shared
-            .used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(more).filter(|sum| *sum <= shared.limit)
-            })
-            .map_err(|_| Exhausted)?;
+        match &shared.whole {
+            None => shared.take(more)?,
+            Some(whole) => {
+                let whole = &whole.shared;
+                let left = whole
+                    .limit
+                    .saturating_sub(whole.used.load(Ordering::Relaxed));
+                let mine = shared.used.load(Ordering::Relaxed);
+                // Two threads may both find room: the share is then passed by a window, the whole never.
+                if mine.saturating_add(more) > left {
+                    return Err(Exhausted);
+                }
+                whole.take(more)?;
+                shared.used.fetch_add(more, Ordering::Relaxed);
+            }
+        }
         self.bytes += more;
         Ok(())
     }
@@ -118,7 +154,21 @@ impl Reservation {
     pub fn shrink(&mut self, less: u64) {
         let less = less.min(self.bytes);
         self.budget.shared.used.fetch_sub(less, Ordering::Relaxed);
+        if let Some(whole) = &self.budget.shared.whole {
+            whole.shared.used.fetch_sub(less, Ordering::Relaxed);
+        }
         self.bytes -= less;
+    }
+}
+
+impl Shared {
+    fn take(&self, more: u64) -> Result<(), Exhausted> {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(more).filter(|sum| *sum <= self.limit)
+            })
+            .map(|_| ())
+            .map_err(|_| Exhausted)
     }
 }
 
@@ -142,5 +192,20 @@ mod tests {
         assert_eq!(budget.used(), 5);
         drop(one);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn a_share_leaves_room_for_the_next_one() {
+        let whole = Budget::new(100);
+        let (one, two) = (whole.share(), whole.share());
+        let mut greedy = one.reservation();
+        while greedy.grow(1).is_ok() {}
+        assert_eq!((greedy.bytes(), whole.used()), (50, 50));
+        assert!(one.is_full() && !two.is_full() && !whole.is_full());
+        let mut modest = two.reservation();
+        while modest.grow(1).is_ok() {}
+        assert_eq!((modest.bytes(), whole.used()), (25, 75));
+        drop((greedy, modest));
+        assert_eq!((one.used(), two.used(), whole.used()), (0, 0, 0));
     }
 }

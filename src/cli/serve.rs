@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::config::file::Switch;
 use crate::config::{AuditTarget, Config};
+use crate::server::process::{self, Cage};
 use crate::server::{Server, until_terminated};
 use crate::telemetry::audit::Records;
 use crate::telemetry::lines::{Lines, LinesGuard};
@@ -27,6 +29,16 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let config = source().context("configuration")?;
     let _log = log::start(config.log_format, config.log_level).context("cannot start the log")?;
     let (telemetry, _audit) = telemetry(&config)?;
+    process::forbid_core_dumps();
+    if config.confine_writes == Switch::On {
+        let cage = process::confine_writes(&config).context("cannot confine file writes")?;
+        match cage {
+            Cage::Closed => tracing::info!("file writes are confined"),
+            Cage::Partly | Cage::Unsupported => {
+                tracing::warn!(?cage, "the kernel cannot confine file writes as asked");
+            }
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
         .thread_name("sluice")

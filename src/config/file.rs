@@ -27,6 +27,10 @@ pub struct File {
     /// Listeners with TLS, services or rules of their own, or on a Unix socket.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<super::listeners::Entry>,
+    /// The process among others.
+    pub process: Process,
+    /// How much one client may have.
+    pub quotas: super::quotas::Quotas,
     /// What is offered to ICAP clients.
     pub icap: Icap,
     /// Sizes on the wire.
@@ -77,6 +81,9 @@ pub struct Server {
     pub announced_max_connections: usize,
     /// TLS handshakes and PROXY protocol headers under way at once; above it connections are closed.
     pub max_handshakes: usize,
+    /// Age of a connection at which its next answer is its last; a tenth more or less, so that fleets do not reconnect all
+    /// at once. 0: none.
+    pub connection_seconds: u64,
     /// Requests on one connection before it is closed, announced.
     pub requests_per_connection: u64,
     /// Memory that all connections together may fill before reading pauses.
@@ -87,6 +94,22 @@ pub struct Server {
     pub heavy_queue: usize,
     /// After SIGTERM, how long requests in flight may take.
     pub shutdown_seconds: u64,
+}
+
+/// The process among others.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Process {
+    /// Whether the kernel (Landlock) is to refuse file writes anywhere but where this file says that the server writes.
+    pub confine_writes: Switch,
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self {
+            confine_writes: Switch::Off,
+        }
+    }
 }
 
 /// What is offered to ICAP clients.
@@ -434,6 +457,9 @@ pub struct Service {
     /// The profile of RESPMOD; absent: RESPMOD is not offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_profile: Option<Spanned<String>>,
+    /// Who may use it: networks, or names in certificates; empty: every ICAP client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
 }
 
 impl Default for File {
@@ -441,6 +467,8 @@ impl Default for File {
         Self {
             server: Server::default(),
             listeners: Vec::new(),
+            process: Process::default(),
+            quotas: super::quotas::Quotas::default(),
             icap: Icap::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -519,6 +547,7 @@ fn service(path: &str, aliases: &[&str], request: Option<&str>, response: Option
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
         request_profile: named(request),
         response_profile: named(response),
+        allow: Vec::new(),
     }
 }
 
@@ -572,6 +601,7 @@ impl Default for Server {
             max_connections: 4096,
             announced_max_connections: 1000,
             max_handshakes: 256,
+            connection_seconds: 3600,
             requests_per_connection: 10_000,
             in_flight_mib: 512,
             heavy_workers: 0,

@@ -3,6 +3,7 @@
 //! ```text
 //! file         what may be written, with the defaults
 //! listeners    where the server listens, and for whom
+//! quotas       how much one client may have
 //! environment  SLUICE__SECTION__KEY
 //! resolve      file ─► Config; nothing downstream validates again
 //! ```
@@ -12,6 +13,7 @@ mod environment;
 pub mod file;
 pub mod listeners;
 mod profile;
+pub mod quotas;
 pub mod redaction;
 mod resolve;
 pub mod route;

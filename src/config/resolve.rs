@@ -18,13 +18,14 @@ use crate::policy::route::Routes;
 use crate::redact;
 use crate::service::block_page::{BlockPages, Format};
 use crate::service::respond::{Style, VerdictHeaders};
-use crate::service::services::{Service, Services};
+use crate::service::services::{Allow, Service, Services};
 use crate::telemetry::audit::Records;
 use crate::telemetry::log;
 use crate::wire::framing::HeadLimits;
 
 use super::file::{self, File, Switch};
 use super::listeners::{self, Listener};
+use super::quotas::Quotas;
 use super::{Mistake, Source, mib};
 
 /// Everything that can be set, ready for use.
@@ -42,6 +43,12 @@ pub struct Config {
     pub threads: usize,
     /// Connections at once.
     pub max_connections: usize,
+    /// Whether file writes are confined.
+    pub confine_writes: Switch,
+    /// How much one client may have.
+    pub quotas: Quotas,
+    /// Age of a connection at which its next answer is its last.
+    pub connection_age: Option<Duration>,
     /// TLS handshakes and PROXY protocol headers under way at once.
     pub max_handshakes: usize,
     /// Memory that all connections together may fill before reading pauses.
@@ -99,6 +106,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Takes note that no more than `most` connections can be carried: OPTIONS must not promise them.
+    pub fn lower_max_connections(&mut self, most: usize) {
+        self.max_connections = self.max_connections.min(most);
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        self.services.lower_max_connections(most);
+    }
+
     /// Every ICAP listener: those of `listen`, then the others.
     pub fn all_listeners(&self) -> Vec<Listener> {
         let plain = self.listen.iter();
@@ -140,6 +154,12 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         threads: or_cores(server.threads),
         max_connections: server.max_connections,
         max_handshakes: server.max_handshakes,
+        confine_writes: file.process.confine_writes,
+        quotas: file.quotas.clone(),
+        connection_age: match server.connection_seconds {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        },
         in_flight_bytes: mib(server.in_flight_mib),
         heavy_workers: or_cores(server.heavy_workers),
         heavy_queue: server.heavy_queue,
@@ -257,6 +277,7 @@ fn services(
             request: find(&service.request_profile)?,
             response: find(&service.response_profile)?,
             options: options(file, service),
+            allow: Allow::new(&service.allow),
         };
         for path in std::iter::once(&service.path).chain(&service.aliases) {
             if !path.starts_with('/') {
@@ -300,7 +321,11 @@ fn options(file: &File, service: &file::Service) -> Options {
         max_connections: u32::try_from(
             file.server
                 .announced_max_connections
-                .min(file.server.max_connections),
+                .min(file.server.max_connections)
+                .min(match file.quotas.client_connections {
+                    0 => usize::MAX,
+                    most => most,
+                }),
         )
         .ok(),
         ttl_seconds: u32::try_from(icap.options_ttl_seconds)

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::config::listeners::Listener;
+use crate::config::quotas::Quotas;
 use crate::icap::Status;
 use crate::service::facts::Peer;
 use crate::service::outcome::Failure;
 use crate::service::transaction::Transaction;
 
 use super::Shared;
+use super::quota::{Asking, Membership, Refusal, Ticket};
 
 /// The ICAP client of one connection.
 #[derive(Clone, Debug)]
@@ -18,15 +20,49 @@ pub(super) struct Client {
     pub(super) peer: Peer,
     /// Through which door he came.
     pub(super) listener: Arc<Listener>,
+    /// What he has under way.
+    pub(super) membership: Arc<Membership>,
 }
 
 impl Client {
-    /// Refuses `transaction` when it is not for this client.
-    pub(super) fn examine(&self, transaction: &mut Transaction, shared: &Shared) {
+    /// Refuses `transaction` when it is not for this client, or not now; else counts it until the ticket is dropped.
+    pub(super) fn examine(
+        &self,
+        transaction: &mut Transaction,
+        shared: &Shared,
+        limits: &Quotas,
+    ) -> Option<Ticket> {
         let offered = |path: &str| self.listener.offers(path);
         if transaction.service().is_some_and(|path| !offered(path)) {
             shared.telemetry.metrics.denied("service");
             transaction.refuse(Failure::NotFound, Status::NotFound);
+            return None;
         }
+        let facts = transaction.facts();
+        let asking = Asking {
+            address: &facts.client,
+            user: &facts.user,
+        };
+        let account = &self.membership.account;
+        let refusal = match shared.quotas.admit(account, asking, limits) {
+            Ok(ticket) => return Some(ticket),
+            Err(refusal) => refusal,
+        };
+        shared.telemetry.metrics.shed(refusal.code());
+        if let Some(left_out) = shared.shed.take() {
+            tracing::warn!(
+                peer = ?self.peer,
+                reason = refusal.code(),
+                left_out,
+                "a request was refused"
+            );
+        }
+        match refusal {
+            Refusal::Client(code) => {
+                transaction.refuse(Failure::Overload(code), Status::Overloaded);
+            }
+            Refusal::Subject(_) => transaction.shed(),
+        }
+        None
     }
 }

@@ -3,12 +3,14 @@
 //! ```text
 //! listener ─► driver (one task a connection) ─► service
 //!    │           ├─ client     who is at the other end, and what he may ask for
+//!    │           ├─ quota      how much he may have, and how fast
 //!    │           ├─ deadline   how long each state may last
 //!    │           ├─ spool      bodies that may have to go back
 //!    │           └─ pool       heavy work
 //!    ├─ tls                    certificates, and whose certificates are taken
 //!    ├─ snapshot ◄─ reload     SIGHUP, admin API: all or nothing
 //!    ├─ rules                  what is loaded, and its updates
+//!    ├─ process                what the service manager is told, where files may be written
 //!    └─ admin                  health, metrics, settings, rules over HTTP
 //! ```
 
@@ -18,6 +20,8 @@ pub mod deadline;
 mod driver;
 mod listener;
 pub mod pool;
+pub mod process;
+mod quota;
 mod reload;
 pub mod rules;
 mod self_test;
@@ -32,6 +36,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -45,6 +50,8 @@ use crate::telemetry::Telemetry;
 
 use listener::{Accept, Admission, Entrance, Inherited, Open, Openings, Socket};
 use pool::Pool;
+use process::Told;
+use quota::Quotas;
 use snapshot::{Snapshot, SnapshotError};
 use spool::SpoolLimits;
 use throttle::Throttle;
@@ -57,11 +64,14 @@ struct Shared {
     snapshot: ArcSwap<Snapshot>,
     telemetry: Arc<Telemetry>,
     memory: Budget,
-    spool: Arc<SpoolLimits>,
+    quotas: Arc<Quotas>,
     pool: Pool,
     listeners: Openings,
     denials: Throttle,
     refusals: reload::Refusals,
+    shed: Throttle,
+    /// Set before the watchers are told, so that an answer given in between announces the close as well.
+    draining: AtomicBool,
     probe: Option<Probe>,
 }
 
@@ -153,10 +163,11 @@ impl Server {
     /// # Errors
     /// [`ServerError`]: nothing was started then.
     pub async fn bind(
-        config: Config,
+        mut config: Config,
         telemetry: Telemetry,
         source: Source,
     ) -> Result<Self, ServerError> {
+        listener::lower(&mut config);
         let config = Arc::new(config);
         let directory = config.spool_directory.clone();
         tempfile::tempfile_in(&directory).map_err(|source| ServerError::Spool {
@@ -182,13 +193,16 @@ impl Server {
                 source,
             })?;
         let shared = Shared {
-            spool: Arc::new(SpoolLimits {
-                memory_bytes: config.spool_memory_bytes,
-                body_bytes: config.spool_body_bytes,
-                directory,
-                disk,
-                memory: memory.clone(),
-            }),
+            quotas: Arc::new(Quotas::new(
+                &config.quotas,
+                SpoolLimits {
+                    memory_bytes: config.spool_memory_bytes,
+                    body_bytes: config.spool_body_bytes,
+                    directory,
+                    disk,
+                    memory: memory.clone(),
+                },
+            )),
             pool: Pool::new(config.heavy_workers, config.heavy_queue),
             snapshot: ArcSwap::from_pointee(Snapshot::load(config)?),
             telemetry: Arc::new(telemetry),
@@ -196,6 +210,8 @@ impl Server {
             listeners,
             denials: Throttle::new(),
             refusals: reload::Refusals::default(),
+            shed: Throttle::new(),
+            draining: AtomicBool::new(false),
             probe: None,
         };
         reload::announce(&shared);
@@ -233,7 +249,7 @@ impl Server {
         let drain_time = self.shared.snapshot.load().config.shutdown;
         let (draining, drained) = watch::channel(false);
         let (alive, mut dead) = tokio::sync::mpsc::channel::<()>(1);
-        let admission = Arc::new(Admission::new(&self.shared));
+        let admission = Arc::new(Admission::new(&self.shared.snapshot.load().config));
         let mut tasks = tokio::task::JoinSet::new();
         for (socket, open) in self.sockets.into_iter().zip(&self.shared.listeners.0) {
             let accept = Accept {
@@ -263,8 +279,12 @@ impl Server {
         admin.spawn(listeners.watch(Arc::clone(&self.shared)));
         admin.spawn(reloader.on_hangup());
         drop(alive);
+        admin.spawn(process::keep_watchdog());
+        process::tell(Told::Ready);
         stop.await;
+        process::tell(Told::Stopping);
         tracing::info!(seconds = drain_time.as_secs(), "draining");
+        self.shared.draining.store(true, Ordering::Relaxed);
         draining.send_replace(true);
         while tasks.join_next().await.is_some() {}
         // Every connection holds a sender; the channel ends with the last of them.

@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 
 use crate::config::ConfigError;
 
+use super::listener;
+use super::process::{self, Told};
 use super::snapshot::{Snapshot, SnapshotError};
 use super::tls::TlsError;
 use super::{Shared, Source, loaded_at};
@@ -113,7 +115,9 @@ impl Reloader {
             Err(error) => return tracing::error!(%error, "cannot catch SIGHUP: no reload"),
         };
         while hangup.recv().await.is_some() {
+            process::tell(Told::Reloading);
             let _ = self.reload().await;
+            process::tell(Told::Ready);
         }
     }
 
@@ -123,7 +127,9 @@ impl Reloader {
         let source = Arc::clone(&self.source);
         let listeners = self.shared.listeners.clone();
         let loaded = tokio::task::spawn_blocking(move || {
-            let config = Arc::new(source()?);
+            let mut config = source()?;
+            listener::lower(&mut config);
+            let config = Arc::new(config);
             let listeners = listeners.prepare(&config)?;
             Ok::<_, ReloadError>((Snapshot::load(config)?, listeners))
         })

@@ -143,6 +143,8 @@ pub enum Failure {
     Protocol(&'static str),
     /// No such service.
     NotFound,
+    /// The service is not for this client.
+    Forbidden,
     /// The service does not do this method.
     MethodNotAllowed,
     /// The request lacks the sections that the service needs.
@@ -169,6 +171,7 @@ impl Failure {
         match self {
             Failure::Protocol(code) | Failure::Timeout(code) | Failure::Overload(code) => code,
             Failure::NotFound => "service-not-found",
+            Failure::Forbidden => "forbidden",
             Failure::MethodNotAllowed => "method-not-allowed",
             Failure::BadComposition => "bad-composition",
             Failure::PeerGone => "peer-gone",

@@ -102,6 +102,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if current.answered.is_some() {
             current.first_byte.get_or_insert(now);
         }
+        if let Some(ticket) = current.ticket.take() {
+            let limits = &self.shared.snapshot.load().config.quotas;
+            ticket.charge(current.transaction.bytes_in(), limits);
+        }
         let since = |at: Instant| at.saturating_duration_since(current.began);
         let timing = Timing {
             first_byte: current.first_byte.map(since),

@@ -16,9 +16,11 @@ mod endings;
 mod socket;
 
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -30,6 +32,7 @@ use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
 use super::client::Client;
 use super::deadline::{Clock, Waiting};
 use super::pool::{PoolError, Share};
+use super::quota::Ticket;
 use super::spool::Spool;
 use super::{Shared, Stage};
 
@@ -55,6 +58,9 @@ where
         pause: Pause::None,
         buffers: Buffers::Returned,
         flush: Flush::Done,
+        retire: config
+            .connection_age
+            .map(|age| Instant::now() + jittered(age)),
         shared,
     };
     drop(snapshot);
@@ -72,6 +78,8 @@ struct Driver<S> {
     pause: Pause,
     buffers: Buffers,
     flush: Flush,
+    /// From when on the next answer is the last.
+    retire: Option<Instant>,
     drain_bytes: u64,
     scan_limits: ScanLimits,
 }
@@ -126,6 +134,7 @@ enum Pause {
 /// The transaction that is being worked on.
 struct Current {
     transaction: Transaction,
+    ticket: Option<Ticket>,
     original: Option<Spool>,
     edited: Option<Spool>,
     body: Body,
@@ -251,18 +260,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let snapshot = self.shared.snapshot.load();
             let shared = &self.shared;
             let peer = &self.client.peer;
+            let memory = &self.client.membership.account.memory;
             let begun = guarded(|| {
                 shared.probe(Stage::Begin, &request);
-                Transaction::begin(&snapshot.house, &shared.memory, peer, request)
+                Transaction::begin(&snapshot.house, memory, peer, request)
             });
-            drop(snapshot);
             match begun {
                 Ok(mut transaction) => {
-                    self.client.examine(&mut transaction, &self.shared);
-                    self.shared.telemetry.metrics.inflight.inc();
-                    self.current = Some(Box::new(Current::new(transaction, now)));
+                    let limits = &snapshot.config.quotas;
+                    let ticket = self.client.examine(&mut transaction, shared, limits);
+                    shared.telemetry.metrics.inflight.inc();
+                    let mut current = Box::new(Current::new(transaction, now));
+                    current.ticket = ticket;
+                    self.current = Some(current);
                 }
                 Err(Panicked) => self.panicked(),
+            }
+            drop(snapshot);
+            if self.retire.is_some_and(|retire| now >= retire) {
+                self.connection.close_after_response();
             }
             return Flow::More;
         }
@@ -318,7 +334,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.clock.enter(Waiting::AfterContinue, Instant::now());
             }
             Action::Keep(copy, bytes) => {
-                let limits = &self.shared.spool;
+                let limits = &self.client.membership.account.spool;
                 let store = current
                     .store(copy)
                     .get_or_insert_with(|| Spool::new(limits));
@@ -376,7 +392,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !streams {
             self.forget_rest();
         }
-        if self.server == Server::Draining {
+        if self.shared.draining.load(Ordering::Relaxed) {
             self.connection.close_after_response();
         }
         self.connection.send_response(response);
@@ -476,7 +492,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Pause::Unread;
         }
         let Some(current) = &self.current else {
-            let full = self.shared.memory.used() >= self.shared.memory.limit();
+            let full = self.client.membership.account.memory.is_full();
             return if full { Pause::Memory } else { Pause::None };
         };
         let backlog = match (&current.body, current.overflow) {
@@ -498,6 +514,7 @@ impl Current {
     fn new(transaction: Transaction, began: Instant) -> Self {
         Self {
             transaction,
+            ticket: None,
             original: None,
             edited: None,
             body: Body::Owed,
@@ -521,6 +538,12 @@ impl Current {
     fn is_over(&self) -> bool {
         matches!(self.body, Body::Complete)
     }
+}
+
+/// `age`, a tenth more or less: connections that were opened together do not end together.
+fn jittered(age: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 201;
+    age.saturating_mul(900 + u32::try_from(random).unwrap_or_default()) / 1000
 }
 
 /// The processor time of this thread: between two points without an `await` in between it is the work's own, however

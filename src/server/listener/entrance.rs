@@ -54,6 +54,8 @@ enum Refusal {
     ProxyHeader,
     /// Its certificate does not name a client that was listed.
     Name,
+    /// It has as many connections as it may.
+    Connections,
     /// The handshake failed, or took too long, or there are too many.
     Handshake(&'static str),
 }
@@ -199,15 +201,20 @@ impl Entrance {
             Ok(address) => self.client(&listener, address),
             Err(refusal) => Err(refusal),
         };
-        match client {
+        match client.and_then(|(peer, listener)| self.enter(peer, listener)) {
             Ok(client) => {
                 let stop = self.drained();
                 driver::serve(stream, client, self.shared, stop).await;
             }
             Err(refusal) => {
                 self.turned_away(refusal, peer);
-                if refusal == Refusal::Address {
-                    self.refuse(stream, Status::Forbidden).await;
+                match refusal {
+                    Refusal::Address => self.refuse(stream, Status::Forbidden).await,
+                    Refusal::Connections => self.refuse(stream, Status::Overloaded).await,
+                    Refusal::Stranger
+                    | Refusal::ProxyHeader
+                    | Refusal::Name
+                    | Refusal::Handshake(_) => {}
                 }
             }
         }
@@ -235,7 +242,7 @@ impl Entrance {
         let listener = self.open.settings.load_full();
         let address = self.behind(&mut stream, Some(peer), early).await?;
         // Before the handshake, which is work.
-        let mut client = self.client(&listener, address)?;
+        let (mut client, listener) = self.client(&listener, address)?;
         let tls = self.open.tls.as_ref().map(Tls::current);
         let tls = tls.ok_or(Refusal::Handshake("no-certificate"))?;
         let _permit = early
@@ -248,8 +255,8 @@ impl Entrance {
                 tracing::debug!(%error, %peer, "a TLS handshake failed");
                 Refusal::Handshake("failed")
             })?;
-        client.peer.tls_identity = tls.identity(&names).map_err(|Unlisted| Refusal::Name)?;
-        Ok((stream, client))
+        client.tls_identity = tls.identity(&names).map_err(|Unlisted| Refusal::Name)?;
+        Ok((stream, self.enter(client, listener)?))
     }
 
     /// Who is behind the peer: himself, or whom a trusted proxy names.
@@ -284,18 +291,31 @@ impl Entrance {
         }
     }
 
-    fn client(&self, listener: &Arc<Listener>, behind: Behind) -> Result<Client, Refusal> {
+    fn client(
+        &self,
+        listener: &Arc<Listener>,
+        behind: Behind,
+    ) -> Result<(Peer, Arc<Listener>), Refusal> {
         let address = match behind {
             Behind::Client(address) if listener.access.admits(address) => address,
             Behind::Client(_) => return Err(Refusal::Address),
             Behind::Proxy(address) => address,
         };
+        let peer = Peer {
+            address,
+            tls_identity: None,
+        };
+        Ok((peer, Arc::clone(listener)))
+    }
+
+    /// Counts the connection in.
+    fn enter(&self, peer: Peer, listener: Arc<Listener>) -> Result<Client, Refusal> {
+        let limits = &self.shared.snapshot.load().config.quotas;
+        let membership = self.shared.quotas.enter(&peer, limits);
         Ok(Client {
-            peer: Peer {
-                address,
-                tls_identity: None,
-            },
-            listener: Arc::clone(listener),
+            membership: Arc::new(membership.ok_or(Refusal::Connections)?),
+            peer,
+            listener,
         })
     }
 
@@ -307,6 +327,7 @@ impl Entrance {
         let metrics = &self.shared.telemetry.metrics;
         let reason = match refusal {
             Refusal::Handshake(result) => return metrics.handshake(result),
+            Refusal::Connections => return metrics.shed("client-connections"),
             Refusal::Address => "address",
             Refusal::Stranger => "not-a-proxy",
             Refusal::ProxyHeader => "proxy-header",

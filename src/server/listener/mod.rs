@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::config::Config;
 use crate::icap::Status;
-
-use super::Shared;
 
 pub(super) use entrance::{Entrance, Open, Openings};
 pub(super) use socket::{Inherited, Socket, Stream};
@@ -30,22 +29,11 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// As many as configured, and as the limit of open files carries: each connection may need a second file for its
-    /// spool, and some are needed elsewhere.
-    pub(super) fn new(shared: &Shared) -> Self {
-        let config = Arc::clone(&shared.snapshot.load().config);
-        let wanted = config.max_connections;
-        let carried = (open_files() / 2).saturating_sub(RESERVED_FILES).max(1);
-        if carried < wanted {
-            tracing::warn!(
-                wanted,
-                carried,
-                "the limit of open files lowers max-connections"
-            );
-        }
+    /// As many as configured.
+    pub(super) fn new(config: &Config) -> Self {
         Self {
             connections: Arc::new(Semaphore::new(
-                wanted.min(carried).min(Semaphore::MAX_PERMITS),
+                config.max_connections.min(Semaphore::MAX_PERMITS),
             )),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             handshakes: Arc::new(Semaphore::new(
@@ -166,6 +154,20 @@ fn is_out_of_files(error: &io::Error) -> bool {
         Errno::from_io_error(error),
         Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
     )
+}
+
+/// Lowers what `config` promises to what the limit of open files carries: each connection may need a second file for its
+/// spool, and some are needed elsewhere.
+pub(super) fn lower(config: &mut Config) {
+    let carried = (open_files() / 2).saturating_sub(RESERVED_FILES).max(1);
+    if carried < config.max_connections {
+        tracing::warn!(
+            wanted = config.max_connections,
+            carried,
+            "the limit of open files lowers max-connections"
+        );
+        config.lower_max_connections(carried);
+    }
 }
 
 /// The limit of open files, raised to what the system lets us have.

@@ -25,9 +25,9 @@ use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::Direction;
-use crate::policy::Verdict;
 use crate::policy::profile::{Mode, Profile, Release};
 use crate::policy::route::{Routes, Rule};
+use crate::policy::{Reason, Verdict};
 use crate::redact::Seam;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
@@ -153,6 +153,7 @@ pub struct Transaction {
     state: State,
     refusal: Option<(Failure, Status)>,
     head_changed: bool,
+    sheds: bool,
     edited_bytes: u64,
     streams: Option<Copy>,
     /// Set when the answer is a 206.
@@ -272,13 +273,14 @@ impl Transaction {
             state: State::Undecided,
             refusal: None,
             head_changed: false,
+            sheds: false,
             edited_bytes: 0,
             streams: None,
             seam: None,
             outcome: Partial::default(),
             heads,
         };
-        begun.refusal = begun.refused(&request);
+        begun.refusal = begun.refused(&request, peer);
         if begun.refusal.is_none() {
             begun.start_scan(budget);
         }
@@ -301,6 +303,19 @@ impl Transaction {
         self.plan = Plan::HeadOnly;
         self.scan = None;
         self.work = Work::Over;
+    }
+
+    /// Refuses the message, and only this: the client is told by a block page, so that a gateway does not take it for a
+    /// failure of the service.
+    pub fn shed(&mut self) {
+        let refusal = (Failure::Overload("quota"), Status::Overloaded);
+        self.refuse(refusal.0, refusal.1);
+        self.sheds = self.method.direction().is_some();
+    }
+
+    /// What may be logged of the message.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Body bytes came.
@@ -468,7 +483,7 @@ impl Transaction {
 /// The beginning.
 impl Transaction {
     /// Why the request is not for us, if so.
-    fn refused(&self, request: &Request) -> Option<(Failure, Status)> {
+    fn refused(&self, request: &Request, peer: &Peer) -> Option<(Failure, Status)> {
         let hosts = &self.house.hosts;
         let host = request.uri.host();
         if !hosts.is_empty() && !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
@@ -477,6 +492,9 @@ impl Transaction {
         let Some(service) = &self.service else {
             return Some((Failure::NotFound, Status::NotFound));
         };
+        if !service.allow.admits(peer) {
+            return Some((Failure::Forbidden, Status::Forbidden));
+        }
         if !service.offers(self.method) {
             return Some((Failure::MethodNotAllowed, Status::MethodNotAllowed));
         }
@@ -538,6 +556,7 @@ impl Transaction {
                 );
                 self.respond((answer, Source::None))
             }
+            (Some(_), Some(_)) if self.sheds => self.block(Reason::Anomaly(Anomaly::Overload)),
             (Some((failure, status)), _) => self.fail(failure, status),
             (None, None) => self.fail(Failure::NotFound, Status::NotFound),
         }

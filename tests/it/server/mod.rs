@@ -11,6 +11,7 @@ mod load;
 mod mutations;
 mod partial;
 mod probe;
+mod quotas;
 mod redaction;
 mod sanitize;
 mod tls;

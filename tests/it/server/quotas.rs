@@ -1,0 +1,117 @@
+//! Who may have what, and how much of it.
+
+use super::harness::{Client, GET, POST, Running, eicar, reqmod};
+
+fn ask(lines: &str) -> Vec<u8> {
+    reqmod(
+        "/reqmod",
+        &format!("Allow: 204\r\n{lines}"),
+        POST,
+        Some(b"x"),
+    )
+}
+
+#[test]
+fn a_service_is_for_those_it_was_given_to() {
+    let server = Running::start(
+        "[[services]]\npath = \"/ours\"\nrequest-profile = \"request\"\nallow = [\"127.0.0.1\"]\n\
+         [[services]]\npath = \"/theirs\"\nrequest-profile = \"request\"\nallow = [\"10.0.0.0/8\", \"gw.example.com\"]\n",
+    );
+    let mut client = Client::connect(server.icap());
+    let request = |path: &str| reqmod(path, "Allow: 204\r\n", POST, Some(b"x"));
+    assert_eq!(client.ask(request("/ours")).status, 204);
+    assert_eq!(client.ask(request("/theirs")).status, 403);
+    let options = "OPTIONS icap://h/theirs ICAP/1.0\r\nHost: h\r\n\r\n";
+    assert_eq!(client.ask(options).status, 403);
+    assert_eq!(client.ask(request("/ours")).status, 204);
+    assert!(server.metric_reaches("sluice_errors_total{kind=\"forbidden\"}", 2.0));
+}
+
+#[test]
+fn a_client_over_its_rate_is_told_503_and_the_connection_goes_on() {
+    let server = Running::start("[quotas.client]\nrequests-per-second = 1\nrequests-burst = 3\n");
+    let mut client = Client::connect(server.icap());
+    let answers: Vec<_> = (0..5).map(|_| client.ask(ask("")).status).collect();
+    assert_eq!(answers[..3], [204, 204, 204]);
+    assert!(answers.contains(&503));
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert_eq!(client.ask(ask("")).status, 204);
+    assert!(server.metric("sluice_shed_total{reason=\"client-requests\"}") >= 1.0);
+    let records = server.stop();
+    assert!(
+        records
+            .iter()
+            .any(|record| record["reason"] == "client-requests" && record["verdict"] == "error")
+    );
+}
+
+#[test]
+fn a_user_over_his_rate_gets_a_page_and_nobody_else_does() {
+    let server = Running::start(
+        "[quotas.user]\nrequests-per-second = 1\n[quotas.address]\nrequests-per-second = 1\n",
+    );
+    let mut client = Client::connect(server.icap());
+    let ann = ask("X-Authenticated-User: ann\r\nX-Client-IP: 10.0.0.1\r\n");
+    assert_eq!(client.ask(&ann).status, 204);
+    let elsewhere = ask("X-Authenticated-User: ann\r\nX-Client-IP: 10.0.0.9\r\n");
+    let reply = client.ask(&elsewhere);
+    assert!(reply.is_block(), "{}", reply.head);
+    assert_eq!(reply.field("X-Blocked-Reason"), Some("overload"));
+    let same_address = ask("X-Authenticated-User: bob\r\nX-Client-IP: 10.0.0.1\r\n");
+    assert!(client.ask(&same_address).is_block());
+    let bob = ask("X-Authenticated-User: bob\r\nX-Client-IP: 10.0.0.2\r\n");
+    assert_eq!(client.ask(&bob).status, 204);
+    let nobody = reqmod("/reqmod", "Allow: 204\r\n", GET, None);
+    for _ in 0..3 {
+        assert_eq!(client.ask(&nobody).status, 204);
+    }
+    assert!(server.metric("sluice_shed_total{reason=\"user-requests\"}") >= 1.0);
+    assert!(server.metric("sluice_shed_total{reason=\"address-requests\"}") >= 1.0);
+}
+
+#[test]
+fn bytes_are_paid_for_afterwards_and_no_body_is_cut() {
+    let server = Running::start("[quotas.client]\nkib-per-second = 1\n");
+    let mut client = Client::connect(server.icap());
+    let body = vec![b'a'; 8 << 10];
+    let large = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&body));
+    assert_eq!(client.ask(&large).status, 204);
+    // The answer leaves a moment before its bytes are charged.
+    let refused = (0..50).any(|_| client.ask(ask("")).status == 503);
+    assert!(refused);
+    let bad = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(eicar().as_bytes()));
+    let reply = client.ask(bad);
+    assert!(
+        reply.status == 503,
+        "what was not looked at is not let through"
+    );
+}
+
+#[test]
+fn options_promise_no_more_connections_than_one_client_may_have() {
+    let server = Running::start("[quotas]\nclient-connections = 2\n");
+    let mut first = Client::connect(server.icap());
+    let options = first.ask("OPTIONS icap://h/reqmod ICAP/1.0\r\nHost: h\r\n\r\n");
+    assert_eq!(options.field("Max-Connections"), Some("2"));
+    let mut second = Client::connect(server.icap());
+    assert_eq!(second.ask(ask("")).status, 204);
+    let mut third = Client::connect(server.icap());
+    assert_eq!(third.reply().status, 503);
+    drop(second);
+    let again = (0..100).any(|_| {
+        let mut client = Client::connect(server.icap());
+        client.send(ask(""));
+        client.reply().status == 204
+    });
+    assert!(again);
+}
+
+#[test]
+fn a_connection_of_age_announces_its_end() {
+    let server = Running::start("[server]\nconnection-seconds = 1\n");
+    let mut client = Client::connect(server.icap());
+    assert!(!client.ask(ask("")).closes());
+    std::thread::sleep(std::time::Duration::from_millis(1150));
+    let reply = client.ask(ask(""));
+    assert!(reply.status == 204 && reply.closes() && client.is_closed());
+}
