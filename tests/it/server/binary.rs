@@ -11,14 +11,14 @@ const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// A served process; killed when dropped.
 pub(super) struct Process {
-    child: Child,
+    pub(super) child: Child,
     log: BufReader<ChildStderr>,
     pub(super) icap: SocketAddr,
-    seen: String,
+    pub(super) seen: String,
 }
 
 impl Process {
-    fn start(mut command: Command) -> Self {
+    pub(super) fn start(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -43,7 +43,7 @@ impl Process {
     }
 
     /// The first log line from here on whose message begins so.
-    fn wait_for(&mut self, message: &str) -> serde_json::Value {
+    pub(super) fn wait_for(&mut self, message: &str) -> serde_json::Value {
         loop {
             let mut line = String::new();
             let read = self.log.read_line(&mut line).expect("text");
@@ -88,7 +88,7 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    fn signal(&self, name: &str) {
+    pub(super) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let status = Command::new("kill")
             .args([name, &id])

@@ -14,4 +14,5 @@ mod probe;
 mod quotas;
 mod redaction;
 mod sanitize;
+mod service_manager;
 mod tls;
