@@ -1,23 +1,25 @@
-//! `sluice rules …`: the life of rule files, from check to roll-back. The work is done in `rules` and `inspect`; here are
-//! arguments, files and words.
-
-mod fetch;
-mod report;
+//! `sluice rules …`: the life of rule files, from check to roll-back. The work is done in `rules` and `server::rules`; here
+//! are arguments, files and words.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use crate::inspect::signatures::Signatures;
-use crate::inspect::trial::{self, Outcome, Trial};
+use crate::config::file::BrokenRules;
 use crate::inspect::yara::YaraLimits;
 use crate::rules::import::{self, Format};
-use crate::rules::store::{Downgrade, Store, Terms};
-use crate::rules::{Bundle, Mode, RulesError, pack, signature};
+use crate::rules::raw::Raw;
+use crate::rules::store::{Downgrade, Store};
+use crate::rules::{RulesError, pack, signature};
+use crate::scan::Ruleset;
+use crate::server::rules::aside::{self, Bounds};
+use crate::server::rules::examination::{self, Examples};
+use crate::server::rules::update::{self, Expired, Leave, Package, Trial};
+use crate::server::rules::{catalogue, fetch, report};
+use crate::telemetry::severity_code;
 
 use super::FINDINGS_STATUS;
 
@@ -30,8 +32,9 @@ pub(super) struct Rules {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List rules: id, category, severity, mode
-    List(Folders),
+    /// List rules: id, category, severity, mode; with --admin those of a running server, with their hits since its start
+    #[command(after_help = "Example: sluice rules list --admin http://127.0.0.1:9380")]
+    List(List),
     /// Load and compile rules: grammar, duplicate ids, rules that run on every body
     ///
     /// Exit code 1 when a YARA rule was left out, 2 when the bundle cannot be used.
@@ -62,6 +65,9 @@ enum Command {
     ///
     /// ClamAV and abuse.ch digest lists, plain lists, MISP events, STIX 2 bundles.
     Import(Import),
+    /// Try a set for a server: bundles on the standard input, an answer on the standard output
+    #[command(hide = true)]
+    Aside(Aside),
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,12 +77,47 @@ struct Folders {
 }
 
 #[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    folders: Folders,
+    /// Ask the server whose admin listener this is
+    #[arg(long, value_name = "URL", conflicts_with = "bundles")]
+    admin: Option<String>,
+    /// A token of at least a viewer, for --admin
+    #[arg(long, env = "SLUICE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Aside {
+    /// Memory that it may take
+    #[arg(long)]
+    mib: u64,
+    /// Time that it may take
+    #[arg(long)]
+    seconds: u64,
+    /// Run the examples of the program's own rules too
+    #[arg(long)]
+    all_examples: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct Test {
     #[command(flatten)]
     folders: Folders,
     /// How to print the result
     #[arg(long, value_enum, default_value = "text")]
-    format: report::Style,
+    format: Style,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Style {
+    /// Failures, and a sum
+    Text,
+    /// An object a line
+    Json,
+    /// JUnit XML
+    Junit,
 }
 
 #[derive(Debug, clap::Args)]
@@ -147,6 +188,12 @@ struct Update {
         default_value = "/etc/ssl/certs/ca-certificates.crt"
     )]
     authorities: PathBuf,
+    /// How long the set may take to compile
+    #[arg(long, default_value_t = 120)]
+    compile_seconds: u64,
+    /// How much memory compiling may take
+    #[arg(long, default_value_t = 4096)]
+    compile_mib: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -174,7 +221,7 @@ enum Kind {
 
 pub(super) fn run(arguments: &Rules) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::List(folders) => list(folders),
+        Command::List(arguments) => list(arguments),
         Command::Check(folders) => check(folders),
         Command::Test(arguments) => test(arguments),
         Command::Pack(arguments) => make_pack(arguments),
@@ -184,84 +231,118 @@ pub(super) fn run(arguments: &Rules) -> anyhow::Result<ExitCode> {
         Command::Update(arguments) => update(arguments),
         Command::Rollback(place) => rollback(place),
         Command::Import(arguments) => take_in(arguments),
+        Command::Aside(arguments) => aside(arguments),
     }
 }
 
 impl Folders {
-    fn load(&self) -> Result<Vec<Bundle>, RulesError> {
+    fn read(&self) -> Result<Vec<Raw>, RulesError> {
         if self.bundles.is_empty() {
-            return Ok(vec![Bundle::embedded()]);
+            return Ok(vec![Raw::embedded()]);
         }
-        self.bundles.iter().map(|path| Bundle::load(path)).collect()
+        self.bundles.iter().map(|path| Raw::read(path)).collect()
     }
 }
 
-fn list(folders: &Folders) -> anyhow::Result<ExitCode> {
-    let rules = Signatures::compile(folders.load()?, YaraLimits::default())?;
-    for about in rules.rules() {
-        let mode = match about.mode {
-            Mode::Enforce => "enforce",
-            Mode::Observe => "observe",
-        };
-        let severity = format!("{:?}", about.severity).to_lowercase();
+fn list(arguments: &List) -> anyhow::Result<ExitCode> {
+    if let Some(admin) = &arguments.admin {
+        return list_of_server(admin, arguments.token.as_deref());
+    }
+    let bundles = examination::parsed(&arguments.folders.read()?)?;
+    let rules = Ruleset::compile(bundles, YaraLimits::default())?;
+    for entry in catalogue::entries(&rules, None) {
         println!(
             "{:<48} {:<10} {:<9} {:<8} {}",
-            about.id, about.category, severity, mode, about.description
+            entry.id,
+            entry.category,
+            severity_code(entry.severity),
+            entry.mode_code(),
+            entry.description
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list_of_server(admin: &str, token: Option<&str>) -> anyhow::Result<ExitCode> {
+    let answer = fetch::from_admin(admin, "/v1/rules", token)
+        .with_context(|| format!("cannot list the rules of {admin}"))?;
+    let answer: serde_json::Value =
+        serde_json::from_slice(&answer).context("the server's answer is not JSON")?;
+    let text = |rule: &serde_json::Value, key: &str| match &rule[key] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    for rule in answer["rules"].as_array().into_iter().flatten() {
+        println!(
+            "{:>10} {:<48} {:<16} {:<9} {:<8} {}",
+            text(rule, "hits"),
+            text(rule, "id"),
+            text(rule, "category"),
+            text(rule, "severity"),
+            text(rule, "mode"),
+            text(rule, "bundle")
         );
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(folders: &Folders) -> anyhow::Result<ExitCode> {
-    let bundles = folders.load()?;
-    let now = jiff::Timestamp::now();
-    for bundle in &bundles {
-        bundle.manifest.check(Path::new("bundle.toml"), Some(now))?;
+    let raws = folders.read()?;
+    for bundle in examination::parsed(&raws)? {
+        let now = Some(jiff::Timestamp::now());
+        bundle.manifest.check(Path::new("bundle.toml"), now)?;
+    }
+    let seen = examination::examine(&raws, Examples::None)?;
+    for bundle in &seen.bundles {
         println!(
-            "bundle {} {}, digest {}",
-            bundle.manifest.name,
-            bundle.manifest.version,
-            bundle.digest()
+            "bundle {} {}, digest {}, {} rules",
+            bundle.name, bundle.version, bundle.digest, bundle.rules
         );
     }
-    let begun = std::time::Instant::now();
-    let rules = Signatures::compile(bundles, YaraLimits::default())?;
-    for problem in rules.problems() {
+    for problem in &seen.problems {
         eprintln!("left out: {problem}");
     }
-    for about in rules.costly() {
-        println!("runs on every body: {}", about.id);
+    for double in seen.clashes.iter().chain(&seen.duplicates) {
+        eprintln!("{double}");
     }
-    println!(
-        "{} rules compiled in {} ms",
-        rules.rules().count(),
-        begun.elapsed().as_millis()
-    );
-    Ok(if rules.problems().is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FINDINGS_STATUS)
+    for rule in &seen.costly {
+        println!("runs on every body: {rule}");
+    }
+    println!("{} rules compiled in {} ms", seen.rules, seen.compile_ms);
+    let good = seen.problems.is_empty() && seen.clashes.is_empty();
+    Ok(match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(FINDINGS_STATUS),
     })
 }
 
 fn test(arguments: &Test) -> anyhow::Result<ExitCode> {
-    let trials = tried(arguments.folders.load()?)?;
-    print!("{}", report::render(&trials, arguments.format));
-    let passed = trials.iter().all(|trial| trial.outcome == Outcome::Passed);
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FINDINGS_STATUS)
+    let seen = examination::examine(&arguments.folders.read()?, Examples::All)?;
+    let style = match arguments.format {
+        Style::Text => report::Style::Text,
+        Style::Json => report::Style::Json,
+        Style::Junit => report::Style::Junit,
+    };
+    print!("{}", report::render(&seen.examples, style));
+    let passed = seen.failed().next().is_none();
+    Ok(match passed {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(FINDINGS_STATUS),
     })
 }
 
-fn tried(mut bundles: Vec<Bundle>) -> anyhow::Result<Vec<Trial>> {
-    let examples: Vec<_> = bundles
-        .iter_mut()
-        .flat_map(|bundle| std::mem::take(&mut bundle.examples))
-        .collect();
-    let rules = Arc::new(Signatures::compile(bundles, YaraLimits::default())?);
-    Ok(trial::run(&rules, &examples))
+fn aside(arguments: &Aside) -> anyhow::Result<ExitCode> {
+    let bounds = Bounds {
+        seconds: arguments.seconds,
+        mib: arguments.mib,
+    };
+    let whose = match arguments.all_examples {
+        true => Examples::All,
+        false => Examples::OfOperator,
+    };
+    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
+    aside::answer(bounds, whose, input, output)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn make_pack(arguments: &Pack) -> anyhow::Result<ExitCode> {
@@ -316,57 +397,45 @@ fn update(arguments: &Update) -> anyhow::Result<ExitCode> {
     if !remote && arguments.source.contains("://") {
         bail!("only https:// addresses and files are taken");
     }
-    let (bytes, signature_text, etag) = if remote {
-        let known = store.state()?;
-        let etag = known
-            .etag
-            .filter(|_| known.url.as_deref() == Some(&*arguments.source));
-        let client = fetch::Client::new(&arguments.authorities)?;
-        let Some(answer) = client.get(&arguments.source, etag.as_deref(), pack::PACK_BYTES)? else {
-            println!("unchanged");
-            return Ok(ExitCode::SUCCESS);
-        };
-        let text = match arguments.key {
-            Some(_) => client.get(
-                &format!("{}.minisig", arguments.source),
-                None,
-                SIGNATURE_BYTES,
-            )?,
-            None => None,
-        };
-        (answer.body, text.map(|answer| answer.body), answer.etag)
-    } else {
-        let path = Path::new(&arguments.source);
-        let text = arguments
-            .key
-            .as_ref()
-            .map(|_| read(&beside(path)))
-            .transpose()?;
-        (read(path)?, text, None)
-    };
-    if let Some(key) = &arguments.key {
-        let text = String::from_utf8(signature_text.unwrap_or_default())
-            .context("the signature is not text")?;
-        signature::verify(&bytes, &text, &key_text(key)?)?;
-    }
-    let terms = Terms {
-        downgrade: if arguments.allow_downgrade {
-            Downgrade::Allow
-        } else {
-            Downgrade::Refuse
-        },
-        now: (!arguments.allow_expired).then(jiff::Timestamp::now),
-        trial: &|bundle| {
-            let trials = tried(vec![bundle])?;
-            match trials.iter().find(|trial| trial.outcome != Outcome::Passed) {
-                None => Ok(()),
-                Some(failed) => {
-                    Err(format!("example of {} at {}", failed.rule, failed.source).into())
-                }
+    let (package, etag) = if remote {
+        match update::fetched(&store, &arguments.source, &arguments.authorities)? {
+            Some(fetched) => fetched,
+            None => {
+                println!("unchanged");
+                return Ok(ExitCode::SUCCESS);
             }
+        }
+    } else {
+        (package(arguments)?, None)
+    };
+    let keys: Vec<String> = arguments
+        .key
+        .iter()
+        .map(|key| key_text(key))
+        .collect::<Result<_, _>>()?;
+    let leave = Leave {
+        downgrade: match arguments.allow_downgrade {
+            true => Downgrade::Allow,
+            false => Downgrade::Refuse,
+        },
+        expired: match arguments.allow_expired {
+            true => Expired::Allow,
+            false => Expired::Refuse,
         },
     };
-    let manifest = store.update(&bytes, &terms)?;
+    let aside = aside::Aside {
+        program: aside::Aside::of_this_program(),
+        bounds: Bounds {
+            seconds: arguments.compile_seconds,
+            mib: arguments.compile_mib,
+        },
+    };
+    let trial = Trial {
+        aside: &aside,
+        others: Vec::new(),
+        broken: BrokenRules::Fatal,
+    };
+    let manifest = update::install(&store, &package, (&keys, leave), &trial)?;
     if remote {
         store.remember_download(&arguments.source, etag.as_deref())?;
     }
@@ -377,8 +446,22 @@ fn update(arguments: &Update) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn package(arguments: &Update) -> anyhow::Result<Package> {
+    let path = Path::new(&arguments.source);
+    let signature = match arguments.key {
+        Some(_) => {
+            Some(String::from_utf8(read(&beside(path))?).context("the signature is not text")?)
+        }
+        None => None,
+    };
+    Ok(Package {
+        pack: read(path)?,
+        signature,
+    })
+}
+
 fn rollback(place: &InStore) -> anyhow::Result<ExitCode> {
-    let manifest = Store::open(&place.store)?.rollback()?;
+    let manifest = Store::open(&place.store)?.rollback(&[])?;
     println!(
         "in force: {} {}; SIGHUP makes a running server take it",
         manifest.name, manifest.version
@@ -429,6 +512,3 @@ fn beside(path: &Path) -> PathBuf {
     name.push(".minisig");
     name.into()
 }
-
-/// A minisign signature has four lines.
-const SIGNATURE_BYTES: u64 = 4096;

@@ -673,8 +673,26 @@ pub struct Rules {
     pub embedded: bool,
     /// More of them: folders, single rule files, packs.
     pub bundles: Vec<PathBuf>,
+    /// A folder that `sluice rules update` and the admin API put packs into; empty: none.
+    pub store: PathBuf,
+    /// minisign public keys (base64 lines); packs must be signed with one of them.
+    pub trusted_keys: Vec<String>,
+    /// A plain folder that the admin API imports lists into; empty: none.
+    pub imports: PathBuf,
+    /// Certificate authorities for downloads, PEM.
+    pub authorities: PathBuf,
+    /// Whether the files are watched, and a change reloads them.
+    pub watch: bool,
     /// What a YARA rule that does not load means.
     pub broken: BrokenRules,
+    /// Whether a bundle may be replaced by an older version of it.
+    pub allow_downgrade: bool,
+    /// Whether a bundle past its date may come in.
+    pub allow_expired: bool,
+    /// How long a set may take to compile.
+    pub compile_seconds: u64,
+    /// How much memory it may take.
+    pub compile_mib: u64,
     /// What is enforced and what observed, by rule, category and bundle.
     pub modes: Modes,
 }
@@ -684,6 +702,15 @@ impl Default for Rules {
         Self {
             embedded: true,
             bundles: Vec::new(),
+            store: PathBuf::new(),
+            trusted_keys: Vec::new(),
+            imports: PathBuf::new(),
+            authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
+            watch: false,
+            allow_downgrade: false,
+            allow_expired: false,
+            compile_seconds: 120,
+            compile_mib: 4096,
             broken: BrokenRules::default(),
             modes: Modes::default(),
         }

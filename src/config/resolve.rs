@@ -16,6 +16,7 @@ use crate::icap::{self, Method};
 use crate::policy::profile::Profile;
 use crate::policy::route::Routes;
 use crate::redact;
+use crate::rules::signature::is_public_key;
 use crate::service::block_page::{BlockPages, Format};
 use crate::service::respond::{Style, VerdictHeaders};
 use crate::service::services::{Allow, Service, Services};
@@ -169,7 +170,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         deadlines: deadlines(&file.timeouts),
         scan_time: Duration::from_millis(file.timeouts.scan_ms),
         scan_time_per_mib: Duration::from_millis(file.timeouts.scan_per_mib_ms),
-        rules: file.rules.clone(),
+        rules: rules(file, source)?,
         spool_directory: match file.spool.directory.as_os_str().is_empty() {
             true => std::env::temp_dir(),
             false => file.spool.directory.clone(),
@@ -387,6 +388,20 @@ fn header(source: &Source<'_>, name: &str) -> Result<String, Mistake> {
         None,
         &format!("verdict-headers: {name:?} is not a header name"),
     ))
+}
+
+/// A key that cannot be read would refuse every pack without saying why.
+fn rules(file: &File, source: &Source<'_>) -> Result<file::Rules, Mistake> {
+    let rules = &file.rules;
+    at_least_one(source, "rules.compile-seconds", rules.compile_seconds)?;
+    at_least_one(source, "rules.compile-mib", rules.compile_mib)?;
+    match rules.trusted_keys.iter().find(|key| !is_public_key(key)) {
+        None => Ok(rules.clone()),
+        Some(key) => Err(source.mistake(
+            None,
+            &format!("rules.trusted-keys: {key:?} is not a minisign public key; expected the base64 line of a .pub file"),
+        )),
+    }
 }
 
 /// Token names are told apart before the first `.` of a token, so they hold none; a hash that cannot be read would lock its

@@ -13,8 +13,9 @@ use sha2::{Digest as _, Sha256};
 use crate::rules::example::{self, Example, toml_error};
 use crate::rules::hash::{self, HashList};
 use crate::rules::literal::{self, LiteralRule, MAX_PATTERNS};
+use crate::rules::raw::Raw;
 use crate::rules::yara::{self, YaraFile};
-use crate::rules::{Fault, Mode, RulesError, embedded, folder, pack};
+use crate::rules::{Fault, Mode, RulesError, embedded, folder};
 
 /// A loaded folder of signatures; nothing is compiled yet.
 #[derive(Debug, Default)]
@@ -95,17 +96,13 @@ impl Bundle {
     /// # Errors
     /// [`RulesError`] with file and line; nothing is half loaded.
     pub fn load(root: &Path) -> Result<Self, RulesError> {
-        if root.to_string_lossy().ends_with(".tar.zst") {
-            return pack::read(root, &folder::read(root, pack::PACK_BYTES)?);
-        }
-        let (base, sources) = sources_of(root)?;
-        Self::from_sources(sources, &base)
+        Raw::read(root)?.parse()
     }
 
     /// The same, with the files as they were read.
     pub(super) fn load_with_sources(root: &Path) -> Result<(Self, Vec<Source>), RulesError> {
-        let (base, sources) = sources_of(root)?;
-        Ok((Self::from_sources(sources.clone(), &base)?, sources))
+        let sources = sources_of(root)?;
+        Ok((Self::from_sources(sources.clone(), root)?, sources))
     }
 
     /// Its name: the manifest's, or that of the folder or file that it was read from.
@@ -125,7 +122,14 @@ impl Bundle {
             .filter(move |file| file.path.starts_with(folder))
     }
 
-    pub(super) fn from_sources(mut sources: Vec<Source>, base: &Path) -> Result<Self, RulesError> {
+    /// `root` is the folder of the files, or the one file itself.
+    pub(super) fn from_sources(mut sources: Vec<Source>, root: &Path) -> Result<Self, RulesError> {
+        let is_file =
+            matches!(sources.as_slice(), [only] if root.file_name() == Some(only.path.as_os_str()));
+        let base = match is_file {
+            true => root.parent().unwrap_or(Path::new("")),
+            false => root,
+        };
         sources.sort_by(|a, b| a.path.cmp(&b.path));
         let mut bundle = Self {
             digest: digest(&sources),
@@ -142,8 +146,8 @@ impl Bundle {
             check_files(&bundle.manifest, &sources, base)?;
         }
         bundle.name = match &*bundle.manifest.name {
-            "" => base
-                .file_name()
+            "" => root
+                .file_stem()
                 .map_or("rules".into(), |name| name.to_string_lossy())
                 .into(),
             name => name.into(),
@@ -221,8 +225,8 @@ pub(super) struct Source {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The files of a folder, or a single file, and the folder that their paths are relative to.
-fn sources_of(root: &Path) -> Result<(PathBuf, Vec<Source>), RulesError> {
+/// The files of a folder, or a single file.
+pub(super) fn sources_of(root: &Path) -> Result<Vec<Source>, RulesError> {
     let meta =
         std::fs::metadata(root).map_err(|error| RulesError::new(root, None, Fault::Io(error)))?;
     let (base, paths) = if meta.is_dir() {
@@ -242,7 +246,7 @@ fn sources_of(root: &Path) -> Result<(PathBuf, Vec<Source>), RulesError> {
         let bytes = folder::read(&base.join(&path), folder::FILE_BYTES)?;
         sources.push(Source { path, bytes });
     }
-    Ok((base, sources))
+    Ok(sources)
 }
 
 impl BundleDigest {

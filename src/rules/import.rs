@@ -13,7 +13,8 @@ use crate::rules::literal::{MAX_BYTES, MIN_BYTES};
 use crate::rules::{Fault, RulesError, hash, literal};
 
 /// What an import is an import of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Digests, in any form that `hash/` takes.
     Hashes,
@@ -49,7 +50,12 @@ pub fn import(
     name: &str,
 ) -> Result<Imported, RulesError> {
     let fail = |fault| RulesError::new(file, None, fault);
-    literal::check_id(name).map_err(fail)?;
+    // The name becomes a file's: nothing in it may lead elsewhere.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        let reason = "the name of an import has 1 to 64 letters, digits, - and _ only".into();
+        return Err(fail(Fault::Syntax { reason }));
+    }
     let mut indicators = Indicators::default();
     match format {
         Format::Hashes => {
@@ -280,6 +286,14 @@ mod tests {
         let rule = file.rules.first().expect("a rule");
         assert_eq!(rule.about.mode, crate::rules::Mode::Observe);
         assert_eq!(rule.patterns.len(), 2);
+    }
+
+    #[test]
+    fn a_name_cannot_lead_elsewhere() {
+        for name in ["", "a/b", "../a", "a.b", ".", "a b", &"a".repeat(65)] {
+            let found = import(Path::new("x"), b"bad.example\n", Format::Lines, name);
+            assert!(found.is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! folder      reading files that nobody else may write
 //! bundle      all of a folder: manifest, order, digest, duplicate ids
 //! pack        a bundle as one file
+//! raw         a bundle's bytes, before anything in them is believed
 //! signature   who made a pack
 //! store       updates: the version in force, and those to go back to
 //! import      lists and indicators of others, as rule files
@@ -29,6 +30,7 @@ pub mod hash;
 pub mod import;
 pub mod literal;
 pub mod pack;
+pub mod raw;
 pub mod signature;
 pub mod store;
 pub mod yara;

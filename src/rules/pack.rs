@@ -89,6 +89,7 @@ fn broken(reason: &str) -> Fault {
 
 fn entries(tar: &[u8]) -> Result<Vec<Source>, Fault> {
     let mut sources: Vec<Source> = Vec::new();
+    let mut names = std::collections::HashSet::new();
     let mut at = 0usize;
     loop {
         let header = tar
@@ -109,7 +110,7 @@ fn entries(tar: &[u8]) -> Result<Vec<Source>, Fault> {
                 depth: folder::MAX_DEPTH,
             });
         }
-        if sources.iter().any(|source| source.path == path) {
+        if !names.insert(path.clone()) {
             return Err(broken("a file is in the archive twice"));
         }
         sources.push(Source {

@@ -40,6 +40,34 @@ pub fn verify(pack: &[u8], signature: &str, public_key: &str) -> Result<(), Sign
         .map_err(|_| SignatureError::Mismatch)
 }
 
+/// Checks that one of several keys made the signature.
+///
+/// # Errors
+/// [`SignatureError`] of the last key; [`SignatureError::BadPublicKey`] without any.
+pub fn verify_any(
+    pack: &[u8],
+    signature: &str,
+    public_keys: &[String],
+) -> Result<(), SignatureError> {
+    let mut last = Err(SignatureError::BadPublicKey);
+    for key in public_keys {
+        last = verify(pack, signature, key);
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
+}
+
+/// True when `text` is a public key: the two lines of a `.pub` file, or its base64 line.
+pub fn is_public_key(text: &str) -> bool {
+    minisign_verify::PublicKey::decode(text.trim()).is_ok()
+        || minisign_verify::PublicKey::from_base64(text.trim()).is_ok()
+}
+
+/// A minisign signature has four lines.
+pub const SIGNATURE_BYTES: u64 = 4096;
+
 /// Signs `pack` with the text of a secret key file; returns the text of a `.minisig` file.
 ///
 /// # Errors

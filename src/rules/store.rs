@@ -1,12 +1,14 @@
 //! Where updates are kept: the version in force and the two before it, each as the pack that it came as.
 //!
 //! ```text
-//! store/state.toml            which pack is in force, which came before; replaced by renaming, never written in place
+//! store/state.toml            which pack is in force, which came before, who signed them; replaced by renaming only
 //! store/<digest>.tar.zst      packs
+//! store/lock                  held by whoever changes something
 //! ```
 //!
-//! An update is a pack whose signature was checked by the caller and that passed the caller's trial; the swap is one
-//! rename, so that a crash at any moment leaves the old set or the new one, whole.
+//! An update is a pack that a trusted key signed and that passed the caller's trial; the swap is one rename, so that a crash
+//! at any moment leaves the old set or the new one, whole. Signatures are kept and checked again whenever a pack is read: a
+//! key that is trusted no longer takes its packs with it.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,6 +18,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::rules::bundle::{Bundle, BundleDigest, Manifest};
+use crate::rules::raw::Raw;
+use crate::rules::signature::{self, SignatureError};
 use crate::rules::{Fault, RulesError, folder, pack};
 
 /// A folder of packs.
@@ -46,6 +50,9 @@ pub struct Kept {
     pub version: Box<str>,
     /// SHA-256 of the pack; its file is named after it.
     pub pack: Box<str>,
+    /// The text of its signature; empty when nobody asked for one.
+    #[serde(default)]
+    pub signature: Box<str>,
 }
 
 /// Packs kept: the one in force and two to go back to.
@@ -54,6 +61,9 @@ pub const KEPT: usize = 3;
 /// An update is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
+    /// No trusted key signed it.
+    #[error("{0}; a trusted key must have signed the pack")]
+    Signature(#[from] SignatureError),
     /// The pack cannot be read.
     #[error(transparent)]
     Rules(#[from] RulesError),
@@ -76,7 +86,7 @@ pub enum UpdateError {
         current: Box<str>,
     },
     /// The trial failed.
-    #[error("the pack does not hold its own examples or does not compile: {0}")]
+    #[error("the pack was tried aside and is not good: {0}")]
     Trial(Box<dyn std::error::Error + Send + Sync>),
     /// Nothing to go back to.
     #[error("the store holds no earlier version")]
@@ -102,8 +112,12 @@ pub struct Terms<'a> {
     pub downgrade: Downgrade,
     /// The time against which the bundle's date is held; `None`: expired ones pass.
     pub now: Option<jiff::Timestamp>,
-    /// Compiles the bundle and runs its examples.
-    pub trial: &'a dyn Fn(Bundle) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    /// The public keys of which one must have signed the pack; empty: no signature is asked for.
+    pub keys: &'a [String],
+    /// The text of the pack's signature.
+    pub signature: Option<&'a str>,
+    /// Compiles the pack and runs its examples, before anything in it is read here.
+    pub trial: &'a dyn Fn(&[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Store {
@@ -112,10 +126,14 @@ impl Store {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, UpdateError> {
-        fs::create_dir_all(root)?;
-        let mut permissions = fs::metadata(root)?.permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        fs::set_permissions(root, permissions)?;
+        use std::os::unix::fs::DirBuilderExt as _;
+        // Only what is made here gets a mode: a reader need not own the folder.
+        if !root.is_dir() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(root)?;
+        }
         Ok(Self {
             root: root.to_owned(),
         })
@@ -136,15 +154,25 @@ impl Store {
             .map_err(|error| crate::rules::example::toml_error(&path, &text, &error))
     }
 
+    /// The pack in force; `None` when the store is empty.
+    ///
+    /// # Errors
+    /// [`UpdateError`] when the pack is missing, damaged, or not signed by one of `keys`.
+    pub fn in_force(&self, keys: &[String]) -> Result<Option<Raw>, UpdateError> {
+        let _lock = self.lock_shared();
+        match self.state()?.versions.first() {
+            Some(kept) => self.raw(kept, keys).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The bundle in force, read from its pack; `None` when the store is empty.
     ///
     /// # Errors
-    /// [`RulesError`] when the pack is missing or damaged.
-    pub fn current(&self) -> Result<Option<Bundle>, RulesError> {
-        match self.state()?.versions.first() {
-            Some(kept) => self.read(kept).map(Some),
-            None => Ok(None),
-        }
+    /// [`UpdateError`] when the pack is missing or damaged.
+    pub fn current(&self) -> Result<Option<Bundle>, UpdateError> {
+        let raw = self.in_force(&[])?;
+        Ok(raw.map(|raw| raw.parse()).transpose()?)
     }
 
     /// Puts a pack in force, if it may be. Nothing changes otherwise.
@@ -152,10 +180,15 @@ impl Store {
     /// # Errors
     /// [`UpdateError`] says why not.
     pub fn update(&self, pack_bytes: &[u8], terms: &Terms<'_>) -> Result<Manifest, UpdateError> {
+        let _lock = self.lock()?;
+        let signature = terms.signature.unwrap_or_default();
+        if !terms.keys.is_empty() {
+            signature::verify_any(pack_bytes, signature, terms.keys)?;
+        }
+        (terms.trial)(pack_bytes).map_err(UpdateError::Trial)?;
         let shown = Path::new("pack");
-        let bundle = pack::read(shown, pack_bytes)?;
-        bundle.manifest.check(shown, terms.now)?;
-        let manifest = bundle.manifest.clone();
+        let manifest = pack::read(shown, pack_bytes)?.manifest;
+        manifest.check(shown, terms.now)?;
         let mut state = self.state()?;
         if let Some(current) = state.versions.first() {
             if current.name != manifest.name {
@@ -172,11 +205,11 @@ impl Store {
                 });
             }
         }
-        (terms.trial)(bundle).map_err(UpdateError::Trial)?;
         let kept = Kept {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
             pack: BundleDigest::of(pack_bytes).to_string().into(),
+            signature: signature.into(),
         };
         self.replace(&self.file(&kept), pack_bytes)?;
         state.versions.retain(|known| known.pack != kept.pack);
@@ -189,17 +222,33 @@ impl Store {
     ///
     /// # Errors
     /// [`UpdateError::NoEarlier`], or when the earlier pack is damaged.
-    pub fn rollback(&self) -> Result<Manifest, UpdateError> {
+    pub fn rollback(&self, keys: &[String]) -> Result<Manifest, UpdateError> {
+        let _lock = self.lock()?;
         let mut state = self.state()?;
         let earlier = state
             .versions
             .get(1)
             .cloned()
             .ok_or(UpdateError::NoEarlier)?;
-        let manifest = self.read(&earlier)?.manifest;
+        let manifest = self.raw(&earlier, keys)?.parse()?.manifest;
         state.versions.remove(0);
         self.remember(state)?;
         Ok(manifest)
+    }
+
+    /// Takes the version in force out, whether or not there is one to go back to.
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn withdraw(&self) -> Result<(), UpdateError> {
+        let _lock = self.lock()?;
+        let mut state = self.state()?;
+        if !state.versions.is_empty() {
+            state.versions.remove(0);
+        }
+        // The next download must not be taken for unchanged.
+        state.etag = None;
+        self.remember(state)
     }
 
     /// Remembers where the last download came from.
@@ -207,19 +256,43 @@ impl Store {
     /// # Errors
     /// When the state cannot be written.
     pub fn remember_download(&self, url: &str, etag: Option<&str>) -> Result<(), UpdateError> {
+        let _lock = self.lock()?;
         let mut state = self.state()?;
         state.url = Some(url.into());
         state.etag = etag.map(Into::into);
         self.remember(state)
     }
 
-    fn read(&self, kept: &Kept) -> Result<Bundle, RulesError> {
+    fn raw(&self, kept: &Kept, keys: &[String]) -> Result<Raw, UpdateError> {
         let path = self.file(kept);
         let bytes = folder::read(&path, pack::PACK_BYTES)?;
         if BundleDigest::of(&bytes).to_string() != *kept.pack {
-            return Err(RulesError::new(&path, None, Fault::DigestMismatch));
+            return Err(RulesError::new(&path, None, Fault::DigestMismatch).into());
         }
-        pack::read(&path, &bytes)
+        if !keys.is_empty() {
+            signature::verify_any(&bytes, &kept.signature, keys)?;
+        }
+        Ok(Raw::pack(&path, bytes))
+    }
+
+    /// Kept while something is changed: two updates at once would each forget the other's.
+    fn lock(&self) -> std::io::Result<fs::File> {
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o644)
+            .open(self.root.join(LOCK))?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    /// Kept while a pack is read, so that no update removes it meanwhile. A reader that may not even open the lock reads
+    /// without: what it reads is held against its digest anyway.
+    fn lock_shared(&self) -> Option<fs::File> {
+        let file = fs::File::open(self.root.join(LOCK)).ok()?;
+        file.lock_shared().ok()?;
+        Some(file)
     }
 
     fn file(&self, kept: &Kept) -> PathBuf {
@@ -236,8 +309,10 @@ impl Store {
         let named: Vec<PathBuf> = state.versions.iter().map(|kept| self.file(kept)).collect();
         for entry in fs::read_dir(&self.root)?.flatten() {
             let path = entry.path();
-            let is_pack = path.to_string_lossy().ends_with(".tar.zst");
-            if is_pack && !named.contains(&path) {
+            let text = path.to_string_lossy();
+            // What a kill left behind goes with the packs that nothing names.
+            let ours = text.ends_with(".tar.zst") || text.ends_with(BESIDE);
+            if ours && !named.contains(&path) {
                 fs::remove_file(path)?;
             }
         }
@@ -247,7 +322,7 @@ impl Store {
     /// Writes beside, makes it durable, renames.
     fn replace(&self, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
+        beside.push(BESIDE);
         let _ = fs::remove_file(&beside);
         let mut file = fs::OpenOptions::new()
             .write(true)
@@ -261,6 +336,13 @@ impl Store {
     }
 }
 
+/// True when a version stands before another; what is no number counts as 0 and then by its text.
+pub fn is_older(found: &str, current: &str) -> bool {
+    version(found) < version(current)
+}
+
+const LOCK: &str = "lock";
+const BESIDE: &str = ".new";
 const STATE: &str = "state.toml";
 const STATE_BYTES: u64 = 64 * 1024;
 
@@ -299,6 +381,8 @@ mod tests {
         Terms {
             downgrade: Downgrade::Refuse,
             now: Some("2026-06-01T00:00:00Z".parse().expect("a time")),
+            keys: &[],
+            signature: None,
             trial: &|_| Ok(()),
         }
     }
@@ -324,11 +408,11 @@ mod tests {
             store.update(&pack_of(number, ""), &terms()).expect("newer");
             assert_eq!(in_force(&store).as_deref(), Some(number));
         }
-        let packs = fs::read_dir(dir.path()).expect("a folder").count() - 1;
+        let packs = fs::read_dir(dir.path()).expect("a folder").count() - 2;
         assert_eq!(packs, KEPT);
-        assert_eq!(&*store.rollback().expect("goes back").version, "1.2");
-        assert_eq!(&*store.rollback().expect("goes back").version, "1.1");
-        assert!(matches!(store.rollback(), Err(UpdateError::NoEarlier)));
+        assert_eq!(&*store.rollback(&[]).expect("goes back").version, "1.2");
+        assert_eq!(&*store.rollback(&[]).expect("goes back").version, "1.1");
+        assert!(matches!(store.rollback(&[]), Err(UpdateError::NoEarlier)));
         assert_eq!(in_force(&store).as_deref(), Some("1.1"));
     }
 

@@ -112,6 +112,11 @@ impl Ruleset {
         &self.digest
     }
 
+    /// The signatures, to run them by themselves.
+    pub fn shared_signatures(&self) -> Arc<Signatures> {
+        Arc::clone(&self.signatures)
+    }
+
     /// The signatures.
     pub fn signatures(&self) -> &Signatures {
         &self.signatures

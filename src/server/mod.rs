@@ -35,6 +35,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -48,11 +49,13 @@ use crate::config::{Config, ConfigError};
 use crate::icap::Request;
 use crate::telemetry::Telemetry;
 
+use crate::policy::standing::Modes;
 use listener::{Accept, Admission, Entrance, Inherited, Open, Openings, Socket};
 use pool::Pool;
 use process::Told;
 use quota::Quotas;
-use snapshot::{Snapshot, SnapshotError};
+use rules::load::LoadError;
+use snapshot::Snapshot;
 use spool::SpoolLimits;
 use throttle::Throttle;
 
@@ -72,6 +75,8 @@ struct Shared {
     shed: Throttle,
     /// Set before the watchers are told, so that an answer given in between announces the close as well.
     draining: AtomicBool,
+    /// The program that tries sets of rules aside.
+    compiler: PathBuf,
     probe: Option<Probe>,
 }
 
@@ -120,7 +125,7 @@ pub enum ServerError {
     Unclaimed(String),
     /// The rules do not load.
     #[error("cannot load the rules")]
-    Snapshot(#[from] SnapshotError),
+    Snapshot(#[from] LoadError),
     /// The spool's folder cannot be used.
     #[error("cannot write in the spool folder {}", directory.display())]
     Spool {
@@ -129,6 +134,9 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+    /// What the admin API kept in the store cannot be read.
+    #[error("modes.toml in rules.store cannot be read; mend or remove it")]
+    Modes(#[source] io::Error),
     /// The record of changes cannot be used.
     #[error("admin.audit-log {}", path.display())]
     Ledger {
@@ -146,6 +154,8 @@ pub struct Server {
     sockets: Vec<Socket>,
     admin: Option<TcpListener>,
     ledger: Option<Arc<admin::ledger::Ledger>>,
+    /// What the admin API said before the last stop.
+    modes: Modes,
 }
 
 /// What the addresses in use are, for those who listen on port 0.
@@ -187,6 +197,7 @@ impl Server {
                 bytes: disk.clone(),
             },
         );
+        let modes = rules::overlay::read(&config.rules.store).map_err(ServerError::Modes)?;
         let ledger =
             admin::ledger(&config.access.audit_log).map_err(|source| ServerError::Ledger {
                 path: config.access.audit_log.clone(),
@@ -204,7 +215,7 @@ impl Server {
                 },
             )),
             pool: Pool::new(config.heavy_workers, config.heavy_queue),
-            snapshot: ArcSwap::from_pointee(Snapshot::load(config)?),
+            snapshot: ArcSwap::from_pointee(Snapshot::load(config)?.with_modes(&modes)),
             telemetry: Arc::new(telemetry),
             memory,
             listeners,
@@ -212,6 +223,7 @@ impl Server {
             refusals: reload::Refusals::default(),
             shed: Throttle::new(),
             draining: AtomicBool::new(false),
+            compiler: rules::aside::Aside::of_this_program(),
             probe: None,
         };
         reload::announce(&shared);
@@ -222,7 +234,17 @@ impl Server {
             sockets,
             admin,
             ledger,
+            modes,
         })
+    }
+
+    /// Sets the program that tries sets of rules aside; without, it is this very one, which in tests is not `sluice`.
+    #[must_use]
+    pub fn with_compiler(mut self, program: PathBuf) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.compiler = program;
+        }
+        self
     }
 
     /// Sets what is called inside each transaction's guard; for tests.
@@ -265,7 +287,11 @@ impl Server {
             tasks.spawn(accept.run());
         }
         let mut admin = tokio::task::JoinSet::new();
-        let reloader = Arc::new(reload::Reloader::new(Arc::clone(&self.shared), self.source));
+        let reloader = Arc::new(reload::Reloader::new(
+            Arc::clone(&self.shared),
+            self.source,
+            (self.shared.compiler.clone(), self.modes),
+        ));
         if let Some(listener) = self.admin {
             let api = admin::Admin::new(
                 Arc::clone(&self.shared),

@@ -3,28 +3,31 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
+use crate::policy::standing::Modes;
 
 use super::listener;
 use super::process::{self, Told};
-use super::snapshot::{Snapshot, SnapshotError};
+use super::rules::load::{self, LoadError};
+use super::snapshot::Snapshot;
 use super::tls::TlsError;
 use super::{Shared, Source, loaded_at};
 
 /// A reload was refused.
 #[derive(Debug, thiserror::Error)]
-enum ReloadError {
+pub(super) enum ReloadError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
+    Rules(#[from] LoadError),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("the loading thread was lost")]
@@ -97,14 +100,24 @@ pub(super) struct Reloader {
     shared: Arc<Shared>,
     source: Source,
     turn: Mutex<()>,
+    /// What the admin API said about observe and enforce.
+    modes: std::sync::Mutex<Modes>,
+    /// The program that tries sets of rules aside.
+    program: PathBuf,
 }
 
 impl Reloader {
-    pub(super) fn new(shared: Arc<Shared>, source: Source) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        source: Source,
+        (program, modes): (PathBuf, Modes),
+    ) -> Self {
         Self {
             shared,
             source,
             turn: Mutex::new(()),
+            modes: std::sync::Mutex::new(modes),
+            program,
         }
     }
 
@@ -123,15 +136,23 @@ impl Reloader {
 
     /// Configuration and rules anew.
     pub(super) async fn reload(&self) -> Result<Arc<Snapshot>, Arc<Refusal>> {
-        let _turn = self.turn.lock().await;
-        let source = Arc::clone(&self.source);
-        let listeners = self.shared.listeners.clone();
-        let loaded = tokio::task::spawn_blocking(move || {
+        let _turn = self.turn().await;
+        self.reload_in_turn("reload").await
+    }
+
+    /// The same for who has the turn already; `what` names the cause of it in a refusal.
+    pub(super) async fn reload_in_turn(&self, what: &str) -> Result<Arc<Snapshot>, Arc<Refusal>> {
+        let (source, program) = (Arc::clone(&self.source), self.program.clone());
+        let (listeners, modes) = (self.shared.listeners.clone(), self.modes());
+        let before = self.in_force();
+        let loaded = beside(move || {
             let mut config = source()?;
             listener::lower(&mut config);
             let config = Arc::new(config);
             let listeners = listeners.prepare(&config)?;
-            Ok::<_, ReloadError>((Snapshot::load(config)?, listeners))
+            let raws = load::gathered(&config.rules)?;
+            let snapshot = before.next(config, &raws, (&modes, &program))?;
+            Ok::<_, ReloadError>((snapshot, listeners))
         })
         .await
         .unwrap_or(Err(ReloadError::Lost));
@@ -141,8 +162,39 @@ impl Reloader {
                 self.shared.listeners.announce(&self.shared);
                 Ok(self.take(snapshot))
             }
-            Err(error) => Err(self.refuse(Refusal::new("reload", &error))),
+            Err(error) => Err(self.refuse(Refusal::new(what, &error))),
         }
+    }
+
+    /// Waits until nothing else is being changed.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    pub(super) fn in_force(&self) -> Arc<Snapshot> {
+        self.shared.snapshot.load_full()
+    }
+
+    pub(super) fn program(&self) -> PathBuf {
+        self.program.clone()
+    }
+
+    /// The configuration as it is written now.
+    pub(super) fn configuration(&self) -> Result<Config, ConfigError> {
+        (self.source)()
+    }
+
+    pub(super) fn modes(&self) -> Modes {
+        let modes = self.modes.lock();
+        modes.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts the operator's words in force, for who has the turn.
+    pub(super) fn set_modes(&self, modes: Modes) {
+        let snapshot = self.in_force().with_modes(&modes);
+        *self.modes.lock().unwrap_or_else(PoisonError::into_inner) = modes;
+        self.shared.snapshot.store(Arc::new(snapshot));
+        announce(&self.shared);
     }
 
     fn take(&self, snapshot: Snapshot) -> Arc<Snapshot> {
@@ -154,16 +206,34 @@ impl Reloader {
         snapshot
     }
 
-    fn refuse(&self, refusal: Refusal) -> Arc<Refusal> {
+    /// Puts a refusal on record: in the log, the metrics and `/readyz`.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Arc<Refusal> {
         let refusal = Arc::new(refusal);
         self.shared.refusals.last.store(Some(Arc::clone(&refusal)));
         self.shared.telemetry.metrics.reload("refused");
         tracing::error!(
+            what = refusal.what,
             error = refusal.why(),
             "reload refused; what was in force stays in force"
         );
         refusal
     }
+}
+
+/// Runs `work` on a thread of its own: what compiles rules lowers its priority, which a pool's thread would keep. `None`
+/// when it panicked.
+pub(super) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, told) = tokio::sync::oneshot::channel();
+    let thread = std::thread::Builder::new().name("sluice-rules".into());
+    thread
+        .spawn(move || {
+            // Nobody waits any more: the work was done all the same.
+            let _ = done.send(work());
+        })
+        .ok()?;
+    told.await.ok()
 }
 
 /// Tells log and metrics what is in force now.

@@ -1,18 +1,21 @@
 //! The one immutable snapshot: services, rules and ISTag, made of one configuration. A transaction pins it once.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::config::file::{BrokenRules, Rules};
+use crate::config::file::BrokenRules;
 use crate::icap::IsTag;
-use crate::inspect::yara::YaraLimits;
-use crate::rules::{Bundle, RulesError};
-use crate::scan::{Ruleset, RulesetError};
+use crate::policy::standing::Modes;
+use crate::rules::bundle::BundleDigest;
+use crate::rules::raw::Raw;
+use crate::scan::Ruleset;
 use crate::service::transaction::House;
+
+use super::rules::load::{self, LoadError};
 
 /// Everything that a reload replaces.
 #[derive(Debug)]
@@ -23,6 +26,10 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// When it was made; shown in metrics, never part of the ISTag.
     pub loaded: SystemTime,
+    /// What the operator enforces and observes, by configuration and admin API.
+    pub modes: Modes,
+    /// Digest of the bytes that the rules were compiled from.
+    sources: BundleDigest,
 }
 
 impl Snapshot {
@@ -30,73 +37,80 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the rules do not load.
-    pub fn load(config: Arc<Config>) -> Result<Self, SnapshotError> {
-        let rules = Arc::new(ruleset(&config.rules)?.with_modes(&config.rules.modes));
+    pub fn load(config: Arc<Config>) -> Result<Self, LoadError> {
+        let raws = load::gathered(&config.rules)?;
+        let rules = load::compiled(&raws, &config.rules)?;
+        Ok(Self::of(
+            config,
+            &rules,
+            (Raw::digest_of(&raws), &Modes::default()),
+        ))
+    }
+
+    /// The snapshot that is to follow this one. Rules whose bytes have not changed stay compiled; others are tried aside by
+    /// `program` first.
+    ///
+    /// # Errors
+    /// When the rules cannot be in force.
+    pub fn next(
+        &self,
+        config: Arc<Config>,
+        raws: &[Raw],
+        (modes, program): (&Modes, &Path),
+    ) -> Result<Self, LoadError> {
+        let sources = Raw::digest_of(raws);
+        let same = sources == self.sources && settings(&config) == settings(&self.config);
+        if same {
+            return Ok(Self::of(config, &self.house.rules, (sources, modes)));
+        }
+        let rules = load::replacing(&self.house.rules, raws, &config.rules, program)?;
+        Ok(Self::of(config, &rules, (sources, modes)))
+    }
+
+    /// The same with other words of the operator. Cheap.
+    #[must_use]
+    pub fn with_modes(&self, modes: &Modes) -> Self {
+        Self::of(
+            Arc::clone(&self.config),
+            &self.house.rules,
+            (self.sources, modes),
+        )
+    }
+
+    fn of(config: Arc<Config>, rules: &Ruleset, (sources, over): (BundleDigest, &Modes)) -> Self {
+        let modes = config.rules.modes.clone().overlaid(over);
+        let rules = Arc::new(rules.with_modes(&modes));
         let house = House {
             services: config.services.clone(),
             routes: config.routes.clone(),
-            istag: istag(&rules, &config),
+            istag: istag(&rules, &config, &modes),
             rules,
             style: config.style.clone(),
             hosts: config.hosts.clone(),
             date: http_date,
         };
-        Ok(Self {
+        Self {
             house: Arc::new(house),
             config,
             loaded: SystemTime::now(),
-        })
+            modes,
+            sources,
+        }
     }
 }
 
-/// The rules that the configuration names, compiled together.
-fn ruleset(rules: &Rules) -> Result<Ruleset, SnapshotError> {
-    let mut bundles = Vec::new();
-    if rules.embedded {
-        bundles.push(Bundle::embedded());
-    }
-    for path in &rules.bundles {
-        let bundle = Bundle::load(path).map_err(SnapshotError::File)?;
-        if bundle.literals.is_empty() && bundle.yara.is_empty() && bundle.hashes.is_empty() {
-            // A wrong path must not look like a rule set in force.
-            return Err(SnapshotError::Empty(path.clone()));
-        }
-        bundles.push(bundle);
-    }
-    let ruleset = Ruleset::compile(bundles, YaraLimits::default())?;
-    for problem in ruleset.signatures().problems() {
-        match rules.broken {
-            BrokenRules::Fatal => return Err(SnapshotError::Broken(problem.to_string().into())),
-            BrokenRules::Skip => tracing::warn!(%problem, "a rule does not load and is left out"),
-        }
-    }
-    Ok(ruleset)
-}
-
-/// No snapshot can be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// The rules do not compile.
-    #[error("the rules cannot be used")]
-    Rules(#[from] RulesetError),
-    /// A signature file is wrong.
-    #[error(transparent)]
-    File(RulesError),
-    /// A bundle without a single rule.
-    #[error("{} holds no rule files: expected literal/*.toml, *.yar or hash/*.txt", .0.display())]
-    Empty(PathBuf),
-    /// A rule does not load, and the configuration does not say that it may be left out.
-    #[error("{0}; mend the rule, or set rules.broken = \"skip\"")]
-    Broken(Box<str>),
+/// What else decides how rules are compiled, besides their bytes.
+fn settings(config: &Config) -> (BrokenRules, bool) {
+    (config.rules.broken, config.rules.embedded)
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).
-fn istag(rules: &Ruleset, config: &Config) -> IsTag {
+fn istag(rules: &Ruleset, config: &Config, modes: &Modes) -> IsTag {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
     digest.update(rules.digest());
     digest.update(config.policy_digest);
-    digest.update(config.rules.modes.digest());
+    digest.update(modes.digest());
     IsTag::from_digest(&digest.finalize())
 }
 

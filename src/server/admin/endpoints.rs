@@ -11,7 +11,8 @@ use axum::routing::{MethodRouter, get, post, put};
 use crate::config::file::Role;
 
 use super::gate::{self, Gate, Needs};
-use super::{Admin, health, openapi, rules, settings};
+use super::{Admin, health, openapi, packs, rules, settings};
+use crate::rules::pack::PACK_BYTES;
 
 /// One endpoint.
 pub(super) struct Endpoint {
@@ -32,12 +33,23 @@ pub(super) enum Body {
     Nothing,
     /// A small JSON object, such as the example.
     Json(&'static str),
+    /// A pack, or nothing.
+    MaybePack,
+    /// A pack with its signature in the header X-Minisign.
+    Pack,
+    /// The same, or a JSON object with its address.
+    PackOrUrl,
+    /// A list or an export.
+    List,
 }
 
 impl Body {
     fn limit(self) -> usize {
         match self {
             Body::Nothing | Body::Json(_) => SMALL_BYTES,
+            Body::MaybePack | Body::Pack | Body::PackOrUrl | Body::List => {
+                usize::try_from(PACK_BYTES).unwrap_or(usize::MAX)
+            }
         }
     }
 }
@@ -47,6 +59,7 @@ const SMALL_BYTES: usize = 64 * 1024;
 
 const VIEWER: Needs = Needs::Role(Role::Viewer);
 const OPERATOR: Needs = Needs::Role(Role::Operator);
+const ADMIN: Needs = Needs::Role(Role::Admin);
 
 /// All endpoints, in the order of the document.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
@@ -167,6 +180,78 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         body: Body::Nothing,
         route: || post(rules::reload),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/mode",
+        needs: OPERATOR,
+        summary: "Sets a rule, a category or a bundle to observe, enforce, or back to default",
+        query: &[],
+        body: Body::Json(r#"{"bundle":"feed","mode":"enforce"}"#),
+        route: || post(rules::mode),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/check",
+        needs: OPERATOR,
+        summary: "Compiles the configured set, or that set with a pack in the store's place, and changes nothing",
+        query: &[],
+        body: Body::MaybePack,
+        route: || post(packs::check),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/test",
+        needs: OPERATOR,
+        summary: "Runs every example of that set; 422 when one fails, with the same report",
+        query: &[("format", "json (an object a line), junit or text")],
+        body: Body::MaybePack,
+        route: || post(packs::test),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/verify",
+        needs: OPERATOR,
+        summary: "Holds a pack against the trusted keys",
+        query: &[],
+        body: Body::Pack,
+        route: || post(packs::verify),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/update",
+        needs: ADMIN,
+        summary: "Puts a pack in force: verified, tried aside, swapped; 422 when refused, and nothing has changed",
+        query: &[
+            ("allow-downgrade", "true: also a version that is not newer"),
+            ("allow-expired", "true: also a pack past its date"),
+        ],
+        body: Body::PackOrUrl,
+        route: || post(packs::update),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/rollback",
+        needs: OPERATOR,
+        summary: "Goes back to the version before",
+        query: &[],
+        body: Body::Nothing,
+        route: || post(packs::rollback),
+    },
+    Endpoint {
+        method: "post",
+        path: "/v1/rules/import",
+        needs: ADMIN,
+        summary: "Turns a list or export into rules of the folder of imports and puts them in force; strings are observed first",
+        query: &[
+            (
+                "name",
+                "what the rules are called: letters, digits, - and _",
+            ),
+            ("format", "hashes, lines, misp or stix; without it, a guess"),
+        ],
+        body: Body::List,
+        route: || post(packs::import),
     },
 ];
 

@@ -7,7 +7,8 @@
 //! ledger      the hash-chained record of changes
 //! health      livez readyz startupz metrics
 //! settings    version, configuration, log level
-//! rules       list, bundles, reload, …
+//! rules       list, bundles, reload, observe and enforce
+//! packs       check, test, verify, update, rollback, import
 //! openapi     the document
 //! problem     refusals
 //! ```
@@ -17,6 +18,7 @@ mod gate;
 mod health;
 pub mod ledger;
 mod openapi;
+mod packs;
 mod problem;
 mod rules;
 mod settings;

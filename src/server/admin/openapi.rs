@@ -81,6 +81,25 @@ fn operation(endpoint: &Endpoint) -> Value {
     });
     match endpoint.body {
         Body::Nothing => {}
+        Body::MaybePack | Body::Pack | Body::PackOrUrl | Body::List => {
+            let mut content = json!({ "application/octet-stream": {} });
+            if endpoint.body == Body::PackOrUrl {
+                content["application/json"] =
+                    json!({ "example": { "url": "https://rules.example/feed.tar.zst" } });
+            }
+            let required = endpoint.body != Body::MaybePack;
+            operation["requestBody"] = json!({ "required": required, "content": content });
+            if let (Body::Pack | Body::PackOrUrl, Some(list)) =
+                (endpoint.body, operation["parameters"].as_array_mut())
+            {
+                list.push(json!({
+                    "name": "X-Minisign",
+                    "in": "header",
+                    "description": "the .minisig file of the pack, in base64",
+                    "schema": { "type": "string" },
+                }));
+            }
+        }
         Body::Json(example) => {
             let example: Value = serde_json::from_str(example).unwrap_or_default();
             operation["requestBody"] = json!({

@@ -1,6 +1,6 @@
 //! What is loaded: rules with their hits since the start, and bundles.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::inspect::{Category, Severity};
 use crate::rules::{About, Mode};
@@ -37,7 +37,7 @@ impl Entry {
 }
 
 /// A bundle in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleEntry {
     /// Its name.
     pub name: Box<str>,

@@ -88,7 +88,8 @@ impl Running {
             runtime.block_on(async {
                 let mut server = Server::bind(config, telemetry, source)
                     .await
-                    .expect("it binds");
+                    .expect("it binds")
+                    .with_compiler(env!("CARGO_BIN_EXE_sluice").into());
                 if let Some(probe) = probe {
                     server = server.with_probe(probe);
                 }

@@ -13,6 +13,7 @@ mod partial;
 mod probe;
 mod quotas;
 mod redaction;
+mod rules;
 mod sanitize;
 mod service_manager;
 mod tls;

@@ -1,47 +1,93 @@
 //! One HTTPS GET with limits, for rule packs: RFC 9112 as far as a download needs it. No redirects, no compression, no
 //! connection kept. What comes is checked by signature afterwards; TLS keeps it private and the address honest.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+/// A download failed.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// There are no certificate authorities.
+    #[error("{} holds no certificate authority that can be read", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The address cannot be used.
+    #[error("{0}")]
+    Address(&'static str),
+    /// The name does not resolve.
+    #[error("the host of the address is not known")]
+    Unknown,
+    /// The network, or TLS, failed.
+    #[error("the download failed")]
+    Io(#[from] io::Error),
+    /// TLS cannot be set up.
+    #[error("TLS failed")]
+    Tls(#[from] rustls::Error),
+    /// Neither 200 nor 304.
+    #[error("the server answered {0}")]
+    Status(u16),
+    /// More than the limit.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The server's answer is no whole HTTP answer.
+    #[error("the server's answer {0}")]
+    Answer(&'static str),
+    /// It trickles.
+    #[error("the download takes longer than {} s", WHOLE_TIME.as_secs())]
+    Slow,
+}
+
 /// A client with its certificate authorities.
-pub(super) struct Client {
+#[derive(Debug)]
+pub struct Client {
     tls: Arc<ClientConfig>,
 }
 
 /// What was fetched.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) body: Vec<u8>,
-    pub(super) etag: Option<String>,
+pub struct Answer {
+    /// The body.
+    pub body: Vec<u8>,
+    /// Its entity tag.
+    pub etag: Option<String>,
 }
 
-/// Time to connect, and for each read: a server that trickles is given up with the size limit or by the operator.
+/// Time to connect, and for each read.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Time for all of it: 64 MiB at 2 Mbit/s.
+const WHOLE_TIME: Duration = Duration::from_secs(270);
 
 /// Largest head of an answer.
 const HEAD_BYTES: usize = 32 * 1024;
 
 impl Client {
-    pub(super) fn new(authorities: &Path) -> anyhow::Result<Self> {
+    /// A client that trusts the authorities in this PEM file.
+    ///
+    /// # Errors
+    /// [`FetchError::Authorities`] when there are none.
+    pub fn new(authorities: &Path) -> Result<Self, FetchError> {
         let mut roots = RootCertStore::empty();
-        let certificates = CertificateDer::pem_file_iter(authorities).with_context(|| {
-            format!(
-                "cannot read the certificate authorities in {}",
-                authorities.display()
-            )
-        })?;
+        let certificates =
+            CertificateDer::pem_file_iter(authorities).map_err(|_| FetchError::Authorities {
+                path: authorities.into(),
+            })?;
         let (added, _) = roots.add_parsable_certificates(certificates.flatten());
         if added == 0 {
-            bail!("{} holds no certificate authority", authorities.display());
+            let path = authorities.into();
+            return Err(FetchError::Authorities { path });
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -52,22 +98,26 @@ impl Client {
     }
 
     /// Fetches `url`; `None` when it still has the entity tag.
-    pub(super) fn get(
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub fn get(
         &self,
         url: &str,
         etag: Option<&str>,
         limit: u64,
-    ) -> anyhow::Result<Option<Answer>> {
+    ) -> Result<Option<Answer>, FetchError> {
         let (host, port, path) = parts(url)?;
         let address = (host, port)
             .to_socket_addrs()
-            .with_context(|| format!("{host} is not known"))?
+            .map_err(|_| FetchError::Unknown)?
             .next()
-            .with_context(|| format!("{host} has no address"))?;
-        let socket = TcpStream::connect_timeout(&address, PATIENCE).context("no connection")?;
+            .ok_or(FetchError::Unknown)?;
+        let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        let name = ServerName::try_from(host.to_owned()).context("the host's name is not one")?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| FetchError::Address("the host's name is not one"))?;
         let connection = ClientConnection::new(Arc::clone(&self.tls), name)?;
         let mut stream = StreamOwned::new(connection, socket);
         stream.write_all(request(host, path, etag).as_bytes())?;
@@ -75,18 +125,60 @@ impl Client {
     }
 }
 
-fn parts(url: &str) -> anyhow::Result<(&str, u16, &str)> {
-    let rest = url.strip_prefix("https://").context("expected https://")?;
+/// Asks the admin listener of a running server, over plain HTTP.
+///
+/// # Errors
+/// [`FetchError`].
+pub fn from_admin(url: &str, path: &str, token: Option<&str>) -> Result<Vec<u8>, FetchError> {
+    let authority = url
+        .strip_prefix("http://")
+        .ok_or(FetchError::Address(
+            "expected http:// and an address with its port",
+        ))?
+        .trim_end_matches('/');
+    let address = authority
+        .to_socket_addrs()
+        .map_err(|_| FetchError::Unknown)?
+        .next()
+        .ok_or(FetchError::Unknown)?;
+    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let token = token.map_or(String::new(), |token| {
+        format!("Authorization: Bearer {token}\r\n")
+    });
+    socket.write_all(
+        format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n{token}\r\n")
+            .as_bytes(),
+    )?;
+    let answer = answer(&mut socket, ADMIN_BYTES)?;
+    answer
+        .map(|answer| answer.body)
+        .ok_or(FetchError::Status(304))
+}
+
+/// Half a million rules, 300 bytes each, and room.
+const ADMIN_BYTES: u64 = 256 * 1024 * 1024;
+
+fn parts(url: &str) -> Result<(&str, u16, &str), FetchError> {
+    let rest = url
+        .strip_prefix("https://")
+        .ok_or(FetchError::Address("expected https://"))?;
     let at = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(at);
     let path = if path.is_empty() { "/" } else { path };
     let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().context("the port is not a number")?),
+        Some((host, port)) => (
+            host,
+            port.parse()
+                .map_err(|_| FetchError::Address("the port is not a number"))?,
+        ),
         None => (authority, 443),
     };
     let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
     if host.is_empty() || host.contains('@') || !plain(host) || !plain(path) {
-        bail!("expected https://host/path, without user names and blanks");
+        return Err(FetchError::Address(
+            "expected https://host/path, without user names and blanks",
+        ));
     }
     Ok((host, port, path))
 }
@@ -99,12 +191,16 @@ fn request(host: &str, path: &str, etag: Option<&str>) -> String {
     )
 }
 
-fn answer(stream: &mut impl Read, limit: u64) -> anyhow::Result<Option<Answer>> {
+fn answer(stream: &mut impl Read, limit: u64) -> Result<Option<Answer>, FetchError> {
+    let deadline = Instant::now() + WHOLE_TIME;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         if head.len() >= HEAD_BYTES || stream.read(&mut byte)? == 0 {
-            bail!("the server's answer has no head");
+            return Err(FetchError::Answer("has no head"));
+        }
+        if Instant::now() > deadline {
+            return Err(FetchError::Slow);
         }
         head.extend_from_slice(&byte);
     }
@@ -119,7 +215,11 @@ fn answer(stream: &mut impl Read, limit: u64) -> anyhow::Result<Option<Answer>> 
         match (name.to_ascii_lowercase().as_str(), value.trim()) {
             ("etag", value) => etag = Some(value.to_owned()),
             ("content-length", value) => {
-                length = Some(value.parse::<u64>().context("a bad Content-Length")?)
+                length = Some(
+                    value
+                        .parse::<u64>()
+                        .map_err(|_| FetchError::Answer("has a bad Content-Length"))?,
+                )
             }
             ("transfer-encoding", value) => chunked = value.eq_ignore_ascii_case("chunked"),
             _ => {}
@@ -128,48 +228,55 @@ fn answer(stream: &mut impl Read, limit: u64) -> anyhow::Result<Option<Answer>> 
     match status {
         "200" => {}
         "304" => return Ok(None),
-        other => bail!("the server answered {other}"),
+        other => return Err(FetchError::Status(other.parse().unwrap_or_default())),
     }
-    let too_large = format!("the answer is larger than {limit} bytes");
     if length.is_some_and(|length| length > limit) {
-        bail!(too_large);
+        return Err(FetchError::TooLarge { limit });
     }
     let mut raw = Vec::new();
-    // TLS truncation shows as an error here, a short body below.
-    stream.take(limit.saturating_mul(2)).read_to_end(&mut raw)?;
+    // Chunk lines come on top of the body. TLS truncation shows as an error here, a short body below.
+    let mut stream = stream.take(limit.saturating_mul(2));
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let read = stream.read(&mut piece)?;
+        if read == 0 {
+            break;
+        }
+        if Instant::now() > deadline {
+            return Err(FetchError::Slow);
+        }
+        raw.extend_from_slice(piece.get(..read).unwrap_or_default());
+    }
     let body = if chunked { unchunked(&raw)? } else { raw };
     if body.len() as u64 > limit {
-        bail!(too_large);
+        return Err(FetchError::TooLarge { limit });
     }
     if !chunked && length.is_some_and(|length| length != body.len() as u64) {
-        bail!("the answer is cut short");
+        return Err(FetchError::Answer("is cut short"));
     }
     Ok(Some(Answer { body, etag }))
 }
 
 /// RFC 9112 §7.1: size lines, data, a zero chunk.
-fn unchunked(mut raw: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn unchunked(mut raw: &[u8]) -> Result<Vec<u8>, FetchError> {
+    let cut = || FetchError::Answer("has a chunk that is cut short");
     let mut body = Vec::new();
     loop {
-        let end = memchr::memmem::find(raw, b"\r\n").context("a chunk is cut short")?;
+        let end = memchr::memmem::find(raw, b"\r\n").ok_or_else(cut)?;
         let (line, rest) = raw.split_at(end);
         let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
         let size = std::str::from_utf8(size)
             .ok()
             .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|text| usize::from_str_radix(text, 16).ok())
-            .context("a chunk has no size")?;
+            .ok_or(FetchError::Answer("has a chunk without a size"))?;
         if size == 0 {
             return Ok(body);
         }
         let data = rest.get(2..).unwrap_or_default();
-        let (chunk, after) = data
-            .split_at_checked(size)
-            .context("a chunk is cut short")?;
+        let (chunk, after) = data.split_at_checked(size).ok_or_else(cut)?;
         body.extend_from_slice(chunk);
-        raw = after
-            .strip_prefix(b"\r\n")
-            .context("a chunk does not end")?;
+        raw = after.strip_prefix(b"\r\n").ok_or_else(cut)?;
     }
 }
 
@@ -177,7 +284,7 @@ fn unchunked(mut raw: &[u8]) -> anyhow::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn read(text: &str, limit: u64) -> anyhow::Result<Option<Answer>> {
+    fn read(text: &str, limit: u64) -> Result<Option<Answer>, FetchError> {
         answer(&mut text.as_bytes(), limit)
     }
 

@@ -1,0 +1,468 @@
+//! The life of an update against a running server: store, signatures, refusals, observe mode, watch, in-flight
+//! transactions.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use base64::Engine as _;
+use serde_json::Value;
+use sluice::rules::{pack, signature};
+use sluice::server::admin::token;
+
+use super::harness::{Client, POST, Running, reqmod};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+/// A folder for packs, keys, store and imports, and who may use the server.
+struct Desk {
+    folder: tempfile::TempDir,
+    public: String,
+    secret: String,
+    /// Header lines of an admin's requests.
+    lines: String,
+    token: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (public, secret) = signature::new_keys().expect("keys");
+        let (text, hash) = token::make("chief").expect("a token");
+        fs::write(folder.path().join("rules.pub"), &public).expect("written");
+        let imports = folder.path().join("imports");
+        made(&imports);
+        Self {
+            folder,
+            public: public.lines().last().expect("a key").to_owned(),
+            secret,
+            lines: format!("Host: localhost\r\nAuthorization: Bearer {text}\r\n"),
+            token: format!(
+                "[admin]\n[[admin.tokens]]\nname = \"chief\"\nrole = \"admin\"\nhash = \"{hash}\"\n"
+            ),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    fn config(&self, more: &str) -> String {
+        format!(
+            "{}[rules]\nstore = {:?}\nimports = {:?}\ntrusted-keys = [{:?}]\n{more}",
+            self.token,
+            self.store().display().to_string(),
+            self.path("imports").display().to_string(),
+            self.public
+        )
+    }
+
+    fn start(&self) -> Running {
+        Running::start(&self.config(""))
+    }
+
+    fn signed(&self, pack: &[u8]) -> String {
+        signature::sign(pack, &self.secret, None).expect("signs")
+    }
+
+    fn post(&self, server: &Running, what: &str, body: &[u8], signature: &str) -> (u16, String) {
+        let text = base64::engine::general_purpose::STANDARD.encode(signature);
+        let sign = match signature.is_empty() {
+            true => String::new(),
+            false => format!("X-Minisign: {text}\r\n"),
+        };
+        server.call(
+            &format!("POST {what}"),
+            &format!("{}{sign}", self.lines),
+            body,
+        )
+    }
+
+    /// Updates with a signed pack.
+    fn update(&self, server: &Running, pack: &[u8]) -> (u16, String) {
+        self.post(server, "/v1/rules/update", pack, &self.signed(pack))
+    }
+
+    fn get(&self, server: &Running, path: &str) -> Value {
+        let answer = server.call(&format!("GET {path}"), &self.lines, b"");
+        assert_eq!(answer.0, 200, "{answer:?}");
+        serde_json::from_str(&answer.1).expect("JSON")
+    }
+}
+
+fn made(folder: &Path) {
+    fs::create_dir_all(folder).expect("made");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("mode");
+}
+
+fn file(path: &Path, text: &str) {
+    made(path.parent().expect("a folder"));
+    fs::write(path, text).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("mode");
+}
+
+/// A rule for the marker of a version, with its examples.
+fn rule(marker: &str) -> String {
+    format!(
+        "[[rule]]\nid = \"feed/marker\"\ncategory = \"malware\"\nseverity = \"high\"\ndescription = \"a marker\"\n\
+         text = \"{marker}\"\nmatch = [\"a {marker} b\"]\nclean = [\"nothing\"]\n"
+    )
+}
+
+/// A folder of the bundle `feed`.
+fn bundle(folder: &Path, version: &str, more: &str) {
+    made(folder);
+    let manifest = format!("name = \"feed\"\nversion = \"{version}\"\n{more}");
+    file(&folder.join("bundle.toml"), &manifest);
+    file(&folder.join("literal/feed.toml"), &rule(&marker(version)));
+}
+
+fn marker(version: &str) -> String {
+    format!("marker-of-{}", version.replace('.', "-"))
+}
+
+fn packed(version: &str, more: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("feed");
+    bundle(&root, version, more);
+    pack::write(&root).expect("packs")
+}
+
+fn sends(server: &Running, text: &str) -> super::harness::Reply {
+    let mut client = Client::connect(server.icap());
+    client.ask(reqmod(
+        "/reqmod",
+        "Allow: 204\r\n",
+        POST,
+        Some(text.as_bytes()),
+    ))
+}
+
+fn blocks(server: &Running, version: &str) -> bool {
+    sends(server, &format!("a {} b", marker(version))).is_block()
+}
+
+fn istag(server: &Running) -> String {
+    let reply = sends(server, "harmless");
+    reply.field("ISTag").expect("a tag").to_owned()
+}
+
+fn cli(arguments: &[&str]) -> Output {
+    Command::new(SLUICE)
+        .args(arguments)
+        .output()
+        .expect("it runs")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
+}
+
+#[test]
+fn an_update_comes_in_goes_back_and_survives_a_restart_with_the_same_tag_everywhere() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let empty = istag(&server);
+    let mut tags = Vec::new();
+    for version in ["1.0", "1.1", "1.2", "1.10"] {
+        let answer = desk.update(&server, &packed(version, ""));
+        assert_eq!(answer.0, 200, "{answer:?}");
+        assert!(blocks(&server, version));
+        tags.push(istag(&server));
+    }
+    assert!(!blocks(&server, "1.2"), "the version before is out");
+    let bundles = desk.get(&server, "/v1/rules/bundles");
+    assert_eq!(
+        bundles["store"].as_array().map(Vec::len),
+        Some(3),
+        "three are kept"
+    );
+    assert_eq!(bundles["store"][0]["version"], "1.10");
+    for (back, version) in [(2, "1.2"), (1, "1.1")] {
+        assert_eq!(desk.post(&server, "/v1/rules/rollback", b"", "").0, 200);
+        assert!(blocks(&server, version));
+        assert_eq!(
+            istag(&server),
+            tags[back],
+            "the tag of the same set is the same"
+        );
+    }
+    assert_eq!(desk.post(&server, "/v1/rules/rollback", b"", "").0, 422);
+    drop(server);
+    let again = desk.start();
+    assert!(blocks(&again, "1.1"));
+    assert_eq!(istag(&again), tags[1]);
+    // Another node with the same pack and policy.
+    let other = Desk::new();
+    let node = other.start();
+    assert_eq!(istag(&node), empty);
+    assert_eq!(other.update(&node, &packed("1.1", "")).0, 200);
+    assert_eq!(istag(&node), tags[1]);
+}
+
+/// What is wrong with an update, how it is made, and a word of the message that says what to do.
+type Case = (&'static str, Vec<u8>, Option<String>, &'static str);
+
+fn bad_packs(desk: &Desk) -> Vec<Case> {
+    let good = packed("3.0", "");
+    let signed = |pack: Vec<u8>| {
+        let signature = desk.signed(&pack);
+        (pack, Some(signature))
+    };
+    let (_, other_secret) = signature::new_keys().expect("keys");
+    let foreign = signature::sign(&good, &other_secret, None).expect("signs");
+    let of_folder = |change: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("feed");
+        bundle(&root, "3.0", "");
+        change(&root);
+        pack::write(&root).expect("packs")
+    };
+    let mut cases: Vec<Case> = vec![
+        ("unsigned", good.clone(), None, "trusted key"),
+        (
+            "signed by another",
+            good.clone(),
+            Some(foreign),
+            "another key made it",
+        ),
+        (
+            "changed after signing",
+            [&good[..good.len() - 1], b"x"].concat(),
+            Some(desk.signed(&good)),
+            "the pack was changed",
+        ),
+        (
+            "not a signature",
+            good.clone(),
+            Some("nonsense".into()),
+            "four lines",
+        ),
+    ];
+    let mut add = |what, pack, word| {
+        let (pack, signature) = signed(pack);
+        cases.push((what, pack, signature, word));
+    };
+    add("empty", b"\0".to_vec(), "damaged");
+    add("malformed", b"nonsense".to_vec(), "damaged");
+    add("truncated", good[..good.len() / 2].to_vec(), "damaged");
+    add("older", packed("1.9", ""), "allow downgrades");
+    add("the same version", packed("2.0", ""), "allow downgrades");
+    add(
+        "expired",
+        packed("3.0", "expires = \"2020-01-01T00:00:00Z\"\n"),
+        "get a newer bundle",
+    );
+    add(
+        "for a newer program",
+        packed("3.0", "minimum-sluice = \"99.0\"\n"),
+        "needs sluice 99.0",
+    );
+    add(
+        "example that fails",
+        of_folder(&|root| {
+            file(
+                &root.join("literal/feed.toml"),
+                &rule("new").replace("a new b", "old"),
+            )
+        }),
+        "mend the rule or the example",
+    );
+    add(
+        "rule that does not compile",
+        of_folder(&|root| file(&root.join("yara/x.yar"), "rule x { condition: nothing }")),
+        "x.yar:1",
+    );
+    add(
+        "id of another bundle",
+        of_folder(&|root| {
+            file(
+                &root.join("literal/feed.toml"),
+                &rule("new").replace("feed/marker", "malware/eicar"),
+            )
+        }),
+        "rename one",
+    );
+    add(
+        "no rules",
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let root = folder.path().join("feed");
+            file(
+                &root.join("bundle.toml"),
+                "name = \"feed\"\nversion = \"3.0\"\n",
+            );
+            file(&root.join("examples/none.toml"), "");
+            pack::write(&root).expect("packs")
+        },
+        "holds no rule files",
+    );
+    add(
+        "another bundle",
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let root = folder.path().join("feed");
+            bundle(&root, "3.0", "");
+            file(
+                &root.join("bundle.toml"),
+                "name = \"other\"\nversion = \"3.0\"\n",
+            );
+            pack::write(&root).expect("packs")
+        },
+        "is in force",
+    );
+    add(
+        "path that goes up",
+        archive("../../etc/evil.toml", b'0'),
+        "goes up",
+    );
+    add("absolute path", archive("/etc/evil.toml", b'0'), "absolute");
+    add(
+        "symbolic link",
+        archive("literal/a.toml", b'2'),
+        "not a regular file",
+    );
+    add(
+        "hard link",
+        archive("literal/a.toml", b'1'),
+        "not a regular file",
+    );
+    add(
+        "device",
+        archive("literal/a.toml", b'3'),
+        "not a regular file",
+    );
+    add(
+        "file missing from the manifest",
+        archive("literal/a.toml", b'0'),
+        "sluice rules pack",
+    );
+    add("oversized", bomb(), "over the limit");
+    cases
+}
+
+/// A pack of one entry of that name and kind, whatever they are.
+fn archive(path: &str, kind: u8) -> Vec<u8> {
+    let mut header = [0u8; 512];
+    header[..path.len()].copy_from_slice(path.as_bytes());
+    for (at, text) in [
+        (100, "0000644\0"),
+        (108, "0000000\0"),
+        (116, "0000000\0"),
+        (124, "00000000000\0"),
+        (136, "00000000000\0"),
+        (148, "        "),
+        (257, "ustar\x0000"),
+    ] {
+        header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    }
+    header[156] = kind;
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut tar = header.to_vec();
+    tar.extend_from_slice(&[0; 1024]);
+    zstd::encode_all(tar.as_slice(), 1).expect("compresses")
+}
+
+/// A few KiB that unpack to more than a pack may hold.
+fn bomb() -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..513 {
+        std::io::Write::write_all(&mut encoder, &zeros).expect("compresses");
+    }
+    encoder.finish().expect("compresses")
+}
+
+#[test]
+fn every_bad_update_is_refused_by_the_api_and_by_the_command_line_and_changes_nothing() {
+    let desk = Desk::new();
+    let server = desk.start();
+    assert_eq!(desk.update(&server, &packed("2.0", "")).0, 200);
+    let (tag, files) = (istag(&server), listing(&desk.store()));
+    let mut refused = 0.0;
+    for (what, pack, signature, word) in bad_packs(&desk) {
+        let answer = desk.post(
+            &server,
+            "/v1/rules/update",
+            &pack,
+            signature.as_deref().unwrap_or_default(),
+        );
+        assert_eq!(answer.0, 422, "{what}: {answer:?}");
+        let problem: Value = serde_json::from_str(&answer.1).expect("JSON");
+        let detail = problem["detail"].as_str().expect("a detail");
+        assert!(detail.contains(word), "{what}: {detail}");
+        refused += 1.0;
+        let ready = server.admin("/readyz?verbose");
+        assert_eq!(ready.0, 200);
+        assert!(
+            ready.1.contains("[!]rules: the update was refused"),
+            "{what}: {}",
+            ready.1
+        );
+        assert_eq!(istag(&server), tag, "{what}");
+        assert_eq!(listing(&desk.store()), files, "{what}");
+
+        let path = desk.path("bad.tar.zst");
+        fs::write(&path, &pack).expect("written");
+        let beside = desk.path("bad.tar.zst.minisig");
+        let _ = fs::remove_file(&beside);
+        if let Some(signature) = &signature {
+            fs::write(&beside, signature).expect("written");
+        }
+        // By itself the pack clashes with no other bundle.
+        if what != "id of another bundle" {
+            let store = desk.store().display().to_string();
+            let key = desk.path("rules.pub").display().to_string();
+            let path = path.display().to_string();
+            let output = cli(&["rules", "update", "--store", &store, "--key", &key, &path]);
+            assert_eq!(output.status.code(), Some(2), "{what}: {}", said(&output));
+            let missing = signature.is_none() && said(&output).contains(".minisig");
+            assert!(
+                missing || said(&output).contains(word),
+                "{what}: {}",
+                said(&output)
+            );
+            assert_eq!(listing(&desk.store()), files, "{what}");
+        }
+    }
+    assert!(blocks(&server, "2.0"));
+    assert_eq!(
+        metric(&desk, &server, "sluice_reload_total{result=\"refused\"}"),
+        refused
+    );
+    // Told so, the old and the expired come in.
+    let leave = "/v1/rules/update?allow-downgrade=true&allow-expired=true";
+    let old = packed("1.0", "expires = \"2020-01-01T00:00:00Z\"\n");
+    assert_eq!(desk.post(&server, leave, &old, &desk.signed(&old)).0, 200);
+    assert!(blocks(&server, "1.0") && !blocks(&server, "2.0"));
+    assert!(server.admin("/readyz?verbose").1.contains("[+]rules"));
+}
+
+fn metric(desk: &Desk, server: &Running, name: &str) -> f64 {
+    let text = server.call("GET /metrics", &desk.lines, b"").1;
+    text.lines()
+        .filter(|line| line.starts_with(name))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+fn listing(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| {
+            let entry = entry.expect("an entry");
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                fs::read(entry.path()).expect("bytes"),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
