@@ -106,6 +106,9 @@ pub enum Downgrade {
     Allow,
 }
 
+/// A trial of a pack's bytes.
+pub type Trial<'a> = dyn Fn(&[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
+
 /// What the caller wants checked.
 pub struct Terms<'a> {
     /// Whether older versions pass.
@@ -117,7 +120,7 @@ pub struct Terms<'a> {
     /// The text of the pack's signature.
     pub signature: Option<&'a str>,
     /// Compiles the pack and runs its examples, before anything in it is read here.
-    pub trial: &'a dyn Fn(&[u8]) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    pub trial: &'a Trial<'a>,
 }
 
 impl Store {
