@@ -5,7 +5,8 @@ use std::cell::RefCell;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
-use crate::inspect::{Finding, Findings, Severity};
+use crate::inspect::{Finding, Findings, MAX_FINDINGS_A_STEP, Severity};
+use crate::span::Span;
 
 use super::decode::Signs;
 use super::graphql;
@@ -180,7 +181,13 @@ fn record(leaf: &Leaf<'_>, context: &Context, best: &mut Best, findings: &mut Fi
         if let Some(sighting) = sighting.take()
             && !repeated(leaf, &sighting)
         {
-            findings.record(finding(room, leaf, context, &sighting));
+            // What would not be kept is not written down first: a flood of findings costs little.
+            if findings.list.len() < MAX_FINDINGS_A_STEP {
+                findings.record(finding(room, leaf, context, &sighting));
+            } else {
+                let start = place(leaf, &sighting).start;
+                findings.anomaly(Anomaly::TooManyMatches, context.part, start);
+            }
         }
     }
 }
@@ -298,19 +305,23 @@ fn repeated(leaf: &Leaf<'_>, sighting: &Sighting) -> bool {
 
 fn finding(room: &Room, leaf: &Leaf<'_>, context: &Context, sighting: &Sighting) -> Finding {
     let Sighting { evidence, chain } = sighting;
-    let span = match evidence.span() {
-        Some(span) if chain.layers() == 0 => leaf.map.raw(span.start, span.end),
-        _ => leaf.span,
-    };
     Finding {
         rule: Cow::Owned(format!("{}/{}", room.category.code(), evidence.strongest())),
         category: room.category,
         severity: Severity::High,
         score: evidence.score(),
         part: context.part,
-        span,
+        span: place(leaf, sighting),
         path: leaf.path.shown(),
         reason: Cow::Owned(reason(evidence, *chain)),
+    }
+}
+
+/// The raw bytes that the signs stand in; all of the leaf when they stand in a decoded form.
+fn place(leaf: &Leaf<'_>, sighting: &Sighting) -> Span {
+    match sighting.evidence.span() {
+        Some(span) if sighting.chain.layers() == 0 => leaf.map.raw(span.start, span.end),
+        _ => leaf.span,
     }
 }
 

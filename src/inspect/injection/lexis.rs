@@ -1,5 +1,7 @@
 //! Small readers that several detectors share: words, numbers, known names.
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::words::{Reach, Words};
@@ -46,23 +48,49 @@ impl WordSets {
     /// The sets of which a word stands in `text`: bit 0 for the first.
     pub fn sets_in(&self, text: &[u8]) -> u32 {
         let mut sets = 0;
-        for (byte, bit) in &self.bytes {
-            if memchr::memchr(*byte, text).is_some() {
-                sets |= bit;
+        self.each(text, &mut |_, set| sets |= set);
+        sets
+    }
+
+    /// Where all words stand in `text`: for who asks about many parts of it.
+    pub fn places(&self, text: &[u8]) -> Places {
+        let mut list = Vec::new();
+        self.each(text, &mut |at, set| list.push((at.start, at.end, set)));
+        list.sort_unstable();
+        Places(list)
+    }
+
+    fn each(&self, text: &[u8], each: &mut impl FnMut(Range<usize>, u32)) {
+        for (byte, set) in &self.bytes {
+            for at in memchr::memchr_iter(*byte, text) {
+                each(at..at + 1, *set);
             }
         }
         let reach = match text.iter().any(|byte| self.tells[usize::from(*byte)]) {
             true => Reach::All,
             false => Reach::Long,
         };
-        self.words.find(text, reach, &mut |word, _| {
-            sets |= self
-                .owners
-                .get(usize::from(word))
-                .copied()
-                .unwrap_or_default();
+        self.words.find(text, reach, &mut |word, at| {
+            if let Some(set) = self.owners.get(usize::from(word)) {
+                each(at, *set);
+            }
         });
-        sets
+    }
+}
+
+/// Start, end and set of each word, in order.
+#[derive(Debug)]
+pub struct Places(Vec<(usize, usize, u32)>);
+
+impl Places {
+    /// The sets of which a word stands wholly inside `range`.
+    pub fn sets_in(&self, range: Range<usize>) -> u32 {
+        let first = self.0.partition_point(|(start, ..)| *start < range.start);
+        let from = self.0.get(first..).unwrap_or_default();
+        from.iter()
+            .take_while(|(start, ..)| *start < range.end)
+            .filter(|(_, end, _)| *end <= range.end)
+            .fold(0, |sets, (.., set)| sets | set)
     }
 }
 

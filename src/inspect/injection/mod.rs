@@ -36,6 +36,8 @@ mod detectors;
 mod evasions;
 mod evidence;
 mod lexis;
+#[cfg(test)]
+mod linear;
 mod nested;
 mod prefilter;
 mod value;

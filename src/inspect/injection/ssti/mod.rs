@@ -76,6 +76,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut at = 0;
     // The end of the last expression whose words were judged: what nests in it is only tried as a probe.
     let mut judged = 0;
+    let mut places = None;
     while let Some(open) = next_open(lower, at) {
         let Some(delimiter) = delimiter(lower, open) else {
             at = open + 1;
@@ -88,8 +89,11 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
             .get(start..lower.len().min(start + limit))
             .unwrap_or_default();
         let end = content_end(near, delimiter.close);
+        let text = near.get(..end.unwrap_or(near.len())).unwrap_or_default();
+        let places = places.get_or_insert_with(|| WORDS.places(lower));
         let content = Content {
-            text: near.get(..end.unwrap_or(near.len())).unwrap_or_default(),
+            text,
+            words: places.sets_in(start..start + text.len()),
             range: open..start + end.map_or(near.len(), |end| end + delimiter.close.len()),
             closed: end.is_some(),
         };
@@ -197,6 +201,8 @@ fn content_end(near: &[u8], close: &[u8]) -> Option<usize> {
 /// What stands between delimiters.
 struct Content<'a> {
     text: &'a [u8],
+    /// The sets of [`WORDS`] of which a word stands in the text.
+    words: u32,
     range: Range<usize>,
     closed: bool,
 }
@@ -205,7 +211,7 @@ fn judge(value: &Value<'_>, delimiter: &Delimiter, content: &Content<'_>, eviden
     let text = content.text;
     let weak = delimiter.sort == Sort::Weak;
     let whole = is_whole(value, &content.range);
-    let words = WORDS.sets_in(text);
+    let words = content.words;
     let mut found = false;
     let mut note = |kind, weight, name| {
         evidence.note_at(kind, weight, name, content.range.clone());
