@@ -8,6 +8,8 @@ use super::operator::{self, Mask};
 use super::plan::Plan;
 use super::profile::{Mode, Place, Profile, SELECTED};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
+use super::removal::Removal;
+use crate::inspect::json::Mark;
 use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece};
 use crate::inspect::sensitive::catalog::Rule;
 use crate::inspect::sensitive::{Hit, Scanner};
@@ -35,6 +37,10 @@ pub(super) struct Editor {
     pair: Option<(usize, Vec<u8>)>,
     /// Which values are looked at.
     pub(super) reach: Reach,
+    /// Members that are taken out, where the profile asks for that.
+    pub(super) removal: Option<Removal>,
+    /// Where the member begins whose value is at hand.
+    member: Option<u64>,
 }
 
 /// Which values are looked at.
@@ -50,6 +56,8 @@ impl Editor {
     pub(super) fn new(profile: Arc<Profile>) -> Self {
         let scanner = Scanner::new(profile.catalog().clone(), |entity| profile.wants(entity));
         Self {
+            removal: profile.removes().then(Removal::default),
+            member: None,
             profile,
             scanner,
             hits: Vec::new(),
@@ -150,12 +158,33 @@ impl Editor {
         self.plain.clear();
         self.written.clear();
         mask.render(label, value, &mut self.plain);
-        if leaf.host == HostSyntax::JsonNumber && matches!(mask, Mask::Null | Mask::Remove) {
+        let bare = matches!(leaf.host, HostSyntax::JsonNumber | HostSyntax::JsonLiteral);
+        if bare && matches!(mask, Mask::Null | Mask::Remove) {
             self.written.extend_from_slice(b"null");
         } else {
             operator::write(leaf.host, &self.plain, &mut self.written);
         }
         let mut span = leaf.map.raw(hit.start, hit.end);
+        if outer.is_none()
+            && profile.mode() == Mode::Enforce
+            && let Some(member) = self.whole(leaf, hit)
+        {
+            match mask {
+                Mask::Null => {
+                    self.written.clear();
+                    self.written.extend_from_slice(b"null");
+                    span = raw(leaf);
+                }
+                Mask::Remove => {
+                    let removal = self.removal.as_mut();
+                    if let Some(gone) = removal.and_then(|one| one.take(member, raw(leaf))) {
+                        self.written.clear();
+                        span = gone;
+                    }
+                }
+                _ => {}
+            }
+        }
         if let Some(outer) = outer {
             std::mem::swap(&mut self.plain, &mut self.written);
             self.written.clear();
@@ -167,12 +196,30 @@ impl Editor {
         let action = match (profile.mode(), mask) {
             (Mode::Observe, _) => Action::Observed,
             (Mode::Enforce, Mask::Block) => Action::Blocked,
+            (Mode::Enforce, Mask::Remove) => Action::Removed,
             (Mode::Enforce, _) => Action::Masked,
         };
         if action != Action::Observed && !self.plan.add(span, &self.written) {
             return;
         }
         self.note(hit.rule, (label, span, action), outer.unwrap_or(leaf).path);
+    }
+
+    /// True for `true` and `false` where a selector names them.
+    fn is_selected_word(&self, leaf: &Leaf<'_>) -> bool {
+        leaf.host == HostSyntax::JsonLiteral
+            && leaf.bytes != b"null"
+            && matches!(self.profile.place(leaf.path), Place::Selected(_))
+    }
+
+    /// Where the member or element begins that `hit` fills, if it is still held back.
+    fn whole(&self, leaf: &Leaf<'_>, hit: Hit) -> Option<u64> {
+        let of_json = matches!(
+            leaf.host,
+            HostSyntax::JsonString | HostSyntax::JsonNumber | HostSyntax::JsonLiteral
+        );
+        let whole = leaf.piece == Piece::Whole && hit.start == 0 && hit.end == leaf.bytes.len();
+        self.member.filter(|_| of_json && whole)
     }
 
     fn note(&mut self, rule: Rule, (label, span, action): (&str, Span, Action), path: &Path) {
@@ -259,7 +306,12 @@ impl Editor {
 
 impl LeafSink for Editor {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if !is_value(leaf) || self.nested(leaf) {
+        if let Some(removal) = &mut self.removal
+            && leaf.host != HostSyntax::JsonKey
+        {
+            self.member = removal.value(raw(leaf).start);
+        }
+        if !is_value(leaf) && !self.is_selected_word(leaf) || self.nested(leaf) {
             return;
         }
         if leaf.host == HostSyntax::JsonString {
@@ -271,6 +323,24 @@ impl LeafSink for Editor {
             self.edit(leaf, *hit, None);
         }
         self.hits = hits;
+    }
+
+    fn mark(&mut self, mark: Mark, at: u64) {
+        let comma = self
+            .removal
+            .as_mut()
+            .and_then(|removal| removal.mark(mark, at));
+        if let (Some(comma), Mode::Enforce) = (comma, self.profile.mode()) {
+            self.plan.add(comma.shifted(self.base), b"");
+        }
+    }
+}
+
+/// The raw bytes of a value, its quotes included.
+fn raw(leaf: &Leaf<'_>) -> Span {
+    match leaf.host {
+        HostSyntax::JsonString => Span::new(leaf.span.start.saturating_sub(1), leaf.span.end + 1),
+        _ => leaf.span,
     }
 }
 

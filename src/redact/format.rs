@@ -47,6 +47,13 @@ impl Place {
     }
 }
 
+impl Place {
+    fn settled(&self, editor: &Editor) -> u64 {
+        self.pending
+            .map_or(self.at, |begun| begun.max(editor.windowed).min(self.at))
+    }
+}
+
 /// The family of a media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -236,6 +243,9 @@ impl Format {
                 editor.base = place.base;
                 reader.finish(editor, findings);
                 editor.base = 0;
+                if let Some(removal) = &mut editor.removal {
+                    removal.reset();
+                }
             }
             Format::Form(reader, _) => reader.finish(editor, findings),
             Format::Text(lines) => lines.finish(editor),
@@ -255,12 +265,20 @@ impl Format {
     /// Offset before which no edit will be planned any more.
     pub(super) fn settled(&self, editor: &Editor) -> u64 {
         match self {
-            Format::Json(_, place)
-            | Format::Form(_, place)
-            | Format::Value(_, _, place)
-            | Format::Opaque(place) => place
-                .pending
-                .map_or(place.at, |begun| begun.max(editor.windowed).min(place.at)),
+            Format::Json(_, place) => {
+                let settled = place.settled(editor);
+                match &editor.removal {
+                    Some(removal) => {
+                        let base = place.base;
+                        let reading = place.pending.unwrap_or(place.at).saturating_sub(base);
+                        settled.min(removal.settled(reading) + base)
+                    }
+                    None => settled,
+                }
+            }
+            Format::Form(_, place) | Format::Value(_, _, place) | Format::Opaque(place) => {
+                place.settled(editor)
+            }
             Format::Text(lines) => lines.settled(editor),
             Format::Table(table) => table.settled(editor),
             Format::Markup(markup) => markup.settled(editor),

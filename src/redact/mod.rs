@@ -8,6 +8,7 @@
 //! - [`sanitize`] — structure that attacks its reader is cut out, for profiles that say so
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
+//! - `removal` — members and elements that go with their commas
 //! - `editor` — from leaves to edits; `known` — what names say; `nested` — JSON inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
@@ -30,6 +31,7 @@ pub mod plan;
 pub mod profile;
 mod recoded;
 pub mod redactor;
+mod removal;
 pub mod rewriter;
 pub mod sanitize;
 pub mod selector;

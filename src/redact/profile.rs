@@ -332,6 +332,12 @@ impl Profile {
         self.masks.iter().flatten().chain(by_rule).chain(selected)
     }
 
+    /// True when some mask takes more than the value between its quotes.
+    pub(super) fn removes(&self) -> bool {
+        self.all_masks()
+            .any(|mask| matches!(mask, Mask::Remove | Mask::Null))
+    }
+
     /// What an operator's selectors say of the value at `path`.
     pub(super) fn place(&self, path: &Path) -> Place<'_> {
         if self.selected.is_empty() && self.exempt.is_empty() {
