@@ -450,6 +450,50 @@ mod tests {
     }
 
     #[test]
+    fn what_the_documents_show_is_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = folder.path().join("key");
+        std::fs::write(&key, "0123456789abcdef").expect("written");
+        let key = key.to_str().expect("UTF-8");
+        let page = include_str!("../../docs/redaction.md");
+        let shown: String = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|block| block.split("```").next())
+            .collect();
+        let shown = shown.replace("/etc/sluice/token.key", key);
+        let config = Config::parse(&shown, None, &[]).expect("the page is good");
+        assert!(config.redactions.contains_key("cards") && !config.routes.is_empty());
+        // The examples of the file, which stand in comments.
+        let file = include_str!("../../deploy/sluice.toml");
+        let examples: String = file
+            .lines()
+            .skip_while(|line| *line != "# [redactions.cards]")
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| line.starts_with('[') || line.contains(" = "))
+            .filter(|line| !line.starts_with("key-env"))
+            .map(|line| line.to_owned() + "\n")
+            .collect();
+        let examples = examples.replace("/etc/sluice/token.key", key);
+        let config = Config::parse(&examples, None, &[]).expect("the examples are good");
+        assert!(config.redactions.contains_key("cards") && !config.routes.is_empty());
+    }
+
+    #[test]
+    fn every_built_in_profile_is_there_by_name() {
+        for name in crate::redact::Profile::BUILTIN {
+            let text = format!(
+                "[profiles.response]\nredact = {name:?}\n[redactions.mine]\nbase = {name:?}\n"
+            );
+            let config = Config::parse(&text, None, &[]).expect("good");
+            let service = config.services.find("/respmod").expect("a default service");
+            let profile = service.response.as_ref().expect("offered");
+            let redact = profile.redact.as_ref().expect("it redacts");
+            assert_eq!(redact.name(), *name);
+        }
+    }
+
+    #[test]
     fn a_new_key_is_a_new_policy() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("key");
