@@ -6,14 +6,14 @@ use crate::config::listeners::Listener;
 use crate::config::quotas::Quotas;
 use crate::icap::Status;
 use crate::service::facts::Peer;
-use crate::service::outcome::Failure;
+use crate::service::outcome::{Failure, Outcome};
 use crate::service::transaction::Transaction;
 
 use super::Shared;
 use super::quota::{Asking, Membership, Refusal, Ticket};
 
 /// The ICAP client of one connection.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Client {
     /// Where he is, as a trusted proxy said, if there is one (a Unix socket's client has no address); and the name in his
     /// certificate, the listed one, if there is a list.
@@ -22,9 +22,28 @@ pub(super) struct Client {
     pub(super) listener: Arc<Listener>,
     /// What he has under way.
     pub(super) membership: Arc<Membership>,
+    /// Told of each outcome.
+    pub(super) observer: Option<Observer>,
 }
 
+/// Who wants to know what became of a client's transactions.
+pub(super) type Observer = Arc<dyn Fn(&Outcome) + Send + Sync>;
+
 impl Client {
+    /// The same client, his transactions observed.
+    pub(super) fn observed(mut self, observer: Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Hands `outcome` to metrics and audit, and to the observer.
+    pub(super) fn record(&self, outcome: &Outcome, shared: &Shared) {
+        shared.telemetry.transaction(outcome);
+        if let Some(observer) = &self.observer {
+            observer(outcome);
+        }
+    }
+
     /// Refuses `transaction` when it is not for this client, or not now; else counts it until the ticket is dropped.
     pub(super) fn examine(
         &self,

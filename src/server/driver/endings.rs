@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             current
                 .transaction
                 .into_outcome(self.client.peer.address, timing, current.bytes_out);
-        self.shared.telemetry.transaction(&outcome);
+        self.client.record(&outcome, &self.shared);
     }
 
     /// Records a request that never became a transaction.
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn record_as(&self, id: TransactionId, failure: Failure, status: u16) {
-        self.shared.telemetry.transaction(&Outcome {
+        let outcome = Outcome {
             id,
             peer: self.client.peer.address,
             method: Method::Unknown,
@@ -138,6 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             bytes_in: 0,
             bytes_out: 0,
             timing: Timing::default(),
-        });
+        };
+        self.client.record(&outcome, &self.shared);
     }
 }
