@@ -21,6 +21,9 @@ pub struct Entry {
     /// Its name in metrics and logs; empty: the address.
     #[serde(default)]
     pub name: String,
+    /// What is spoken there.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Networks of the ICAP clients that may use it; empty: loopback, or whoever shows a certificate of `client-ca`.
     #[serde(default)]
     pub allow: Vec<IpNet>,
@@ -39,6 +42,17 @@ pub struct Entry {
     /// TLS; absent: plain ICAP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsEntry>,
+}
+
+/// What is spoken on a listener.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// RFC 3507.
+    #[default]
+    Icap,
+    /// The HTTP scan API.
+    Http,
 }
 
 /// What becomes of a connection that does not come from a trusted proxy.
@@ -90,6 +104,8 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Where.
     pub address: Address,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// Who may use it.
     pub access: Access,
     /// Paths of the services that it offers; empty: all.
@@ -140,6 +156,7 @@ impl Listener {
         Self {
             name: PLAIN_NAME.into(),
             address: Address::Tcp(address),
+            protocol: Protocol::Icap,
             access: Access::of(allow, Access::Loopback),
             services: Vec::new(),
             proxy: None,
@@ -267,6 +284,7 @@ fn one(entry: &Entry, source: &Source<'_>) -> Result<Listener, Mistake> {
             name => name.into(),
         },
         address,
+        protocol: entry.protocol,
         access: Access::of(&entry.allow, otherwise),
         services: Vec::new(),
         proxy: (!entry.proxies.is_empty()).then(|| Proxy {
@@ -277,17 +295,18 @@ fn one(entry: &Entry, source: &Source<'_>) -> Result<Listener, Mistake> {
     })
 }
 
-/// A port may be left out: 1344, and 11344 with TLS.
+/// ICAP's port may be left out: 1344, and 11344 with TLS.
 fn tcp(written: &str, entry: &Entry) -> Option<SocketAddr> {
-    let port = match entry.tls {
-        Some(_) => ICAPS_PORT,
-        None => ICAP_PORT,
+    let port = match (entry.protocol, &entry.tls) {
+        (Protocol::Icap, Some(_)) => Some(ICAPS_PORT),
+        (Protocol::Icap, None) => Some(ICAP_PORT),
+        (Protocol::Http, _) => None,
     };
     let unbracketed = written.trim_start_matches('[').trim_end_matches(']');
     written
         .parse()
         .ok()
-        .or_else(|| Some(SocketAddr::new(unbracketed.parse().ok()?, port)))
+        .or_else(|| Some(SocketAddr::new(unbracketed.parse().ok()?, port?)))
 }
 
 fn default_mode() -> String {

@@ -7,6 +7,7 @@
 //!    │           ├─ deadline   how long each state may last
 //!    │           ├─ spool      bodies that may have to go back
 //!    │           └─ pool       heavy work
+//!    │     └─ http             POST /v1/scan and /v1/adapt, through the same driver
 //!    ├─ tls                    certificates, and whose certificates are taken
 //!    ├─ snapshot ◄─ reload     SIGHUP, admin API: all or nothing
 //!    ├─ rules                  what is loaded, and its updates
@@ -18,6 +19,7 @@ pub mod admin;
 mod client;
 pub mod deadline;
 mod driver;
+mod http;
 mod listener;
 pub mod pool;
 pub mod process;

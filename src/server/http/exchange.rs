@@ -74,7 +74,12 @@ impl Exchange {
             }
         }));
         // The pipe ends with the call; nothing else has to stop it.
-        let serving = driver::serve(far, client, Arc::clone(shared), std::future::pending::<()>());
+        let serving = driver::serve(
+            far,
+            client,
+            Arc::clone(shared),
+            std::future::pending::<()>(),
+        );
         Self {
             reader: Reader {
                 stream: read,
@@ -146,7 +151,8 @@ async fn upload(mut pipe: WriteHalf<DuplexStream>, head: Vec<u8>, mut body: Inco
                 return pipe.shutdown().await;
             };
             if let Some(data) = frame.data_ref().filter(|data| !data.is_empty()) {
-                pipe.write_all(format!("{:x}\r\n", data.len()).as_bytes()).await?;
+                pipe.write_all(format!("{:x}\r\n", data.len()).as_bytes())
+                    .await?;
                 pipe.write_all(data).await?;
                 pipe.write_all(b"\r\n").await?;
             }
@@ -160,7 +166,9 @@ async fn upload(mut pipe: WriteHalf<DuplexStream>, head: Vec<u8>, mut body: Inco
 }
 
 async fn download(exchange: Exchange, mut sender: Sender<Bytes, Lost>) {
-    let Exchange { mut reader, upload, .. } = exchange;
+    let Exchange {
+        mut reader, upload, ..
+    } = exchange;
     let mut decoder = ChunkDecoder::new();
     loop {
         match reader.chunk(&mut decoder).await {
@@ -184,12 +192,21 @@ impl Reader {
     async fn sections(&mut self) -> Result<Sections, Lost> {
         let head = self.head().await?;
         let text = std::str::from_utf8(&head).map_err(|_| Lost)?;
-        let icap = text.get(9..12).and_then(|digits| digits.parse().ok()).ok_or(Lost)?;
-        let list = text.lines().find_map(|line| line.strip_prefix("Encapsulated: "));
+        let icap = text
+            .get(9..12)
+            .and_then(|digits| digits.parse().ok())
+            .ok_or(Lost)?;
+        let list = text
+            .lines()
+            .find_map(|line| line.strip_prefix("Encapsulated: "));
         let mut heads = None;
         let mut has_body = false;
         let mut len = 0;
-        for item in list.unwrap_or_default().split(", ").filter(|item| !item.is_empty()) {
+        for item in list
+            .unwrap_or_default()
+            .split(", ")
+            .filter(|item| !item.is_empty())
+        {
             let (name, at) = item.split_once('=').ok_or(Lost)?;
             len = at.trim().parse().map_err(|_| Lost)?;
             match name {
@@ -253,7 +270,11 @@ fn passed(fields: &Fields) -> Vec<(HeaderName, HeaderValue)> {
             let name = HeaderName::from_bytes(field.name).ok()?;
             let text = name.as_str();
             let describes = text.starts_with("content-") && text != "content-length";
-            let keep = describes || matches!(text, "etag" | "cache-control" | "digest" | "repr-digest" | "x-content-type-options");
+            let keep = describes
+                || matches!(
+                    text,
+                    "etag" | "cache-control" | "digest" | "repr-digest" | "x-content-type-options"
+                );
             Some((name, HeaderValue::from_bytes(field.value).ok()?)).filter(|_| keep)
         })
         .collect()

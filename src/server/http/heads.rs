@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 
 use crate::config::listeners::Listener;
 use crate::inspect::Direction;
+use crate::policy::profile::Mode;
 use crate::service::services::Service;
 
 use super::super::snapshot::Snapshot;
@@ -85,7 +86,9 @@ fn service(
     let mut offered = services
         .into_iter()
         .filter(|service| listener.offers(&service.path))
-        .filter_map(|service| Some((service, service.profile(direction)?)));
+        .filter_map(|service| Some((service, service.profile(direction)?)))
+        // A verdict without an inspection is none.
+        .filter(|(_, profile)| profile.mode != Mode::Off);
     let usual = match direction {
         Direction::Request => "/reqmod",
         Direction::Response => "/respmod",
@@ -116,7 +119,11 @@ fn service(
 /// The head of the request that is inspected.
 fn request_head(parts: &Parts) -> Vec<u8> {
     let mut head = line(parts, b"POST");
-    fields(&parts.headers, |name| !OURS.contains(&name.as_str()), &mut head);
+    fields(
+        &parts.headers,
+        |name| !OURS.contains(&name.as_str()),
+        &mut head,
+    );
     head.extend_from_slice(b"\r\n");
     head
 }
@@ -124,7 +131,11 @@ fn request_head(parts: &Parts) -> Vec<u8> {
 /// The head of the request whose response is inspected: what it asked for, and how a block page is to look.
 fn asking_head(parts: &Parts) -> Vec<u8> {
     let mut head = line(parts, b"GET");
-    fields(&parts.headers, |name| *name == HOST || *name == ACCEPT, &mut head);
+    fields(
+        &parts.headers,
+        |name| *name == HOST || *name == ACCEPT,
+        &mut head,
+    );
     if !parts.headers.contains_key(ACCEPT) {
         head.extend_from_slice(b"Accept: application/problem+json\r\n");
     }

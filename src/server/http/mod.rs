@@ -75,11 +75,18 @@ impl Api {
         let adapt = match request.uri().path() {
             "/v1/scan" => false,
             "/v1/adapt" => true,
-            _ => return problem(StatusCode::NOT_FOUND, "no such path; there are /v1/scan and /v1/adapt"),
+            _ => {
+                return problem(
+                    StatusCode::NOT_FOUND,
+                    "no such path; there are /v1/scan and /v1/adapt",
+                );
+            }
         };
         if request.method() != Method::POST {
             let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "POST the body to inspect");
-            answer.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            answer
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST"));
             return answer;
         }
         let snapshot = self.shared.snapshot.load_full();
@@ -117,7 +124,12 @@ async fn adapted(exchange: Exchange) -> Response<Body> {
         Ok(answer) => answer,
         Err(Lost) => return failed(500),
     };
-    let Answer { icap, status, fields, body } = answer;
+    let Answer {
+        icap,
+        status,
+        fields,
+        body,
+    } = answer;
     if icap >= 400 {
         return failed(icap);
     }
@@ -167,7 +179,9 @@ fn set(answer: &mut Response<Body>, content_type: &'static str) {
 }
 
 fn full(bytes: Vec<u8>) -> Body {
-    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed()
+    Full::new(Bytes::from(bytes))
+        .map_err(|never| match never {})
+        .boxed()
 }
 
 /// Largest head of a call; that of the ICAP head has its own limit.

@@ -11,13 +11,13 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
-use crate::config::listeners::{Listener, Strangers};
+use crate::config::listeners::{Listener, Protocol, Strangers};
 use crate::icap::Status;
 use crate::service::facts::Peer;
 
 use super::super::client::Client;
 use super::super::tls::{Expired, Loaded, Tls, TlsError, Unlisted};
-use super::super::{Shared, driver};
+use super::super::{Shared, driver, http};
 use super::proxy::{self, Speaker};
 
 /// A listener in use: its socket and name stay, all else may change at a reload.
@@ -203,8 +203,7 @@ impl Entrance {
         };
         match client.and_then(|(peer, listener)| self.enter(peer, listener)) {
             Ok(client) => {
-                let stop = self.drained();
-                driver::serve(stream, client, self.shared, stop).await;
+                self.carry(stream, client).await;
             }
             Err(refusal) => {
                 self.turned_away(refusal, peer);
@@ -226,10 +225,21 @@ impl Entrance {
             Ok((stream, client)) => {
                 self.shared.telemetry.metrics.handshake("ok");
                 tracing::debug!(peer = ?client.peer, "a TLS client");
-                let stop = self.drained();
-                driver::serve(stream, client, self.shared, stop).await;
+                self.carry(stream, client).await;
             }
             Err(refusal) => self.turned_away(refusal, Some(peer)),
+        }
+    }
+
+    /// Hands over to whoever speaks the listener's protocol.
+    async fn carry<S>(self, stream: S, client: Client)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stop = self.drained();
+        match client.listener.protocol {
+            Protocol::Icap => driver::serve(stream, client, self.shared, stop).await,
+            Protocol::Http => http::serve(stream, client, self.shared, stop).await,
         }
     }
 
@@ -316,6 +326,7 @@ impl Entrance {
             membership: Arc::new(membership.ok_or(Refusal::Connections)?),
             peer,
             listener,
+            observer: None,
         })
     }
 
@@ -345,16 +356,22 @@ impl Entrance {
         }
     }
 
-    /// Says `status` and closes (RFC 3507 §4.3.3), without waiting for a request.
+    /// Says `status` (RFC 3507 §4.3.3) and closes, without waiting for a request.
     pub(super) async fn refuse<S>(&self, mut stream: S, status: Status)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let istag = self.shared.snapshot.load().house.istag;
-        let answer = format!(
-            "{}ISTag: {istag}\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n",
-            status.line()
-        );
+        let answer = match self.open.settings.load().protocol {
+            Protocol::Icap => format!(
+                "{}ISTag: {istag}\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n",
+                status.line()
+            ),
+            Protocol::Http => format!(
+                "HTTP/1.1 {} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                status.code()
+            ),
+        };
         let _ = tokio::time::timeout(REFUSAL_TIME, async {
             stream.write_all(answer.as_bytes()).await?;
             stream.shutdown().await?;

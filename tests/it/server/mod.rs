@@ -6,6 +6,7 @@ mod binary;
 mod bodies;
 mod deadlines;
 mod harness;
+mod http_api;
 mod listeners;
 mod load;
 mod mutations;
