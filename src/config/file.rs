@@ -527,8 +527,18 @@ fn default_services() -> Vec<Service> {
         "/options",
     ];
     vec![
-        service("/reqmod", &["/request", "/req"], Some("request"), None),
-        service("/respmod", &["/response", "/resp"], None, Some("response")),
+        service(
+            "/reqmod",
+            &["/request", "/req", "/reqmod/default"],
+            Some("request"),
+            None,
+        ),
+        service(
+            "/respmod",
+            &["/response", "/resp", "/respmod/default"],
+            None,
+            Some("response"),
+        ),
         service("/avscan", &both, Some("request"), Some("response")),
         service("/echo", &[], Some("off"), Some("off")),
         service(

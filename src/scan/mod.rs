@@ -17,6 +17,7 @@
 //! | `message` | the facts of a message that are not in its body |
 //! | `obstacle` | what forbids editing a body |
 //! | `pipeline` | [`Scan`]: stack → parts → findings → judge |
+//! | `glance` | what a preview alone is enough for |
 //! | `router` | drives the inspectors of the parts |
 //! | `part` | the inspectors of one part, and which ones it gets |
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
@@ -28,6 +29,7 @@
 
 mod blob;
 mod cleaning;
+mod glance;
 mod leaves;
 mod message;
 mod obstacle;

@@ -20,7 +20,7 @@ use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
 use crate::redact::{HeadEdit, Seam, redact_head};
 use crate::rules::literal::Place;
-use crate::wire::Deviations;
+use crate::wire::{Deviations, Fields};
 
 use super::blob::{Blobs, Order};
 use super::leaves::{LeafRouter, wanted};
@@ -54,9 +54,19 @@ pub struct Scan {
     heavy: Vec<(YaraWork, Option<Box<str>>)>,
     redaction: Option<Redaction>,
     head_edits: Vec<HeadEdit>,
+    purpose: Purpose,
     state: State,
     report: Report,
     explanation: Option<Box<Explanation>>,
+}
+
+/// What a scan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// The message's verdict.
+    Verdict,
+    /// A first look at its beginning: rules that speak of the whole file are left out.
+    Glance,
 }
 
 /// What is left to do.
@@ -164,6 +174,7 @@ impl Scan {
             heavy: Vec::new(),
             redaction: None,
             head_edits: Vec::new(),
+            purpose: Purpose::Verdict,
             state: State::Inspecting,
             report: Report::default(),
             explanation: None,
@@ -198,6 +209,57 @@ impl Scan {
         if !self.is_decided() {
             self.stack().push(bytes);
         }
+    }
+
+    /// The fields behind the body, before its end is told: what goes on to the peer is read like a head's fields.
+    pub fn trailers(&mut self, trailers: &Fields) {
+        if self.profile.mode == Mode::Off || self.is_decided() {
+            return;
+        }
+        let direction = self.direction;
+        let mut at = 0;
+        let mut raw = Vec::with_capacity(trailers.written_len());
+        for field in trailers.iter() {
+            raw.extend_from_slice(field.raw);
+        }
+        let space: &mut Workspace = &mut self.space;
+        let facts = PartFacts {
+            part: PartId::HEAD,
+            place: Place::Header,
+            direction,
+            content_type: None,
+        };
+        if self.profile.inspect.signatures {
+            let mut scan = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
+            scan.push(&raw, &mut space.findings);
+            scan.finish(&mut space.findings);
+            space.reuse(scan);
+        }
+        if !self.classes.is_empty() {
+            let mut reader = std::mem::take(&mut space.head);
+            let mut router = LeafRouter {
+                detectors: &self.rules.detectors,
+                context: Context {
+                    direction,
+                    part: PartId::HEAD,
+                    classes: self.classes,
+                },
+                scratch: &mut space.scratch,
+                values: None,
+                value_findings: &mut space.value_findings,
+                blobs: None,
+                findings: &mut space.leaf_findings,
+                place: Place::Header,
+                explanation: self.explanation.as_deref_mut(),
+            };
+            for field in trailers.iter() {
+                reader.field(field.name, field.value, at, &mut router);
+                at += field.raw.len() as u64;
+            }
+            space.head = reader;
+            merge(&mut space.leaf_findings, &mut space.findings);
+        }
+        self.judge_found();
     }
 
     /// Says that the body is over.
@@ -543,7 +605,17 @@ impl Scan {
         }
     }
 
+    /// A scan of the same message, begun anew, that looks at its beginning only.
+    pub(super) fn glancing(&self, message: &Message<'_>) -> Self {
+        let mut scan = Self::new(&self.rules, &self.profile, &self.budget, message);
+        scan.purpose = Purpose::Glance;
+        scan
+    }
+
     fn run_light_work(&mut self) {
+        if self.purpose == Purpose::Glance {
+            self.heavy.clear();
+        }
         if self.heavy.iter().all(|(work, _)| !work.is_light()) {
             return;
         }

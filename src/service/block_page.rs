@@ -280,7 +280,12 @@ fn specificity(essence: &[u8], format: Format) -> u8 {
         Format::Text => &["text/plain"],
     };
     let is = |name: &str| essence.eq_ignore_ascii_case(name.as_bytes());
-    if same.iter().any(|name| is(name)) {
+    // RFC 6839 §3.1: a reader of any +json type can read JSON.
+    let suffix = essence.len().checked_sub(b"+json".len());
+    let is_json = suffix
+        .and_then(|at| essence.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(b"+json"));
+    if same.iter().any(|name| is(name)) || is_json && format == Format::Json {
         3
     } else if is("text/*") && format != Format::Json
         || is("application/*") && format == Format::Json

@@ -147,6 +147,8 @@ pub struct Transaction {
     work: Work,
     input: Input,
     pending: Option<Bytes>,
+    /// The preview, as long as the client waits for what becomes of it.
+    preview: Vec<Bytes>,
     held: VecDeque<Bytes>,
     held_bytes: usize,
     trailers: Option<Fields>,
@@ -267,6 +269,7 @@ impl Transaction {
             work: Work::Over,
             input: if has_body { Input::Open } else { Input::Ended },
             pending: None,
+            preview: Vec::new(),
             held: VecDeque::new(),
             held_bytes: 0,
             trailers: None,
@@ -324,6 +327,9 @@ impl Transaction {
         if self.state == State::Answered {
             return;
         }
+        if self.stage == Stage::Preview {
+            self.preview.push(bytes.clone());
+        }
         if let Some(scan) = &mut self.scan {
             scan.push(bytes.clone());
             self.work = Work::Waiting;
@@ -343,6 +349,9 @@ impl Transaction {
     pub fn body_end(&mut self, trailers: Fields) {
         self.input = Input::Ended;
         if !trailers.is_empty() {
+            if let Some(scan) = &mut self.scan {
+                scan.trailers(&trailers);
+            }
             self.trailers = Some(trailers);
         }
         self.end_scan(Ended::Complete);
@@ -655,9 +664,26 @@ impl Transaction {
         if off || self.work == Work::Over && !self.head_changed {
             return self.unchanged();
         }
+        if let Some(reason) = self.bad_already() {
+            return self.block(reason);
+        }
         self.input = Input::Open;
         self.stage = Stage::Whole;
         Action::Continue
+    }
+
+    /// Why the preview alone is enough to block, if it is: the rest needs not be sent (RFC 3507 §4.5).
+    fn bad_already(&mut self) -> Option<Reason> {
+        let beginning = std::mem::take(&mut self.preview);
+        let direction = self.method.direction()?;
+        let enforces = self.profile.as_ref()?.mode == Mode::Enforce;
+        if beginning.is_empty() || !enforces {
+            return None;
+        }
+        let message = super::facts::message(direction, &self.heads, &self.facts);
+        let (scan, reason) = self.scan.as_ref()?.glance(&message, &beginning)?;
+        self.scan = Some(scan);
+        Some(reason)
     }
 
     fn may_stream(&self) -> bool {

@@ -41,8 +41,14 @@ fn every_status_has_its_cause() {
 fn options_is_answered_on_every_path_and_alias() {
     let mut client = Client::connect(shared());
     for (paths, methods) in [
-        (&["/reqmod", "/request", "/req"][..], "REQMOD"),
-        (&["/respmod", "/response", "/resp"], "RESPMOD"),
+        (
+            &["/reqmod", "/request", "/req", "/reqmod/default"][..],
+            "REQMOD",
+        ),
+        (
+            &["/respmod", "/response", "/resp", "/respmod/default"],
+            "RESPMOD",
+        ),
         (
             &[
                 "/avscan",
@@ -297,6 +303,51 @@ fn a_preview_is_answered_once_and_rightly_section_4_5() {
     // Nothing is inspected: 204 at the preview.
     let request = reqmod("/echo", "Preview: 4\r\n", POST, Some(b"hell"));
     assert_eq!(client.ask(&request).status, 204);
+}
+
+#[test]
+fn what_the_preview_shows_already_is_blocked_without_the_rest() {
+    let xxe = "<!DOCTYPE r [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><r>&e;</r>";
+    let html = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+    let xml = "HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n\r\n";
+    let json = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    let half = b"{\"a\":[1,2,".as_slice();
+    for (head, beginning, blocked) in [
+        (html, eicar().as_bytes(), true),
+        (xml, xxe.as_bytes(), true),
+        (html, b"<p>nothing", false),
+        // What only looks bad because it is not all there waits for the rest.
+        (json, half, false),
+    ] {
+        let lines = format!("Preview: {}\r\nAllow: 204\r\n", beginning.len());
+        let mut client = Client::connect(shared());
+        let reply = client.ask(respmod("/respmod", &lines, head, beginning));
+        match blocked {
+            true => assert!(reply.is_block(), "{}", reply.head),
+            false => assert_eq!(reply.status, 100, "{}", reply.head),
+        }
+        if blocked {
+            // The connection lives on, and the record names the finding.
+            let next = client.ask(respmod("/respmod", "Allow: 204\r\n", html, b"fine"));
+            assert_eq!(next.status, 204);
+        }
+    }
+}
+
+#[test]
+fn trailers_are_inspected_before_they_go_on() {
+    let with_trailer = |value: &str| {
+        let mut request = respmod("/respmod", "", OK, b"fine");
+        request.truncate(request.len() - 2);
+        request.extend_from_slice(format!("X-Note: {value}\r\n\r\n").as_bytes());
+        request
+    };
+    let mut client = Client::connect(shared());
+    assert_eq!(
+        client.ask(with_trailer("fine")).trailers.trim(),
+        "X-Note: fine"
+    );
+    assert!(client.ask(with_trailer(&eicar())).is_block());
 }
 
 #[test]
