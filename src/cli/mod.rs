@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod explain;
+mod generate;
 mod probe;
 mod redact;
 mod rules;
@@ -83,6 +84,12 @@ enum Command {
     /// Exit code 2 when a line was changed, taken out or put in.
     #[command(after_help = "Example: sluice audit /var/log/sluice/admin.jsonl")]
     Audit(Audit),
+    /// Print the completions of a shell
+    #[command(after_help = "Example: sluice completions bash > /etc/bash_completion.d/sluice")]
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Example: sluice man | man -l -")]
+    Man(Man),
     /// Mask sensitive values of a file, or of the standard input
     ///
     /// Streams with constant memory; counts go to the standard error. The output file must not exist yet.
@@ -96,6 +103,19 @@ struct ConfigFile {
     /// SLUICE__SERVER__MAX_CONNECTIONS=100
     #[arg(long, value_name = "FILE", env = "SLUICE_CONFIG")]
     config: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Completions {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+struct Man {
+    /// Write sluice.1, sluice-serve.1 and so on into this folder
+    #[arg(value_name = "FOLDER")]
+    directory: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -291,6 +311,8 @@ pub fn main() -> ExitCode {
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Redact(arguments) => redact::run(&arguments),
         Command::Token(arguments) => token::run(&arguments),
+        Command::Completions(arguments) => generate::completions(&arguments),
+        Command::Man(arguments) => generate::man(&arguments),
         Command::Audit(arguments) => token::audit(&arguments),
     };
     done.unwrap_or_else(|error| {

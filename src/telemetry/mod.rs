@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`log`] | `tracing`, human on a terminal, JSON lines otherwise |
 //! | [`metrics`] | Prometheus counters |
+//! | [`exposition`] | the text formats of `/metrics` |
 //! | [`audit`] | one JSON record a transaction |
 //! | [`lines`] | the thread that writes, so that nobody waits |
 
 pub mod audit;
+pub mod exposition;
 pub mod lines;
 pub mod log;
 pub mod metrics;

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::Admin;
 use crate::server::self_test;
 use crate::server::snapshot::Snapshot;
+use crate::telemetry::exposition::classic;
 
 /// The process answers.
 pub(super) async fn live() -> &'static str {
@@ -64,15 +65,26 @@ async fn eicar_is_blocked(snapshot: Arc<Snapshot>) -> bool {
         .unwrap_or(false)
 }
 
-/// The counters, for a scraper.
-pub(super) async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+/// The counters, for a scraper: OpenMetrics when it asks for that, else the Prometheus text.
+pub(super) async fn metrics(
+    State(admin): State<Arc<Admin>>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
     let shared = &admin.shared;
     let used = i64::try_from(shared.memory.used()).unwrap_or(i64::MAX);
     shared.telemetry.metrics.inflight_bytes.set(used);
-    (
-        [(header::CONTENT_TYPE, EXPOSITION)],
-        shared.telemetry.exposition(),
-    )
+    let text = shared.telemetry.exposition();
+    let asks = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.contains("application/openmetrics-text"))
+    };
+    match headers.get_all(header::ACCEPT).iter().any(asks) {
+        true => ([(header::CONTENT_TYPE, OPENMETRICS)], text),
+        false => ([(header::CONTENT_TYPE, CLASSIC)], classic(&text)),
+    }
 }
 
-const EXPOSITION: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -10,6 +10,7 @@ mod http_api;
 mod listeners;
 mod load;
 mod mutations;
+mod packaging;
 mod partial;
 mod probe;
 mod quotas;
