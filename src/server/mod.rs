@@ -215,6 +215,7 @@ impl Server {
                     disk,
                     memory: memory.clone(),
                 },
+                config.threads,
             )),
             pool: Pool::new(config.heavy_workers, config.heavy_queue),
             snapshot: ArcSwap::from_pointee(Snapshot::load(config)?.with_modes(&modes)),

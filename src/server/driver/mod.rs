@@ -223,7 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     async fn advance(&mut self) {
         loop {
             if self.current.is_some() {
+                let turn = self.client.membership.account.turn().await;
                 while self.work().await == Flow::More {}
+                drop(turn);
                 self.pump().await;
             }
             self.pause = self.pause_now();

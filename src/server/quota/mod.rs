@@ -5,6 +5,7 @@
 //! | transactions at once, bytes in memory | each ICAP client | as many as all together leave free |
 //! | connections at once | each ICAP client | a number |
 //! | requests and bytes a second | ICAP client, `X-Client-IP`, user | [`gcra`] |
+//! | processor time | each ICAP client that is not alone | [`Account::turn`] |
 //!
 //! "As many as are left free" is the dynamic threshold of Choudhury and Hahne (1998): a client alone may have half of
 //! all, two have a third each, and there is always something left for the next one.
@@ -17,6 +18,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::budget::Budget;
 use crate::config;
@@ -32,6 +35,9 @@ pub(super) struct Quotas {
     began: Instant,
     accounts: Mutex<HashMap<Key, Arc<Account>>>,
     transactions: AtomicUsize,
+    /// Accounts with connections.
+    present: Arc<AtomicUsize>,
+    threads: usize,
     addresses: Ledger,
     users: Ledger,
     spool: SpoolLimits,
@@ -47,6 +53,9 @@ pub(super) struct Account {
     connections: AtomicUsize,
     transactions: AtomicUsize,
     levels: Mutex<Levels>,
+    turns: Arc<Semaphore>,
+    threads: usize,
+    present: Arc<AtomicUsize>,
 }
 
 /// By what an ICAP client is known.
@@ -107,12 +116,14 @@ impl Refusal {
 }
 
 impl Quotas {
-    /// Nothing under way; `spool` holds the memory that is shared.
-    pub(super) fn new(limits: &config::quotas::Quotas, spool: SpoolLimits) -> Self {
+    /// Nothing under way; `spool` holds the memory that is shared, `threads` the work is done by.
+    pub(super) fn new(limits: &config::quotas::Quotas, spool: SpoolLimits, threads: usize) -> Self {
         Self {
             began: Instant::now(),
             accounts: Mutex::default(),
             transactions: AtomicUsize::new(0),
+            present: Arc::default(),
+            threads: threads.max(1),
             addresses: Ledger::new(limits.tracked),
             users: Ledger::new(limits.tracked),
             spool,
@@ -134,6 +145,9 @@ impl Quotas {
         }
         let account = accounts.entry(key).or_insert_with(|| self.account());
         let before = account.connections.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            self.present.fetch_add(1, Ordering::Relaxed);
+        }
         let membership = Membership {
             account: Arc::clone(account),
         };
@@ -152,6 +166,9 @@ impl Quotas {
             connections: AtomicUsize::new(0),
             transactions: AtomicUsize::new(0),
             levels: Mutex::default(),
+            turns: Arc::new(Semaphore::new(self.threads)),
+            threads: self.threads,
+            present: Arc::clone(&self.present),
         })
     }
 
@@ -214,6 +231,23 @@ impl Quotas {
 }
 
 impl Account {
+    /// Waits for this account's turn on the processors, which lasts until the permit is dropped. `None`: nobody has to
+    /// wait, since the client is alone, or has no more under way than there are threads.
+    ///
+    /// The reactor serves whoever is ready in the order of readiness, so that a client with a hundred busy connections
+    /// would have a hundred turns between two of another's. Here no more of them stand in that queue than there are
+    /// threads: whoever has a permit goes to its end once, and finds there only few of any client's.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        if self.present.load(Ordering::Relaxed) <= 1
+            || self.transactions.load(Ordering::Relaxed) <= self.threads
+        {
+            return None;
+        }
+        let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
+        tokio::task::yield_now().await;
+        permit
+    }
+
     fn levels(&self) -> std::sync::MutexGuard<'_, Levels> {
         self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -251,7 +285,9 @@ impl Drop for Ticket {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.account.connections.fetch_sub(1, Ordering::Relaxed);
+        if self.account.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.account.present.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -281,7 +317,7 @@ mod tests {
             disk: Budget::new(0),
             memory: Budget::new(900),
         };
-        Arc::new(Quotas::new(limits, spool))
+        Arc::new(Quotas::new(limits, spool, 2))
     }
 
     fn peer(address: &str) -> Peer {

@@ -164,15 +164,15 @@ fn half_done() -> Vec<(&'static str, Vec<u8>)> {
         ("inside the ICAP head", whole[..20].to_vec()),
         ("inside the HTTP head", whole[..head + 10].to_vec()),
         ("inside a body", whole[..whole.len() - 500].to_vec()),
-        (
-            "inside a preview",
-            reqmod("/reqmod", "Preview: 1000\r\n", POST, None)[..].to_vec(),
-        ),
-        ("waiting after 100", {
+        ("inside a preview", {
             let mut request = reqmod("/reqmod", "Preview: 4\r\n", POST, Some(b"hell"));
-            request.truncate(request.len());
+            request.truncate(request.len() - 5);
             request
         }),
+        (
+            "waiting after 100",
+            reqmod("/reqmod", "Preview: 4\r\n", POST, Some(b"hell")),
+        ),
         ("idle after an answer", good()),
         ("pipelined", [good(), good(), bad()].concat()),
     ]
