@@ -1,10 +1,13 @@
 //! Where a value goes: the injection detectors, the signatures (in its decoded form), and the blobs.
 
+use std::borrow::Cow;
+
+use crate::inspect::injection::decode::{self, Signs};
 use crate::inspect::injection::{Classes, Context, Detectors, Explanation, Scratch};
 use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Piece};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
-use crate::inspect::{Findings, PartId};
+use crate::inspect::{Direction, Finding, Findings, PartId, Severity, xml};
 use crate::rules::literal::Place;
 
 use super::blob::Blobs;
@@ -33,9 +36,15 @@ impl LeafSink for LeafRouter<'_> {
                 explanation.leaf(self.detectors, leaf, &self.context);
             }
         }
+        if self.context.direction == Direction::Request && may_hold_document(leaf.host) {
+            self.document(leaf);
+        }
         // The raw bytes went through the signatures already; a value without escapes has nothing new to show.
         if !leaf.map.is_verbatim() {
-            self.signatures(leaf);
+            self.signatures(leaf, leaf.bytes);
+        }
+        if self.values.is_some() {
+            self.decoded(leaf);
         }
         if let Some(blobs) = &mut self.blobs
             && may_hold_blob(leaf.host)
@@ -46,7 +55,57 @@ impl LeafSink for LeafRouter<'_> {
 }
 
 impl LeafRouter<'_> {
-    fn signatures(&mut self, leaf: &Leaf<'_>) {
+    /// A document inside the value, which an application parses later: XML readers look into their own values.
+    fn document(&mut self, leaf: &Leaf<'_>) {
+        let Some(found) = xml::embedded(leaf.bytes) else {
+            return;
+        };
+        self.findings.record(Finding {
+            rule: Cow::Borrowed(found.rule),
+            category: found.category,
+            severity: Severity::High,
+            score: found.score,
+            part: self.context.part,
+            span: leaf.span,
+            path: leaf.path.shown(),
+            reason: Cow::Borrowed(found.reason),
+        });
+    }
+
+    /// The signatures see what a value decodes to once more: percent-encoded again, or base64 where no blob is opened.
+    fn decoded(&mut self, leaf: &Leaf<'_>) {
+        let base64 = self.blobs.is_none() && leaf.bytes.len() >= SHORTEST_BASE64;
+        let escaped = memchr::memchr(b'%', leaf.bytes).is_some();
+        if !escaped && !base64 {
+            return;
+        }
+        let mut text = leaf.bytes.to_vec();
+        for _ in 0..LAYERS {
+            let mut next = Vec::with_capacity(text.len());
+            // A plus is a plus behind the first layer.
+            if !decode::percent(&text, Signs::SPACE, &mut next) {
+                break;
+            }
+            self.whole(leaf, &next);
+            text = next;
+        }
+        if base64 {
+            let mut next = Vec::new();
+            if decode::base64(&text, &mut next) {
+                self.whole(leaf, &next);
+            }
+        }
+    }
+
+    fn whole(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
+        let leaf = Leaf {
+            piece: Piece::Whole,
+            ..*leaf
+        };
+        self.signatures(&leaf, bytes);
+    }
+
+    fn signatures(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
         let Some(values) = &mut self.values else {
             return;
         };
@@ -62,7 +121,7 @@ impl LeafRouter<'_> {
                 content_type: None,
             });
         }
-        let fresh = leaf.bytes.get(skip..).unwrap_or_default();
+        let fresh = bytes.get(skip..).unwrap_or_default();
         values.push(fresh, self.value_findings);
         if last {
             values.finish(self.value_findings);
@@ -75,6 +134,37 @@ impl LeafRouter<'_> {
         for at in self.value_findings.anomalies.drain(..) {
             self.findings.anomaly(at.anomaly, at.part, at.offset);
         }
+    }
+}
+
+/// Percent layers that are undone for the signatures, one more than any gateway and its application undo together.
+const LAYERS: usize = 3;
+
+/// Shorter base64 holds no signature worth the name.
+const SHORTEST_BASE64: usize = 24;
+
+/// XML in a value; values of XML are looked into by their own reader.
+fn may_hold_document(host: HostSyntax) -> bool {
+    match host {
+        HostSyntax::JsonString
+        | HostSyntax::JsonKey
+        | HostSyntax::FormValue
+        | HostSyntax::FormName
+        | HostSyntax::CsvCell
+        | HostSyntax::CsvQuoted
+        | HostSyntax::HeaderValue
+        | HostSyntax::CookieValue
+        | HostSyntax::UrlPath
+        | HostSyntax::Raw => true,
+        HostSyntax::JsonNumber
+        | HostSyntax::JsonLiteral
+        | HostSyntax::XmlText
+        | HostSyntax::XmlCdata
+        | HostSyntax::XmlJoined
+        | HostSyntax::XmlAttribute
+        | HostSyntax::XmlComment
+        | HostSyntax::HtmlText
+        | HostSyntax::HtmlAttribute => false,
     }
 }
 

@@ -58,11 +58,12 @@ impl PartScan {
     /// Chooses the inspectors of `part`.
     pub(super) fn new(
         part: &Part,
+        direction: Direction,
         signatures: Option<SignatureScan>,
         space: &mut Workspace,
     ) -> Self {
         let readers = Choice::of(part);
-        let mut chosen = readers.iter().map(|kind| kind.open(part, space));
+        let mut chosen = readers.iter().map(|kind| kind.open(part, direction, space));
         let (first, second) = (chosen.next(), chosen.next());
         drop(chosen);
         Self {
@@ -243,7 +244,7 @@ impl Choice {
         }
     }
 
-    fn open(self, part: &Part, space: &mut Workspace) -> Reader {
+    fn open(self, part: &Part, direction: Direction, space: &mut Workspace) -> Reader {
         let written = written(part);
         match self {
             Choice::Json(trust) => {
@@ -269,6 +270,7 @@ impl Choice {
                 reader.begin(xml::Document {
                     part: part.id,
                     written,
+                    direction,
                 });
                 Reader::Xml(reader, trust)
             }

@@ -23,7 +23,7 @@ use crate::rules::literal::Place;
 use crate::wire::{Deviations, Fields};
 
 use super::blob::{Blobs, Order};
-use super::leaves::{LeafRouter, wanted};
+use super::leaves::{LeafRouter, value_facts, wanted};
 use super::message::{Message, Origin};
 use super::obstacle;
 use super::part::may_be_document;
@@ -512,7 +512,15 @@ impl Scan {
             scan.finish(&mut space.findings);
             space.reuse(scan);
         }
-        if !self.classes.is_empty() {
+        // Encoded values are looked at decoded; a head without an escape has none, base64 is looked for in requests only.
+        let escaped = memchr::memchr(b'%', raw).is_some();
+        let encoded = self.profile.inspect.signatures && (escaped || !self.classes.is_empty());
+        if encoded && self.values.is_none() {
+            let facts = value_facts(PartId::HEAD, self.direction);
+            let values = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
+            self.values = Some(values);
+        }
+        if encoded || !self.classes.is_empty() {
             let mut reader = std::mem::take(&mut space.head);
             let mut router = LeafRouter {
                 detectors: &self.rules.detectors,
@@ -522,7 +530,7 @@ impl Scan {
                     classes: self.classes,
                 },
                 scratch: &mut space.scratch,
-                values: None,
+                values: self.values.as_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
                 blobs: None,
                 findings: &mut space.leaf_findings,

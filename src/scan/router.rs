@@ -54,7 +54,7 @@ impl PartSink for PartRouter<'_> {
                 &facts,
             ));
         }
-        let scan = PartScan::new(part, signatures, self.space);
+        let scan = PartScan::new(part, self.direction, signatures, self.space);
         let free = self.space.parts.iter_mut().find(|place| place.is_none());
         match free {
             Some(place) => *place = Some(scan),

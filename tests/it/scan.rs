@@ -197,3 +197,72 @@ fn a_scan_may_move_between_threads() {
     is_send::<Scan>();
     is_send::<sluice::scan::Job>();
 }
+
+/// Every byte of the test string as `%XX`.
+fn percent_eicar() -> String {
+    eicar().iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn signatures_see_what_values_of_heads_and_bodies_decode_to() {
+    let once = percent_eicar();
+    let twice = once.replace('%', "%25");
+    let heads = [
+        format!("GET /?q={once} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("GET /{once} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("GET /?q={twice} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: a={once}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: a\r\nReferer: http://x/?{once}\r\n\r\n"),
+    ];
+    for head in heads {
+        assert_eq!(code(&scan_request(&head, b"", &[])), "signature", "{head}");
+    }
+    let head = format!("HTTP/1.1 302 Found\r\nLocation: http://x/?{once}\r\n\r\n");
+    assert_eq!(code(&scan_response(&head, b"x", &[])), "signature");
+    let form = post("application/x-www-form-urlencoded");
+    let body = format!("a={twice}");
+    assert_eq!(
+        code(&scan_request(&form, body.as_bytes(), &[])),
+        "signature"
+    );
+    let body = format!("{{\"a\":\"{once}\"}}");
+    let json = post("application/json");
+    assert_eq!(
+        code(&scan_request(&json, body.as_bytes(), &[])),
+        "signature"
+    );
+}
+
+#[test]
+fn documents_inside_values_and_unknown_external_subsets_are_refused_in_requests() {
+    let bad = "<!DOCTYPE r [<!ENTITY x PUBLIC 'a' 'http://e.example/x'>]><r>&x;</r>";
+    let include =
+        "<r xmlns:x='http://www.w3.org/2001/XInclude'><x:include href='http://e.example/x'/></r>";
+    for value in [bad, include] {
+        let body = format!("{{\"a\":\"{value}\"}}");
+        let report = scan_request(&post("application/json"), body.as_bytes(), &[]);
+        assert_ne!(code(&report), "allow", "{value}");
+        let report = scan_request(
+            &post("text/plain"),
+            format!("hello {value}").as_bytes(),
+            &[],
+        );
+        assert_ne!(code(&report), "allow", "{value}");
+    }
+    let xml = post("application/xml");
+    for id in [
+        "SYSTEM 'x.dtd'",
+        "SYSTEM ''",
+        "PUBLIC 'a' 'x.dtd'",
+        "SYSTEM 'http://www.w3.org/evil.dtd'",
+    ] {
+        let body = format!("<!DOCTYPE r {id}><r/>");
+        assert_ne!(
+            code(&scan_request(&xml, body.as_bytes(), &[])),
+            "allow",
+            "{id}"
+        );
+    }
+    let svg = "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd'><svg/>";
+    assert_eq!(code(&scan_request(&xml, svg.as_bytes(), &[])), "allow");
+}

@@ -65,7 +65,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             depth: 128,
-            number_digits: 300,
+            number_digits: 1024,
             key_bytes: 4096,
             keys: 5000,
         }

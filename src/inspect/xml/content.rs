@@ -204,6 +204,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             }
             Item::Entity(name, at) => self.entity(name, at),
             Item::Broken(at) => self.charge(rule::REFERENCE, Span::new(at, at + 1)),
+            Item::Long(at) => self.charge(rule::LONG_NAME, Span::new(at, at + 1)),
         }
     }
 
@@ -292,7 +293,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             }
             Item::Plain(_, at) => (item, at),
             Item::Character(_, span) => (item, span.start),
-            Item::Entity(..) | Item::Broken(_) => return,
+            Item::Entity(..) | Item::Broken(_) | Item::Long(_) => return,
         };
         if !self.state.run.solid_token {
             self.state.run.solid_token = true;

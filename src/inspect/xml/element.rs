@@ -169,9 +169,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
         let depth = self.depth();
         let state = &mut *self.state;
-        state.scope.declare(prefix, namespace, depth);
+        let kept = state.scope.declare(prefix, namespace, depth);
         state.tag.namespaces = state.tag.namespaces.saturating_add(1);
-        if state.tag.namespaces == state.limits.namespaces.saturating_add(1) {
+        if !kept || state.tag.namespaces == state.limits.namespaces.saturating_add(1) {
             self.charge(rule::NAMESPACES, span);
         }
     }

@@ -1,8 +1,10 @@
 //! What the entities of a document would grow to, by arithmetic; nothing is expanded (XML 1.0 §4.4).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::doctype::{Doctype, Value};
+use super::reference;
 
 /// The general entities of one document, with what each would grow to.
 #[derive(Debug, Default)]
@@ -39,8 +41,8 @@ impl Entities {
             }
             self.by_name.insert(entity.name.into(), texts.len());
             texts.push(match entity.value {
-                Value::Internal(text) => text,
-                Value::External(_) => b"",
+                Value::Internal(text) => replacement(text),
+                Value::External(_) => Cow::Borrowed(b"".as_slice()),
             });
         }
         self.grow(&texts);
@@ -65,7 +67,7 @@ impl Entities {
 
     /// Depth-first over the references with a stack of our own; each entity is computed once, so the time is that of
     /// reading all declarations twice.
-    fn grow(&mut self, texts: &[&[u8]]) {
+    fn grow(&mut self, texts: &[Cow<'_, [u8]>]) {
         let edges: Vec<Vec<usize>> = texts
             .iter()
             .map(|text| {
@@ -139,18 +141,44 @@ fn set(marks: &mut [Mark], node: usize, mark: Mark) {
     }
 }
 
-/// The names of the general entities that a text refers to.
+/// XML 1.0 §4.5: the characters that a literal refers to stand in its replacement text, where an `&` begins a reference
+/// like any other.
+fn replacement(literal: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memmem::find(literal, b"&#").is_none() {
+        return Cow::Borrowed(literal);
+    }
+    let mut text = Vec::with_capacity(literal.len());
+    let mut rest = literal;
+    while let Some(at) = memchr::memmem::find(rest, b"&#") {
+        let (before, reference) = rest.split_at(at);
+        text.extend_from_slice(before);
+        let len = match reference::numeric(reference) {
+            Some((char, len)) => {
+                text.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                len
+            }
+            None => {
+                text.extend_from_slice(b"&#");
+                2
+            }
+        };
+        rest = reference.get(len..).unwrap_or_default();
+    }
+    text.extend_from_slice(rest);
+    Cow::Owned(text)
+}
+
+/// The names of the general entities that a text refers to. No name holds an `&`, so that a flood of them stays linear.
 fn references(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     memchr::memchr_iter(b'&', text).filter_map(move |at| {
         let rest = text.get(at + 1..)?;
-        let rest = rest.get(..MOST_NAME).unwrap_or(rest);
-        let name = rest.get(..memchr::memchr(b';', rest)?)?;
-        (name.first() != Some(&b'#')).then_some(name)
+        let end = rest
+            .iter()
+            .position(|&byte| byte <= b' ' || b"[]<>\"';%()&".contains(&byte))?;
+        let (name, end) = (rest.get(..end)?, rest.get(end)?);
+        (*end == b';' && name.first() != Some(&b'#')).then_some(name)
     })
 }
-
-/// Bytes of an entity's name that a reference is searched for; keeps a flood of `&` linear.
-const MOST_NAME: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -168,6 +196,15 @@ mod tests {
         assert_eq!((flat.bytes, flat.depth, flat.cyclic), (9, 0, false));
         let nested = worst("<!ENTITY b '&a;&a;x'><!ENTITY a 'abc'>");
         assert_eq!((nested.bytes, nested.depth), (7 + 6, 1));
+        for amp in ["&#38;", "&#x26;", "&#00038;"] {
+            let hidden = worst(&format!("<!ENTITY b '{amp}a;{amp}a;x'><!ENTITY a 'abc'>"));
+            assert_eq!((hidden.bytes, hidden.depth), (7 + 6, 1), "{amp}");
+        }
+        let long = "n".repeat(300);
+        let named = worst(&format!(
+            "<!ENTITY b '&{long};&{long};x'><!ENTITY {long} 'abc'>"
+        ));
+        assert_eq!((named.bytes, named.depth), (2 * 302 + 1 + 6, 1));
         assert!(worst("<!ENTITY a 'x&b;'><!ENTITY b 'y&a;'>").cyclic);
         assert!(worst("<!ENTITY a '&a;'>").cyclic);
         let mut laughs = String::from("<!ENTITY e0 'lol'>");

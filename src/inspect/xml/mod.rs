@@ -8,6 +8,7 @@
 //! - `doctype`, `entity` — the document type declaration by its grammar; entity growth by arithmetic
 //! - `namespace` — prefixes resolved, as far as a misdeed depends on them
 //! - `place` — where identifiers and hints point to
+//! - `published` — document types that everyone knows
 //! - `embedded` — document type declarations inside text
 //! - `rule` — the findings
 
@@ -18,6 +19,7 @@ mod embedded;
 mod entity;
 mod namespace;
 mod place;
+mod published;
 mod reader;
 mod reference;
 mod rule;

@@ -56,11 +56,16 @@ impl Scope {
         self.names.clear();
     }
 
-    /// A declaration on the element at `depth`; the default namespace has an empty prefix.
-    pub(super) fn declare(&mut self, prefix: &[u8], namespace: Namespace, depth: u64) {
+    /// A declaration on the element at `depth`; the default namespace has an empty prefix. False when there are too many
+    /// to keep it. A prefix is as long as a name may be: a longer one is not kept either.
+    #[must_use]
+    pub(super) fn declare(&mut self, prefix: &[u8], namespace: Namespace, depth: u64) -> bool {
         let hides = namespace != Namespace::Other || self.resolve(prefix).is_some();
-        if !hides || self.bindings.len() >= MOST_BINDINGS || prefix.len() > MOST_PREFIX {
-            return;
+        if !hides {
+            return true;
+        }
+        if self.bindings.len() >= MOST_BINDINGS || prefix.len() > MOST_PREFIX {
+            return false;
         }
         let start = self.names.len();
         self.names.extend_from_slice(prefix);
@@ -69,6 +74,7 @@ impl Scope {
             namespace,
             depth,
         });
+        true
     }
 
     /// The element at `depth` ends.
@@ -125,8 +131,8 @@ const EXTENSIONS: [&[u8]; 9] = [
 /// Bindings that matter in one document at a time; a real one has a handful.
 const MOST_BINDINGS: usize = 64;
 
-/// Bytes of a prefix that is kept.
-const MOST_PREFIX: usize = 256;
+/// Bytes of a prefix, as many as a name may have by default.
+const MOST_PREFIX: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -135,20 +141,21 @@ mod tests {
     #[test]
     fn prefixes_are_resolved_and_hidden() {
         let mut scope = Scope::default();
-        scope.declare(
-            b"a",
-            Namespace::named(b"http://www.w3.org/2001/XInclude"),
-            1,
-        );
-        scope.declare(b"b", Namespace::named(b"urn:x"), 1);
+        let include = Namespace::named(b"http://www.w3.org/2001/XInclude");
+        assert!(scope.declare(b"a", include, 1));
+        assert!(scope.declare(b"b", Namespace::named(b"urn:x"), 1));
         assert_eq!(scope.resolve(b"a"), Some(Namespace::XInclude));
         assert_eq!(scope.resolve(b"b"), None);
-        scope.declare(b"a", Namespace::Other, 2);
+        assert!(scope.declare(b"a", Namespace::Other, 2));
         assert_eq!(scope.resolve(b"a"), Some(Namespace::Other));
         scope.leave(2);
         assert_eq!(scope.resolve(b"a"), Some(Namespace::XInclude));
         scope.leave(1);
         assert_eq!(scope.resolve(b"a"), None);
+        let long = [b'z'; 300];
+        assert!(scope.declare(&long, include, 1));
+        assert_eq!(scope.resolve(&long), Some(Namespace::XInclude));
+        assert!(!scope.declare(&[b'z'; 5000], include, 1));
         assert_eq!(
             split(b"xi:include"),
             (b"xi".as_slice(), b"include".as_slice())

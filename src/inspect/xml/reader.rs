@@ -5,6 +5,7 @@ use super::doctype::{Doctype, Value};
 use super::element::Tag;
 use super::entity::Entities;
 use super::namespace::{Scope, split};
+use super::published;
 use super::reference::{self, Item};
 use super::rule;
 use super::token::{Fault, Fragment, Kind, Sink, TagEnd, Tokenizer};
@@ -12,16 +13,28 @@ use crate::inspect::leaf::{
     Assembler, HostSyntax, LeafSink, Notice, OffsetMap, Outlet, Path, Root, Written,
 };
 use crate::inspect::record::{Charge, Recorder};
-use crate::inspect::{Findings, PartId};
+use crate::inspect::{Direction, Findings, PartId};
 use crate::span::Span;
 
 /// What is known about an XML document before its first byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Document {
     /// The part that its spans lie in.
     pub part: PartId,
     /// The charset it was written in, before it was turned into the UTF-8 that is read here.
     pub written: Written,
+    /// Which way it goes: who sends a document to a service may name well-known document types only.
+    pub direction: Direction,
+}
+
+impl Default for Document {
+    fn default() -> Self {
+        Self {
+            part: PartId::default(),
+            written: Written::default(),
+            direction: Direction::Request,
+        }
+    }
 }
 
 /// Limits of the reader.
@@ -325,6 +338,13 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             worst = worst.max(charge.score);
             self.charge(charge, span);
         });
+        if let Some(external) = doctype.external
+            && self.state.document.direction == Direction::Request
+            && !published::is_known(external.public, external.system)
+        {
+            worst = worst.max(rule::UNKNOWN_SUBSET.score);
+            self.charge(rule::UNKNOWN_SUBSET, span);
+        }
         let whole = Span::new(kept.at.saturating_sub(DOCTYPE_BYTES), span.end + 1);
         self.sink.notice(Notice::Doctype(worst), whole);
         self.state.entities = entities;
@@ -411,7 +431,7 @@ pub(super) fn add<S: LeafSink + ?Sized>(
         Item::Character(char, span) => {
             value.unit(char.encode_utf8(&mut [0; 4]).as_bytes(), span, out);
         }
-        Item::Entity(..) | Item::Broken(_) => {}
+        Item::Entity(..) | Item::Broken(_) | Item::Long(_) => {}
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) enum Item<'a> {
     /// An `&` that begins no reference, or a reference to no character; said at least once for each run of them. The raw
     /// bytes follow as plain ones.
     Broken(u64),
+    /// A reference longer than any name may be; its raw bytes follow as plain ones.
+    Long(u64),
 }
 
 /// Undoes the references of one text after another.
@@ -24,12 +26,15 @@ pub(super) struct Decoder {
     held: Vec<u8>,
     /// Where it lies.
     at: u64,
+    /// Zeros in front of a character's number that are not held: there may be any number of them.
+    zeros: u64,
 }
 
 impl Decoder {
     /// Begins a text.
     pub(super) fn begin(&mut self) {
         self.held.clear();
+        self.zeros = 0;
     }
 
     /// True when the last piece ended inside a reference.
@@ -67,6 +72,25 @@ impl Decoder {
                 rest = later;
                 continue;
             }
+            // The front of a character's number is taken byte by byte, so that its zeros are known as such.
+            let (&next, after) = rest.split_first().unwrap_or((&0, rest));
+            let front = match (&*self.held, next) {
+                (b"&", b'#') | (b"&#", b'x' | b'X') => true,
+                (b"&#" | b"&#x" | b"&#X", b'0') => true,
+                (b"&#0" | b"&#x0" | b"&#X0", b'0') => {
+                    self.zeros += 1;
+                    at += 1;
+                    rest = after;
+                    continue;
+                }
+                _ => false,
+            };
+            if front {
+                self.held.push(next);
+                at += 1;
+                rest = after;
+                continue;
+            }
             let room = (MOST_NAME + 1).saturating_sub(self.held.len());
             let len = rest
                 .iter()
@@ -83,8 +107,11 @@ impl Decoder {
                     at += 1;
                     rest = later;
                 }
+                _ if self.held.len() > MOST_NAME => {
+                    out(Item::Long(self.at));
+                    self.broken(out);
+                }
                 Some(_) => self.broken(out),
-                None if self.held.len() > MOST_NAME => self.broken(out),
                 None => {}
             }
         }
@@ -99,28 +126,50 @@ impl Decoder {
 
     fn broken(&mut self, out: &mut impl FnMut(Item<'_>)) {
         out(Item::Broken(self.at));
-        out(Item::Plain(&self.held, self.at));
+        self.plain(out);
+    }
+
+    /// What is held stands for itself.
+    fn plain(&mut self, out: &mut impl FnMut(Item<'_>)) {
+        let front = match self.held.get(2) {
+            Some(b'x' | b'X') => 4,
+            Some(_) | None => 3,
+        };
+        let (front, back) = match self.zeros {
+            0 => (&*self.held, [].as_slice()),
+            _ => self.held.split_at(front.min(self.held.len())),
+        };
+        out(Item::Plain(front, self.at));
+        let mut at = self.at + front.len() as u64;
+        while self.zeros > 0 {
+            let len = self.zeros.min(ZEROS.len() as u64);
+            let zeros = usize::try_from(len).unwrap_or(ZEROS.len());
+            out(Item::Plain(ZEROS.get(..zeros).unwrap_or(&ZEROS), at));
+            at += len;
+            self.zeros -= len;
+        }
+        if !back.is_empty() {
+            out(Item::Plain(back, at));
+        }
         self.held.clear();
     }
 
     /// The `;` was met.
     fn complete(&mut self, out: &mut impl FnMut(Item<'_>)) {
         let name = self.held.get(1..).unwrap_or_default();
-        let span = Span::new(self.at, self.at + self.held.len() as u64 + 1);
+        let len = self.held.len() as u64 + self.zeros + 1;
         match character(name) {
-            Meaning::Character(char) => out(Item::Character(char, span)),
-            Meaning::Entity => {
-                out(Item::Entity(name, self.at));
-                self.held.push(b';');
-                out(Item::Plain(&self.held, self.at));
+            Meaning::Character(char) => {
+                out(Item::Character(char, Span::new(self.at, self.at + len)));
+                self.held.clear();
+                self.zeros = 0;
+                return;
             }
-            Meaning::Nothing => {
-                out(Item::Broken(self.at));
-                self.held.push(b';');
-                out(Item::Plain(&self.held, self.at));
-            }
+            Meaning::Entity => out(Item::Entity(name, self.at)),
+            Meaning::Nothing => out(Item::Broken(self.at)),
         }
-        self.held.clear();
+        self.held.push(b';');
+        self.plain(out);
     }
 }
 
@@ -176,12 +225,30 @@ fn character(name: &[u8]) -> Meaning {
     }
 }
 
+/// The character that a numeric reference at the front of `text` stands for, and the reference's length.
+pub(super) fn numeric(text: &[u8]) -> Option<(char, usize)> {
+    let digits = text.get(2..)?;
+    let len = 2 + digits
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric())?;
+    let name = text.get(1..len)?;
+    if text.get(len) != Some(&b';') || name.first() != Some(&b'#') {
+        return None;
+    }
+    match character(name) {
+        Meaning::Character(char) => Some((char, len + 1)),
+        Meaning::Entity | Meaning::Nothing => None,
+    }
+}
+
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'#' | b'_' | b':' | b'.' | b'-' | 0x80..)
 }
 
-/// Bytes between `&` and `;`; zero padding of character references included.
-const MOST_NAME: usize = 256;
+/// Bytes between `&` and `;`, as many as a name may have; zeros in front of a character's number do not count.
+const MOST_NAME: usize = 4096;
+
+const ZEROS: [u8; 64] = [b'0'; 64];
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +271,7 @@ mod tests {
                 text.push_str(&format!("({} {at})", String::from_utf8_lossy(name)));
             }
             Item::Broken(at) => broken = broken.or(Some(at)),
+            Item::Long(_) => {}
         };
         let mut at = 0;
         for piece in pieces {
@@ -232,7 +300,30 @@ mod tests {
 
     #[test]
     fn an_endless_reference_is_plain() {
-        let long = ["&".to_owned(), "a".repeat(1000)].concat();
+        let long = ["&".to_owned(), "a".repeat(10_000)].concat();
         assert_eq!(decode(&[long.as_bytes()]), (long.clone(), Some(0)));
+    }
+
+    #[test]
+    fn any_number_of_zeros_is_skipped_in_any_pieces() {
+        for (front, back) in [("&#", "88;"), ("&#x", "58;")] {
+            let text = format!("{front}{}{back}", "0".repeat(300));
+            let expected = (format!("[X 0..{}]", text.len()), None);
+            let broken = format!("{front}{}q;", "0".repeat(300));
+            for cut in 0..=text.len() {
+                let (left, right) = text.as_bytes().split_at(cut);
+                assert_eq!(decode(&[left, right]), expected, "cut at {cut}");
+            }
+            for cut in 0..=broken.len() {
+                let (left, right) = broken.as_bytes().split_at(cut);
+                assert_eq!(
+                    decode(&[left, right]),
+                    (broken.clone(), Some(0)),
+                    "cut at {cut}"
+                );
+            }
+        }
+        let nothing = format!("&#{};", "0".repeat(300));
+        assert_eq!(decode(&[nothing.as_bytes()]), (nothing.clone(), Some(0)));
     }
 }

@@ -47,6 +47,11 @@ pub(super) const RELATIVE_SUBSET: Charge = xxe(
     50,
     "external subset beside the document",
 );
+pub(super) const UNKNOWN_SUBSET: Charge = xxe(
+    "xxe/unknown-subset",
+    80,
+    "external subset of a request that is no well-known document type",
+);
 pub(super) const FOREIGN_DOCTYPE: Charge = xxe(
     "xxe/foreign-doctype",
     70,
@@ -56,6 +61,11 @@ pub(super) const EMBEDDED_DOCTYPE: Charge = xxe(
     "xxe/embedded-doctype",
     100,
     "document type declaration with external or parameter entities inside character data",
+);
+pub(super) const EMBEDDED_LIMIT: Charge = xxe(
+    "xxe/embedded-limit",
+    80,
+    "more declarations in a text than are read",
 );
 pub(super) const XINCLUDE: Charge = xxe("xxe/xinclude", 100, "XInclude");
 pub(super) const SCHEMA_INSIDE: Charge = xxe(
@@ -222,6 +232,13 @@ pub(super) fn doctype(
     if doctype.entities.iter().any(external) {
         charge(EXTERNAL_ENTITY);
     }
+    if doctype
+        .entities
+        .iter()
+        .any(|entity| entity.name.len() > NAME_BYTES)
+    {
+        charge(LONG_NAME);
+    }
     if doctype.entity_count > usize::try_from(most_entities).unwrap_or(usize::MAX) {
         charge(ENTITY_COUNT);
     }
@@ -235,6 +252,9 @@ pub(super) fn doctype(
         charge(ENTITY_GROWTH);
     }
 }
+
+/// Bytes of an entity's name; references are read up to the same length.
+const NAME_BYTES: usize = 4096;
 
 /// Bytes that entities may add to a document, unless the document itself is not much smaller ([`GROWN_RATIO`]).
 pub(super) const GROWN_BYTES: u64 = 64 * 1024;
