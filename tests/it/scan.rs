@@ -215,22 +215,16 @@ fn signatures_see_what_values_of_heads_and_bodies_decode_to() {
         format!("GET / HTTP/1.1\r\nHost: a\r\nReferer: http://x/?{once}\r\n\r\n"),
     ];
     for head in heads {
-        assert_eq!(code(&scan_request(&head, b"", &[])), "signature", "{head}");
+        assert_eq!(code(&scan_request(&head, b"", &[])), "malware", "{head}");
     }
     let head = format!("HTTP/1.1 302 Found\r\nLocation: http://x/?{once}\r\n\r\n");
-    assert_eq!(code(&scan_response(&head, b"x", &[])), "signature");
+    assert_eq!(code(&scan_response(&head, b"x", &[])), "malware");
     let form = post("application/x-www-form-urlencoded");
     let body = format!("a={twice}");
-    assert_eq!(
-        code(&scan_request(&form, body.as_bytes(), &[])),
-        "signature"
-    );
+    assert_eq!(code(&scan_request(&form, body.as_bytes(), &[])), "malware");
     let body = format!("{{\"a\":\"{once}\"}}");
     let json = post("application/json");
-    assert_eq!(
-        code(&scan_request(&json, body.as_bytes(), &[])),
-        "signature"
-    );
+    assert_eq!(code(&scan_request(&json, body.as_bytes(), &[])), "malware");
 }
 
 #[test]

@@ -338,7 +338,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             worst = worst.max(charge.score);
             self.charge(charge, span);
         });
-        if let Some(external) = doctype.external
+        if worst < rule::UNKNOWN_SUBSET.score
+            && let Some(external) = doctype.external
             && self.state.document.direction == Direction::Request
             && !published::is_known(external.public, external.system)
         {
@@ -545,7 +546,10 @@ mod tests {
                 "<!DOCTYPE d [<!ELEMENT d (#PCDATA)><!ATTLIST d a CDATA #IMPLIED>]><d/>",
                 &[],
             ),
-            ("<!DOCTYPE d SYSTEM 'd.dtd'><d/>", &["xxe/relative-subset"]),
+            (
+                "<!DOCTYPE d SYSTEM 'd.dtd'><d/>",
+                &["xxe/relative-subset", "xxe/unknown-subset"],
+            ),
             (
                 "<!DOCTYPE d SYSTEM 'http://10.0.0.1/d.dtd'><d/>",
                 &["xxe/external-subset"],
