@@ -9,7 +9,7 @@
 //!    │           └─ pool       heavy work
 //!    │     └─ http             POST /v1/scan and /v1/adapt, through the same driver
 //!    ├─ tls                    certificates, and whose certificates are taken
-//!    ├─ snapshot ◄─ reload     SIGHUP, admin API: all or nothing
+//!    ├─ snapshot ◄─ reload     SIGHUP, admin API, watch: all or nothing
 //!    ├─ rules                  what is loaded, and its updates
 //!    ├─ process                what the service manager is told, where files may be written
 //!    └─ admin                  health, metrics, settings, rules over HTTP
@@ -19,6 +19,7 @@ pub mod admin;
 mod client;
 pub mod deadline;
 mod driver;
+mod file_watch;
 mod http;
 mod listener;
 pub mod pool;
@@ -306,6 +307,7 @@ impl Server {
         }
         let listeners = self.shared.listeners.clone();
         admin.spawn(listeners.watch(Arc::clone(&self.shared)));
+        admin.spawn(file_watch::run(Arc::clone(&reloader)));
         admin.spawn(reloader.on_hangup());
         drop(alive);
         admin.spawn(process::keep_watchdog());

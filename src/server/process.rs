@@ -70,6 +70,12 @@ fn writable(config: &Config) -> Vec<PathBuf> {
     if !config.access.audit_log.as_os_str().is_empty() {
         folders.extend(parent(&config.access.audit_log));
     }
+    // Packs and imports come in while serving; folders that are not there yet are made at the first update.
+    for folder in [&config.rules.store, &config.rules.imports] {
+        if !folder.as_os_str().is_empty() && std::fs::create_dir_all(folder).is_ok() {
+            folders.push(folder.clone());
+        }
+    }
     for folder in &mut folders {
         if folder.as_os_str().is_empty() {
             *folder = ".".into();

@@ -67,6 +67,11 @@ impl Snapshot {
         Ok(Self::of(config, &rules, (sources, modes)))
     }
 
+    /// True when the rules were compiled from these bytes.
+    pub fn is_of(&self, sources: BundleDigest) -> bool {
+        self.sources == sources
+    }
+
     /// The same with other words of the operator. Cheap.
     #[must_use]
     pub fn with_modes(&self, modes: &Modes) -> Self {

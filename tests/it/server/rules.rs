@@ -466,3 +466,279 @@ fn listing(folder: &Path) -> Vec<(String, Vec<u8>)> {
     files.sort();
     files
 }
+
+#[test]
+fn a_transaction_in_flight_finishes_on_the_set_it_began_with() {
+    let desk = Desk::new();
+    let server = desk.start();
+    assert_eq!(desk.update(&server, &packed("1.0", "")).0, 200);
+    let (old, new) = (marker("1.0"), marker("1.1"));
+    let begun = |text: &str| {
+        let mut client = Client::connect(server.icap());
+        let mut request = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b""));
+        request.truncate(request.len() - b"0\r\n\r\n".len());
+        request.extend_from_slice(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes());
+        client.send(&request);
+        client
+    };
+    // Half of each marker is sent before the set changes.
+    let (mut with_old, mut with_new) = (begun(&old[..6]), begun(&new[..6]));
+    while server
+        .call("GET /metrics", &desk.lines, b"")
+        .1
+        .lines()
+        .all(|line| line != "sluice_inflight 2")
+    {
+        std::thread::yield_now();
+    }
+    assert_eq!(desk.update(&server, &packed("1.1", "")).0, 200);
+    assert!(blocks(&server, "1.1") && !blocks(&server, "1.0"));
+    for (client, text, blocked) in [(&mut with_old, &old, true), (&mut with_new, &new, false)] {
+        let rest = &text[6..];
+        let reply = client.ask(format!("{:x}\r\n{rest}\r\n0\r\n\r\n", rest.len()));
+        assert_eq!(reply.is_block(), blocked, "{text}");
+    }
+}
+
+#[test]
+fn a_bundle_is_observed_first_and_then_promoted() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let before = istag(&server);
+    assert_eq!(
+        desk.update(&server, &packed("1.0", "mode = \"observe\"\n"))
+            .0,
+        200
+    );
+    let on_trial = istag(&server);
+    assert_ne!(before, on_trial);
+    assert!(!blocks(&server, "1.0"));
+    let observed =
+        "sluice_findings_total{rule=\"feed/marker\",severity=\"high\",action=\"observe\"}";
+    while metric(&desk, &server, observed) < 1.0 {
+        std::thread::yield_now();
+    }
+    let listed = desk.get(&server, "/v1/rules?bundle=feed");
+    assert_eq!(listed["rules"][0]["mode"], "observe");
+    assert_eq!(listed["rules"][0]["hits"], 1);
+    let set = |body: &str| {
+        let lines = format!("{}Content-Type: application/json\r\n", desk.lines);
+        server.call("POST /v1/rules/mode", &lines, body.as_bytes())
+    };
+    let answer = set("{\"bundle\":\"feed\",\"mode\":\"enforce\"}");
+    assert_eq!(answer.0, 200, "{answer:?}");
+    assert!(answer.1.contains("in-store"));
+    assert!(blocks(&server, "1.0"));
+    let promoted = istag(&server);
+    assert_ne!(promoted, on_trial);
+    // By rule and by category as well; each word changes the tag, and taking it back changes it back.
+    for (word, back) in [
+        (
+            "{\"rule\":\"feed/marker\",\"mode\":\"observe\"}",
+            "{\"rule\":\"feed/marker\",\"mode\":\"default\"}",
+        ),
+        (
+            "{\"category\":\"malware\",\"mode\":\"observe\"}",
+            "{\"category\":\"malware\",\"mode\":\"default\"}",
+        ),
+    ] {
+        assert_eq!(set(word).0, 200);
+        assert!(!blocks(&server, "1.0"), "{word}");
+        assert_ne!(istag(&server), promoted);
+        assert_eq!(set(back).0, 200);
+        assert!(blocks(&server, "1.0"));
+        assert_eq!(istag(&server), promoted);
+    }
+    for bad in [
+        "{}",
+        "{\"rule\":\"a b\",\"mode\":\"observe\"}",
+        "{\"bundle\":\"none\",\"mode\":\"observe\"}",
+    ] {
+        assert_eq!(set(bad).0, 422, "{bad}");
+    }
+    drop(server);
+    // The word outlives a restart; another node that has it in its configuration has the same tag.
+    assert_eq!(istag(&desk.start()), promoted);
+    let other = Desk::new();
+    let node = Running::start(&other.config("[rules.modes.bundles]\nfeed = \"enforce\"\n"));
+    assert_eq!(
+        other
+            .update(&node, &packed("1.0", "mode = \"observe\"\n"))
+            .0,
+        200
+    );
+    assert_eq!(istag(&node), promoted);
+}
+
+#[test]
+fn a_watched_folder_comes_in_by_itself_and_a_broken_one_does_not() {
+    let desk = Desk::new();
+    let folder = desk.path("own");
+    bundle(&folder, "1.0", "");
+    let more = format!(
+        "watch = true\nbundles = [{:?}]\n",
+        folder.display().to_string()
+    );
+    let server = Running::start(&desk.config(&more));
+    assert!(blocks(&server, "1.0"));
+    let tag = istag(&server);
+    let amber = || {
+        server
+            .admin("/readyz?verbose")
+            .1
+            .contains("[!]rules: the reload was refused")
+    };
+    let until = |what: &str, done: &dyn Fn() -> bool| {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !done() {
+            assert!(std::time::Instant::now() < end, "{what}");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    };
+    file(&folder.join("literal/feed.toml"), "[[rule]]\nid = ");
+    until("refused", &amber);
+    assert!(blocks(&server, "1.0"), "the old set is in force");
+    assert_eq!(istag(&server), tag);
+    bundle(&folder, "0.9", "");
+    until("an older version is refused", &|| {
+        server
+            .admin("/readyz?verbose")
+            .1
+            .contains("allow-downgrade")
+    });
+    bundle(&folder, "1.1", "expires = \"2020-01-01T00:00:00Z\"\n");
+    until("an expired one is refused", &|| {
+        server.admin("/readyz?verbose").1.contains("allow-expired")
+    });
+    assert_eq!(istag(&server), tag);
+    bundle(&folder, "1.1", "");
+    until("taken", &|| blocks(&server, "1.1"));
+    assert!(!amber());
+}
+
+#[test]
+fn lists_are_imported_into_force_and_a_bad_one_leaves_nothing() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let tag = istag(&server);
+    let body = b"a harmless body that a list says is bad";
+    let digest = {
+        use sha2::Digest as _;
+        let digest = sha2::Sha256::digest(body);
+        digest
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let stix = format!(
+        "{{\"type\":\"bundle\",\"objects\":[{{\"type\":\"indicator\",\"pattern\":\"[file:hashes.'SHA-256' = '{digest}']\"}}]}}"
+    );
+    let misp =
+        format!("{{\"Event\":{{\"Attribute\":[{{\"type\":\"sha256\",\"value\":\"{digest}\"}}]}}}}");
+    let hsb = format!("{digest}:{}:Bad.Thing:73\n", body.len());
+    for (what, list) in [("stix", &stix), ("misp", &misp), ("hashes", &hsb)] {
+        let answer = desk.post(
+            &server,
+            &format!("/v1/rules/import?name=feed&format={what}"),
+            list.as_bytes(),
+            "",
+        );
+        assert_eq!(answer.0, 200, "{what}: {answer:?}");
+        assert!(
+            sends(&server, std::str::from_utf8(body).expect("text")).is_block(),
+            "{what}"
+        );
+        let lines = desk.post(
+            &server,
+            "/v1/rules/import?name=feed&format=lines",
+            b"bad-host.example\n",
+            "",
+        );
+        assert_eq!(lines.0, 200, "{lines:?}");
+        assert!(
+            !sends(&server, std::str::from_utf8(body).expect("text")).is_block(),
+            "replaced"
+        );
+        assert_eq!(
+            sends(&server, "see bad-host.example").status,
+            204,
+            "observed first"
+        );
+    }
+    let in_force = istag(&server);
+    assert_ne!(in_force, tag);
+    for (what, list) in [
+        ("name=../../x", "abcdef"),
+        ("name=feed&format=hashes", "no digest"),
+        ("name=feed&format=stix", "{"),
+    ] {
+        assert_eq!(
+            desk.post(
+                &server,
+                &format!("/v1/rules/import?{what}"),
+                list.as_bytes(),
+                ""
+            )
+            .0,
+            422,
+            "{what}"
+        );
+        assert_eq!(istag(&server), in_force);
+    }
+}
+
+#[test]
+fn check_test_and_verify_change_nothing() {
+    let desk = Desk::new();
+    let server = desk.start();
+    let (good, tag) = (packed("1.0", ""), istag(&server));
+    let seen = desk.post(&server, "/v1/rules/check", &good, "");
+    assert_eq!(seen.0, 200, "{seen:?}");
+    let seen: Value = serde_json::from_str(&seen.1).expect("JSON");
+    assert_eq!(seen["bundles"][1]["name"], "feed");
+    let junit = desk.post(&server, "/v1/rules/test?format=junit", &good, "");
+    assert!(
+        junit.0 == 200 && junit.1.contains("failures=\"0\""),
+        "{junit:?}"
+    );
+    let verified = desk.post(&server, "/v1/rules/verify", &good, &desk.signed(&good));
+    assert!(
+        verified.0 == 200 && verified.1.contains("feed"),
+        "{verified:?}"
+    );
+    assert_eq!(
+        desk.post(&server, "/v1/rules/verify", &good, &desk.signed(b"other"))
+            .0,
+        422
+    );
+    assert_eq!(istag(&server), tag);
+    assert!(server.admin("/readyz?verbose").1.contains("[+]rules"));
+}
+
+#[test]
+fn a_store_that_a_kill_left_half_written_is_whole() {
+    let desk = Desk::new();
+    let pack = packed("1.0", "");
+    {
+        let server = desk.start();
+        assert_eq!(desk.update(&server, &pack).0, 200);
+    }
+    // What a kill can leave: files that were being written, and a pack that nothing names yet.
+    for name in [
+        "state.toml.new",
+        "0123.tar.zst",
+        "0123.tar.zst.new",
+        "modes.toml.new",
+    ] {
+        fs::write(desk.store().join(name), &pack[..pack.len() / 3]).expect("written");
+    }
+    let server = desk.start();
+    assert!(blocks(&server, "1.0"));
+    assert_eq!(desk.update(&server, &packed("1.1", "")).0, 200);
+    assert!(blocks(&server, "1.1"));
+    let packs = listing(&desk.store())
+        .into_iter()
+        .filter(|(name, _)| name.contains(".tar.zst"))
+        .count();
+    assert_eq!(packs, 2, "what nothing names is gone");
+}
