@@ -12,6 +12,7 @@ pub mod json;
 pub mod leaves;
 pub mod redact;
 pub mod request_head;
+pub mod rules;
 pub mod xml;
 
 /// Cuts `data` at places that `choices` picks; 0 means that the rest stays whole.
@@ -93,6 +94,8 @@ mod tests {
         over_seeds("multipart", super::content::multipart);
         over_seeds("archive", super::content::archive);
         over_seeds("stack", super::content::stack);
+        over_seeds("bundle", super::rules::bundle);
+        over_seeds("config", super::rules::config);
         over_seeds("json", super::json::holds);
         over_seeds("xml", super::xml::holds);
         over_seeds("form", super::form::holds);
