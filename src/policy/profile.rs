@@ -301,14 +301,15 @@ impl Classes {
         }
     }
 
-    /// What `/reqmod` enforces: every class blocks, XML that is merely not well formed is observed.
+    /// What `/reqmod` enforces: every class blocks. XML that is declared as such and breaks its grammar beyond what any
+    /// conforming reader goes over (XML 1.0 §1.2, fatal errors) blocks as well: no honest service reads it, and a lenient
+    /// one reads something else than we do. Slips that lenient readers forgive score below the threshold.
     pub fn enforcing() -> Self {
         let mut classes = Self::all(Class {
             action: Action::Block,
             threshold: DEFAULT_THRESHOLD,
         });
         classes.set_action(Category::Sensitive, Action::Observe);
-        classes.set_action(Category::XmlMalformed, Action::Observe);
         classes
     }
 
@@ -320,6 +321,7 @@ impl Classes {
             classes.set_action(*category, Action::Off);
         }
         classes.set_action(Category::JsonMalformed, Action::Observe);
+        classes.set_action(Category::XmlMalformed, Action::Observe);
         classes.set_action(Category::JsonAbuse, Action::Observe);
         classes
     }
@@ -329,7 +331,7 @@ impl Classes {
         for class in &mut self.classes {
             class.threshold = STRICT_THRESHOLD;
         }
-        self.set_action(Category::XmlMalformed, Action::Block);
+        self.set_threshold(Category::XmlMalformed, 1);
         self
     }
 
@@ -340,6 +342,7 @@ impl Classes {
         }
         self.set_action(Category::JsonAbuse, Action::Observe);
         self.set_action(Category::JsonMalformed, Action::Observe);
+        self.set_action(Category::XmlMalformed, Action::Observe);
         self
     }
 

@@ -1,5 +1,6 @@
 //! Behaviour tests: one binary, a module a theme.
 
+mod corpus;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod house;

@@ -149,7 +149,8 @@ pub(super) const LATE_DOCTYPE: Charge = malformed(
 );
 pub(super) const LATE_DECLARATION: Charge = malformed(
     "xml-malformed/late-declaration",
-    60,
+    // A blank line before it is the commonest slip of hand-made XML.
+    50,
     "XML declaration that is not at the beginning",
 );
 pub(super) const ENTITY_UNKNOWN: Charge = malformed(
