@@ -328,7 +328,11 @@ pub struct Profile {
     /// Which built-in settings it begins with; `request` when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Base>,
-    /// `enforce`, `observe` or `off`; `enforce` when nothing is said.
+    /// Where classes, thresholds, fail modes and mode begin: `default`, `strict`, `lenient` or `observe`; what else the
+    /// profile says comes on top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
+    /// `enforce`, `observe` or `off`; that of the preset when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// `at-verdict` or `as-settled`.
@@ -364,6 +368,33 @@ pub enum Base {
     Request,
     /// No injection classes: web pages are full of markup.
     Response,
+}
+
+/// The built-in profile that a profile begins with; docs/detection.md compares them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Two kinds of evidence block.
+    #[default]
+    Default,
+    /// One kind is enough, and every anomaly blocks.
+    Strict,
+    /// Three kinds are needed; odd JSON and XML is observed.
+    Lenient,
+    /// Everything is looked for, nothing is blocked.
+    Observe,
+}
+
+impl Preset {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Default => "default",
+            Preset::Strict => "strict",
+            Preset::Lenient => "lenient",
+            Preset::Observe => "observe",
+        }
+    }
 }
 
 /// Action and threshold of one class of finding.
@@ -495,12 +526,18 @@ impl File {
         for (name, base, mode, redact) in BUILT_IN_PROFILES {
             let profile = self.profiles.entry(name.into()).or_default();
             profile.base.get_or_insert(base);
-            profile.mode.get_or_insert(mode);
+            profile.mode.get_or_insert(match profile.preset {
+                Some(Preset::Observe) if mode == Mode::Enforce => Mode::Observe,
+                Some(_) | None => mode,
+            });
             profile.redact.get_or_insert_with(|| redact.into());
         }
         for profile in self.profiles.values_mut() {
             profile.base.get_or_insert_default();
-            profile.mode.get_or_insert_default();
+            profile.mode.get_or_insert(match profile.preset {
+                Some(Preset::Observe) => Mode::Observe,
+                Some(_) | None => Mode::Enforce,
+            });
             profile.redact.get_or_insert_default();
         }
         self
@@ -565,6 +602,7 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             base: None,
+            preset: None,
             mode: None,
             release: Release::AtVerdict,
             signatures: Switch::On,

@@ -25,9 +25,12 @@ pub(super) fn resolve(
         Base::Request => Direction::Request,
         Base::Response => Direction::Response,
     };
+    let preset = file.preset.unwrap_or_default();
+    let begun =
+        Profile::named(preset.name(), direction).unwrap_or_else(|| Profile::built_in(direction));
     let mut profile = Profile {
         name: name.into(),
-        mode: file.mode.unwrap_or_default(),
+        mode: file.mode.unwrap_or(begun.mode),
         release: file.release,
         inspect: Inspect {
             signatures: file.signatures == Switch::On,
@@ -36,7 +39,7 @@ pub(super) fn resolve(
         },
         limits: limits(&file.limits),
         redact: redaction(name, file, redactions, source)?,
-        ..Profile::built_in(direction)
+        ..begun
     };
     for (code, mode) in &file.fail_modes {
         let anomaly: Anomaly = code

@@ -57,6 +57,9 @@ impl Found {
         for (charset, mark) in reading.charsets.into_iter().flatten() {
             if let Some(filter) = charset.to_utf8(mark) {
                 self.filter(filter, node, PartKind::Utf8, "utf-8");
+                if let Some((_, Some(child))) = self.readers.last_mut() {
+                    child.charset = Some(charset.name());
+                }
             }
         }
     }

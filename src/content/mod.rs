@@ -73,6 +73,8 @@ pub struct Part {
     pub name: Option<Box<str>>,
     /// The form field it belongs to (multipart/form-data).
     pub field: Option<Box<str>>,
+    /// The charset that a [`PartKind::Utf8`] part was written in, such as `utf-16le`.
+    pub charset: Option<&'static str>,
     /// Printable place in the tree, capped: `body/zip:word/document.xml`.
     pub path: Box<str>,
     /// Where its byte 0 sits in the body's decoded stream; `None` where no edit can reach.

@@ -53,6 +53,8 @@ pub(super) struct Child {
     pub(super) name: Option<Box<str>>,
     /// Form field.
     pub(super) field: Option<Box<str>>,
+    /// The charset that it was written in, when it is the parent's text in UTF-8.
+    pub(super) charset: Option<&'static str>,
     /// Its own Content-Type, or the parent's where it is the same content in another dress.
     pub(super) media_type: Option<MediaType>,
     /// Offset of its byte 0 in the parent's stream, when its bytes are the parent's.
@@ -71,6 +73,7 @@ impl Child {
             label: label.into(),
             name: None,
             field: None,
+            charset: None,
             media_type: None,
             base: None,
             transfer: Transfer::Identity,

@@ -5,12 +5,13 @@
 
 use crate::content::{Part, PartKind, sniff};
 use crate::inspect::json::{Framing, Purpose};
-use crate::inspect::leaf::{LeafSink, Path, Root, Written};
+use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, OffsetMap, Path, Piece, Root, Written};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
 use crate::inspect::{Category, Direction, Findings, PartId, form, json, text, xml};
 use crate::redact::Document;
 use crate::rules::literal::Place;
+use crate::span::Span;
 
 use super::workspace::Workspace;
 
@@ -224,13 +225,17 @@ impl Choice {
         if !same {
             list.add(sniffed);
         }
-        let looks_like_text =
-            part.sniffed.is_text() || part.kind == PartKind::Multipart && part.name.is_none();
+        // Object streams (Java, pickle) come as bodies of their own; of binary values only those are looked for.
+        let looks_like_text = part.sniffed.is_text()
+            || part.sniffed == sniff::Type::Binary && part.kind == PartKind::Body
+            || part.kind == PartKind::Multipart && part.name.is_none();
         if list.is_empty() && looks_like_text {
             list.add(Some(Choice::Text));
         }
-        // What says that it is a text and begins like JSON is read as both.
-        if declared.is_none() && sniffed.is_some() && part.media_type.is_some() {
+        // What says that it is a text and begins like JSON or XML is read as both, and so is a field of a form, which says
+        // nothing: `{{…}}` begins like JSON, `<!--#…` like XML.
+        let field = part.kind == PartKind::Multipart;
+        if declared.is_none() && sniffed.is_some() && (part.media_type.is_some() || field) {
             list.add(Some(Choice::Text));
         }
         list
@@ -309,6 +314,29 @@ impl ChoiceList {
     }
 }
 
+/// The names that a part's head gives are values as well: `part:avatar.filename`.
+pub(super) fn names<S: LeafSink>(part: &Part, sink: &mut S) {
+    let mut path = Path::new(Root::Multipart);
+    if let Some(field) = &part.field {
+        path.push_name(field.as_bytes());
+    }
+    let map = OffsetMap::verbatim(0);
+    for (name, value) in [("name", &part.field), ("filename", &part.name)] {
+        let Some(value) = value else { continue };
+        path.push_name(name.as_bytes());
+        sink.leaf(&Leaf {
+            path: &path,
+            host: HostSyntax::HeaderValue,
+            // The head of a part lies outside of its stream.
+            span: Span::new(0, 0),
+            bytes: value.as_bytes(),
+            map: &map,
+            piece: Piece::Whole,
+        });
+        path.pop();
+    }
+}
+
 /// What a part is read as, when that is one document that can be edited as such.
 pub(super) fn document(part: &Part) -> Option<Document> {
     let mut documents = Choice::of(part)
@@ -354,16 +382,13 @@ fn is_json_lines(essence: &str) -> bool {
 }
 
 fn written(part: &Part) -> Written {
-    let PartKind::Utf8 = part.kind else {
-        return Written::Utf8;
-    };
-    let charset = part.path.rsplit(['/', ':']).next().unwrap_or_default();
-    match charset {
-        charset if charset.starts_with("utf-16") => Written::Utf16,
-        charset if charset.starts_with("utf-32") => Written::Utf32,
-        "utf-7" => Written::Utf7,
-        charset if charset.starts_with("ebcdic") || charset.starts_with("cp") => Written::Ebcdic,
-        _ => Written::Other,
+    match part.charset {
+        None => Written::Utf8,
+        Some(charset) if charset.starts_with("utf-16") => Written::Utf16,
+        Some(charset) if charset.starts_with("utf-32") => Written::Utf32,
+        Some("utf-7") => Written::Utf7,
+        Some("ebcdic") => Written::Ebcdic,
+        Some(_) => Written::Other,
     }
 }
 

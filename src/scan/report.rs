@@ -27,6 +27,8 @@ pub struct Report {
     pub findings: Vec<Judged<Finding>>,
     /// Findings that were judged but not kept.
     pub findings_dropped: u64,
+    /// Findings that an exception of the profile silenced, by its number there, from 0.
+    pub excepted: BTreeMap<usize, u64>,
     /// Anomalies, each once for a part.
     pub anomalies: Vec<Judged<AnomalyAt>>,
     /// Body bytes taken in, as they came.
@@ -98,6 +100,9 @@ impl Report {
     }
 
     pub(super) fn keep(&mut self, fact: Finding, ruling: Ruling) {
+        if let Ruling::Excepted(exception) = ruling {
+            *self.excepted.entry(exception).or_default() += 1;
+        }
         let full = self.findings.len() >= MAX_RECORDED;
         if full && !matches!(ruling, Ruling::Enforced(_)) {
             self.findings_dropped += 1;

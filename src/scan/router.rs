@@ -2,7 +2,7 @@
 
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
-use crate::content::{Part, PartSink};
+use crate::content::{Part, PartKind, PartSink};
 use crate::inspect::injection::{Classes, Context, Explanation};
 use crate::inspect::signatures::{SignatureScan, YaraWork};
 use crate::inspect::{Direction, Findings, PartId};
@@ -55,10 +55,14 @@ impl PartSink for PartRouter<'_> {
             ));
         }
         let scan = PartScan::new(part, self.direction, signatures, self.space);
+        let named = scan.values == Values::Inspected && part.kind == PartKind::Multipart;
         let free = self.space.parts.iter_mut().find(|place| place.is_none());
         match free {
             Some(place) => *place = Some(scan),
             None => self.space.parts.push(Some(scan)),
+        }
+        if named {
+            self.with_part(part.id, |_, sink, _| super::part::names(part, sink));
         }
     }
 

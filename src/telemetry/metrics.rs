@@ -23,6 +23,7 @@ pub struct Metrics {
     body_bytes: Family<DirectionLabels, Counter>,
     unscanned_bytes: Family<ReasonLabels, Counter>,
     findings: Family<FindingLabels, Counter>,
+    exceptions: Family<ExceptionLabels, Counter>,
     anomalies: Family<ReasonLabels, Counter>,
     redactions: Family<EntityLabels, Counter>,
     errors: Family<KindLabels, Counter>,
@@ -99,6 +100,12 @@ struct FindingLabels {
     action: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExceptionLabels {
+    policy: String,
+    exception: u64,
+}
+
 impl Metrics {
     /// All metrics at zero.
     pub fn new() -> Self {
@@ -122,6 +129,10 @@ impl Metrics {
         );
         let body_bytes = counted.family("body_bytes", "Body bytes received and sent");
         let findings = counted.family("findings", "Findings by rule");
+        let exceptions = counted.family(
+            "exceptions",
+            "Findings silenced by an exception, by its number in the profile, from 1",
+        );
         let anomalies = counted.family("anomalies", "Transactions that met this anomaly");
         let redactions = counted.family("redactions", "Values redacted, by entity");
         let errors = counted.family("errors", "Transactions and connections that failed");
@@ -161,6 +172,7 @@ impl Metrics {
             body_bytes,
             unscanned_bytes,
             findings,
+            exceptions,
             anomalies,
             redactions,
             errors,
@@ -226,6 +238,14 @@ impl Metrics {
                     action: super::action_code(&judged.ruling),
                 })
                 .inc();
+        }
+        for (exception, count) in &report.excepted {
+            self.exceptions
+                .get_or_create(&ExceptionLabels {
+                    policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                    exception: u64::try_from(exception + 1).unwrap_or(u64::MAX),
+                })
+                .inc_by(*count);
         }
         for judged in &report.anomalies {
             self.anomalies

@@ -1,6 +1,8 @@
 //! Behaviour tests: one binary, a module a theme.
 
+mod cases;
 mod corpus;
+mod evasions;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod house;

@@ -148,7 +148,7 @@ fn an_attack_in_another_charset_or_an_inner_part_is_blocked() {
     let text: Vec<u8> =
         r#"{"a":1,"__proto__":2}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let (report, _) = scan(&sanitizing(), JSON, &[&text]);
-    assert_eq!(code(&report), "prototype-pollution");
+    assert_eq!(code(&report), "json-abuse");
     let body = "--b\r\nContent-Disposition: form-data; name=\"d\"\r\nContent-Type: application/xml\r\n\r\n\
                 <!DOCTYPE a [<!ENTITY e SYSTEM 'file:///x'>]><a>&e;</a>\r\n--b--\r\n";
     let multipart = "Content-Type: multipart/form-data; boundary=b\r\n";

@@ -41,6 +41,22 @@ pub(super) enum Charset {
     Legacy(&'static Encoding),
 }
 
+impl Charset {
+    /// Its name; code pages of EBCDIC share one.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Charset::Utf8 => "utf-8",
+            Charset::Utf16Le => "utf-16le",
+            Charset::Utf16Be => "utf-16be",
+            Charset::Utf32Le => "utf-32le",
+            Charset::Utf32Be => "utf-32be",
+            Charset::Utf7 => "utf-7",
+            Charset::Ebcdic(_) => "ebcdic",
+            Charset::Legacy(encoding) => encoding.name(),
+        }
+    }
+}
+
 /// What the first window says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {

@@ -231,7 +231,7 @@ fn variable_call(value: &Value<'_>, evidence: &mut Evidence) {
             .unwrap_or_default()
             .strip_prefix(b"(");
         if name > 0 && call.is_some_and(argument) {
-            evidence.note_at(Kind::Semantics, 45, "variable-function", at..at + name + 1);
+            evidence.note_at(Kind::Semantics, 40, "variable-function", at..at + name + 1);
         }
     }
 }

@@ -80,6 +80,13 @@ impl Evaluator {
                 at += 2;
                 continue;
             }
+            // `${x:-$}{jndi:…}`: the dollar sign itself came from a lookup.
+            if byte == b'{' && self.yields_dollar() {
+                self.length -= 1;
+                self.open(at);
+                at += 1;
+                continue;
+            }
             if self.depth == 0 {
                 // Nothing between lookups matters.
                 match find(lower, b"${", at) {
@@ -100,6 +107,19 @@ impl Evaluator {
         while self.depth > 0 {
             self.close(lower.len(), evidence);
         }
+    }
+
+    /// The last lookup inside of the open one yielded a dollar sign at its end.
+    fn yields_dollar(&self) -> bool {
+        let open = self
+            .depth
+            .checked_sub(1)
+            .and_then(|last| self.stack.get(last));
+        let last = self
+            .length
+            .checked_sub(1)
+            .and_then(|last| self.output.get(last));
+        open.is_some_and(|open| open.built && open.start < self.length) && last == Some(&b'$')
     }
 
     fn open(&mut self, at: usize) {
@@ -325,6 +345,7 @@ mod tests {
             "pre ${script:js:1+1} post",
             "${url:UTF-8:https://a.test/x}",
             "${dns:address|a.test}",
+            "$${env:A:-${env:B:-$}{jndi:ldap://a.test/x}}",
         ] {
             assert!(score(text) >= 60, "{text}: {}", score(text));
         }

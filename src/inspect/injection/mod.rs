@@ -32,8 +32,6 @@ pub mod ssti;
 pub mod xss;
 
 mod detectors;
-#[cfg(test)]
-mod evasions;
 mod evidence;
 mod lexis;
 #[cfg(test)]
@@ -42,6 +40,8 @@ mod nested;
 mod prefilter;
 mod value;
 mod walk;
+#[cfg(test)]
+mod worst;
 mod words;
 
 pub use detectors::{

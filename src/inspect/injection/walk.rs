@@ -32,6 +32,10 @@ impl Chain {
         self.steps.into_iter().flatten()
     }
 
+    fn has(self, decoder: Decoder) -> bool {
+        self.steps().any(|step| step == decoder)
+    }
+
     fn last(self) -> Option<Decoder> {
         self.steps().last()
     }
@@ -266,6 +270,8 @@ fn applies(decoder: Decoder, bytes: &[u8], signs: Signs, chain: Chain) -> bool {
         Decoder::Form => {
             signs.contains(Signs::EQUALS)
                 && chain.last() != Some(Decoder::Form)
+                // Queries nest in one line; the links of a text do not nest in each other.
+                && (!chain.has(Decoder::Form) || memchr::memchr(b'\n', bytes).is_none())
                 && (signs.contains(Signs::QUESTION) || signs.contains(Signs::AMPERSAND))
         }
         Decoder::Unicode => signs.contains(Signs::HIGH),

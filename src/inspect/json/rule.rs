@@ -53,7 +53,7 @@ impl Rule {
             Rule::NumberOverflow => (
                 "json-abuse/number-range",
                 JsonAbuse,
-                "number that overflows a double",
+                "number that overflows a double, or has an exponent that nobody means",
             ),
             Rule::DuplicateKey => (
                 "json-abuse/duplicate-key",

@@ -13,6 +13,7 @@ mod mutations;
 mod packaging;
 mod partial;
 mod probe;
+mod profiles;
 mod quotas;
 mod redaction;
 mod rules;

@@ -244,6 +244,7 @@ impl<'a> Lexer<'a> {
                         return;
                     }
                     self.remove(2);
+                    self.marks |= Marks::BROKEN;
                 }
                 b'$' => {
                     if !self.dollar() {
@@ -325,7 +326,10 @@ impl<'a> Lexer<'a> {
             return false;
         }
         match rest.get(1) {
-            Some(b'(') if rest.get(2) == Some(&b')') && self.length > 0 => self.remove(3),
+            Some(b'(') if rest.get(2) == Some(&b')') && self.length > 0 => {
+                self.remove(3);
+                self.marks |= Marks::BROKEN;
+            }
             Some(b'(') => {
                 if self.length > 0 || rest.get(2) != Some(&b'(') {
                     return false;
