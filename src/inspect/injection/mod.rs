@@ -40,9 +40,9 @@ mod nested;
 mod prefilter;
 mod value;
 mod walk;
+mod words;
 #[cfg(test)]
 mod worst;
-mod words;
 
 pub use detectors::{
     Detectors, ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation,
