@@ -100,6 +100,7 @@ mod tests {
         over_seeds("xml", super::xml::holds);
         over_seeds("form", super::form::holds);
         over_seeds("redact_json", super::redact::json);
+        over_seeds("redact_ndjson", super::redact::ndjson);
         over_seeds("redact_xml", super::redact::xml);
         over_seeds("redact_html", super::redact::html);
         over_seeds("redact_form", super::redact::form);

@@ -1,17 +1,63 @@
-//! Redaction, a property a format: the output does not depend on the pieces that the input comes in.
+//! Redaction, the same properties for each format: the output does not depend on the pieces that the input comes in, every
+//! byte outside of the edits is the input's, and what parsed before parses after, to the same shape.
 
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
 use sluice::budget::Budget;
 use sluice::inspect::Direction;
-use sluice::redact::{Profile, Redactor};
+use sluice::redact::{Profile, Redactor, Summary};
 
 static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| Arc::new(Profile::all()));
 
-/// JSON and NDJSON.
+/// JSON: what was a document stays one, with the same names and containers.
 pub fn json(data: &[u8]) {
-    holds("application/json", data);
+    let Some((body, out)) = holds("application/json", data) else {
+        return;
+    };
+    if let Ok(before) = serde_json::from_slice::<serde_json::Value>(&body) {
+        let after = serde_json::from_slice(&out).expect("still a document");
+        assert!(same_shape(&before, &after), "another shape");
+    }
+}
+
+/// JSON, one document a line, some of them broken.
+pub fn ndjson(data: &[u8]) {
+    let Some((body, out)) = holds("application/x-ndjson", data) else {
+        return;
+    };
+    let lines = |text: &[u8]| text.split(|byte| *byte == b'\n').count();
+    if body.split(|byte| *byte == b'\n').all(is_document) {
+        assert_eq!(lines(&body), lines(&out), "lines come and go");
+        assert!(out.split(|byte| *byte == b'\n').all(is_document));
+    }
+}
+
+fn is_document(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line).is_ok()
+}
+
+/// Containers and names are the same; leaves may differ.
+fn same_shape(before: &serde_json::Value, after: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (before, after) {
+        (Value::Array(before), Value::Array(after)) => {
+            before.len() == after.len()
+                && before
+                    .iter()
+                    .zip(after)
+                    .all(|(one, other)| same_shape(one, other))
+        }
+        (Value::Object(before), Value::Object(after)) => {
+            before.len() == after.len()
+                && before
+                    .iter()
+                    .zip(after)
+                    .all(|((name, one), (same, other))| name == same && same_shape(one, other))
+        }
+        (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => false,
+        _ => true,
+    }
 }
 
 /// XML.
@@ -24,9 +70,19 @@ pub fn html(data: &[u8]) {
     holds("text/html", data);
 }
 
-/// Forms.
+/// Forms: the same names in the same order.
 pub fn form(data: &[u8]) {
-    holds("application/x-www-form-urlencoded", data);
+    let Some((body, out)) = holds("application/x-www-form-urlencoded", data) else {
+        return;
+    };
+    // What begins like another document is read as that.
+    let other = body.trim_ascii_start().first();
+    if matches!(other, Some(b'{' | b'[' | b'<' | 0xef)) {
+        return;
+    }
+    let name = |pair: &[u8]| pair.split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+    let names = |text: &[u8]| -> Vec<_> { text.split(|byte| *byte == b'&').map(name).collect() };
+    assert_eq!(names(&body), names(&out), "other names");
 }
 
 /// Tables.
@@ -44,15 +100,12 @@ pub fn multipart(data: &[u8]) {
     holds("multipart/form-data; boundary=x", data);
 }
 
-/// Whole, cut in two where the first byte says, and byte by byte: the same output. Nothing masked: nothing changed.
-fn holds(content_type: &str, data: &[u8]) {
-    let Some((cut, body)) = data.split_first() else {
-        return;
-    };
-    let (whole, edits) = redacted(content_type, &[body]);
-    if edits == 0 {
-        assert_eq!(whole, body, "changed without an edit");
-    }
+/// Whole, cut in two where the first byte says, and byte by byte: the same output, which is the input with the noted spans
+/// replaced. The body and the output.
+fn holds(content_type: &str, data: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (cut, body) = data.split_first()?;
+    let (whole, summary) = redacted(content_type, &[body]);
+    spliced(body, &whole, &summary);
     let (left, right) = body.split_at(usize::from(*cut) * body.len() / 256);
     assert_eq!(
         redacted(content_type, &[left, right]).0,
@@ -61,15 +114,37 @@ fn holds(content_type: &str, data: &[u8]) {
     );
     let pieces: Vec<&[u8]> = body.chunks(1).collect();
     assert_eq!(redacted(content_type, &pieces).0, whole, "byte by byte");
+    Some((body.to_vec(), whole))
 }
 
-fn redacted(content_type: &str, pieces: &[&[u8]]) -> (Vec<u8>, u64) {
+/// Between its edits `out` is `body`. Parts in base64 are written anew, so only what is before their first edit counts.
+fn spliced(body: &[u8], out: &[u8], summary: &Summary) {
+    if summary.edits == 0 {
+        assert_eq!(out, body, "changed without an edit");
+    }
+    if summary.notes.len() as u64 != summary.edits {
+        return;
+    }
+    let offset = |at: u64| usize::try_from(at).expect("short");
+    let (Some(first), Some(last)) = (summary.notes.first(), summary.notes.last()) else {
+        return;
+    };
+    let kept = body.get(..offset(first.span.start)).expect("inside");
+    assert!(out.starts_with(kept), "changed before the first edit");
+    let base64 = body
+        .windows(6)
+        .any(|window| window.eq_ignore_ascii_case(b"base64"));
+    let rest = body.get(offset(last.span.end)..).expect("inside");
+    assert!(base64 || out.ends_with(rest), "changed after the last edit");
+}
+
+fn redacted(content_type: &str, pieces: &[&[u8]]) -> (Vec<u8>, Summary) {
     let budget = Budget::new(1 << 24);
     let mut redactor = Redactor::new(PROFILE.clone(), content_type, Direction::Response, &budget);
     let mut out = BytesMut::new();
     for piece in pieces {
         redactor.push(piece, &mut out);
     }
-    let edits = redactor.finish(&mut out).edits;
-    (out.to_vec(), edits)
+    let summary = redactor.finish(&mut out);
+    (out.to_vec(), summary)
 }

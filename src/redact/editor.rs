@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::blob::Blob;
 use super::known::{Known, KnownNames, Role};
 use super::nested::Nested;
 use super::operator::{self, Mask};
@@ -26,6 +27,7 @@ pub(super) struct Editor {
     plain: Vec<u8>,
     written: Vec<u8>,
     nested: Option<Box<Nested>>,
+    blob: Option<Box<Blob>>,
     /// Edits to be made.
     pub(super) plan: Plan,
     pub(super) summary: Summary,
@@ -66,6 +68,7 @@ impl Editor {
             plain: Vec::new(),
             written: Vec::new(),
             nested: Some(Box::default()),
+            blob: Some(Box::default()),
             plan: Plan::default(),
             summary: Summary::default(),
             base: 0,
@@ -279,6 +282,17 @@ impl Editor {
         }
     }
 
+    /// Looks for a text in base64 that fills `leaf`.
+    fn blob(&mut self, leaf: &Leaf<'_>) {
+        // One inside the other is not looked for: what was taken is not there.
+        if let Some(mut blob) = self.blob.take() {
+            if matches!(self.profile.place(leaf.path), Place::Open) {
+                blob.read(leaf, self);
+            }
+            self.blob = Some(blob);
+        }
+    }
+
     /// Looks for a JSON document inside the string `leaf`; true when there was one.
     fn nested(&mut self, leaf: &Leaf<'_>) -> bool {
         let begins = leaf.bytes.trim_ascii_start().first();
@@ -322,7 +336,11 @@ impl LeafSink for Editor {
         for hit in &hits {
             self.edit(leaf, *hit, None);
         }
+        let found = !hits.is_empty();
         self.hits = hits;
+        if !found && self.reach == Reach::All {
+            self.blob(leaf);
+        }
     }
 
     fn mark(&mut self, mark: Mark, at: u64) {

@@ -9,13 +9,14 @@
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
 //! - `removal` — members and elements that go with their commas
-//! - `editor` — from leaves to edits; `known` — what names say; `nested` — JSON inside strings
+//! - `editor` — from leaves to edits; `known` — what names say; `nested` and `blob` — JSON and base64 inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
 //! - `unsure` — what the first bytes say where the type does not; `recoded` — parts in a transfer encoding
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 
+mod blob;
 mod csv;
 mod editor;
 mod entity;

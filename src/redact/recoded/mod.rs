@@ -5,9 +5,9 @@
 //!            └► OffsetMap ────────────────────────┴─► edits of the raw stream ─► the editor's plan
 //! ```
 //!
-//! - [`base64`] — an edit moves everything behind it by bits: from the group of the first edit on the part is written anew
-//! - [`quoted`] — an edit is written where it lies; line breaks that keep lines short are added around it
-//! - [`lines`] — where the raw lines begin
+//! - `base64` — an edit moves everything behind it by bits: from the group of the first edit on the part is written anew
+//! - `quoted` — an edit is written where it lies; line breaks that keep lines short are added around it
+//! - `lines` — where the raw lines begin
 
 mod base64;
 mod lines;

@@ -1,6 +1,6 @@
 //! The redactor as a stream: parts in other dresses, properties of its output, memory, and what it leaves behind.
 
-mod documents;
+pub(crate) mod documents;
 mod filter;
 mod masks;
 mod parts;

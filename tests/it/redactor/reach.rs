@@ -419,6 +419,24 @@ fn every_body_is_redacted_or_an_anomaly_says_that_it_was_not() {
             Way::Redacted,
         ),
         (
+            "base64 in json",
+            "application/json",
+            format!(r#"{{"data": "{base64}"}}"#).into(),
+            Way::Redacted,
+        ),
+        (
+            "a data uri in json",
+            "application/json",
+            format!(r#"{{"f": "data:application/json;base64,{base64}"}}"#).into(),
+            Way::Redacted,
+        ),
+        (
+            "base64 in xml",
+            "application/xml",
+            format!("<a><data>{base64}</data></a>").into(),
+            Way::Redacted,
+        ),
+        (
             "xml in json",
             "application/json",
             r#"{"soap": "<a><password>Velvet9!</password></a>"}"#.into(),

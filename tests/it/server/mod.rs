@@ -18,5 +18,7 @@ mod quotas;
 mod redaction;
 mod rules;
 mod sanitize;
+mod secrecy;
 mod service_manager;
+mod streamed;
 mod tls;

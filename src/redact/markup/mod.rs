@@ -11,13 +11,25 @@
 //! ```
 //!
 //! Tolerant as browsers are: it never fails, and what it does not understand is passed as it is.
+//!
+//! Why this is not the tokenizer of [`crate::inspect::xml`]: that one is XML's, strict, and asks for what an inspector
+//! must know (namespaces, the document type, limits on expansion). It ends a token at the first byte that breaks the
+//! grammar, knows neither attributes without quotes nor raw scripts nor references without a semicolon, and hands an
+//! attribute out before the rest of its tag. Made tolerant, it would miss the very misdeeds it is there for. Here nothing
+//! is judged: one state a byte, and both dialects differ in three places.
+//!
+//! - `held` — attributes until the end of their tag
+//! - `section` — comments, CDATA sections, scripts
 
+mod held;
+mod section;
+
+use self::held::{AttributeSink, Held, attribute_host};
+use self::section::Section;
 use super::editor::Editor;
 use super::entity;
 use super::outline::Outline;
-use crate::inspect::leaf::{
-    Assembler, HostSyntax, Leaf, LeafSink, OffsetMap, Outlet, Path, Piece, Root,
-};
+use crate::inspect::leaf::{Assembler, HostSyntax, Leaf, LeafSink, Outlet, Path, Piece, Root};
 use crate::span::Span;
 
 /// Which language is read.
@@ -76,37 +88,10 @@ enum State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Section {
-    Comment,
-    Cdata,
-    Instruction,
-}
-
-impl Section {
-    fn terminator(self) -> &'static [u8] {
-        match self {
-            Section::Comment => b"-->",
-            Section::Cdata => b"]]>",
-            Section::Instruction => b"?>",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inside {
     Text,
     Quoted(u8),
     Bare,
-}
-
-/// An attribute's value, held until the tag ends: another attribute may say what it is.
-#[derive(Debug)]
-struct Held {
-    name: Box<[u8]>,
-    bytes: Vec<u8>,
-    map: OffsetMap,
-    span: Span,
-    host: HostSyntax,
 }
 
 impl Markup {
@@ -400,100 +385,6 @@ impl Markup {
         self.ahead.clear();
     }
 
-    /// After `<!`.
-    fn bang(&mut self, byte: u8) -> usize {
-        self.ahead.push(byte);
-        let section = [
-            (b"--".as_slice(), Section::Comment),
-            (b"[CDATA[", Section::Cdata),
-        ];
-        if let Some((_, section)) = section.iter().find(|(open, _)| *open == self.ahead) {
-            self.ahead.clear();
-            self.state = State::Section(*section);
-            self.begin_value(self.at + 1);
-            return 1;
-        }
-        if section
-            .iter()
-            .any(|(open, _)| open.starts_with(&self.ahead))
-        {
-            return 1;
-        }
-        self.ahead.clear();
-        self.state = State::Declaration(0);
-        0
-    }
-
-    /// Inside a comment, a CDATA section or an instruction.
-    fn section(&mut self, section: Section, rest: &[u8], editor: &mut Editor) -> usize {
-        let terminator = section.terminator();
-        let mark = terminator.first().copied().unwrap_or(b'>');
-        if self.ahead.is_empty() {
-            let length = memchr::memchr(mark, rest).unwrap_or(rest.len());
-            if length > 0 {
-                self.plain(rest.get(..length).unwrap_or(rest), self.at, editor);
-                return length;
-            }
-        }
-        let Some(&byte) = rest.first() else { return 0 };
-        if terminator.get(self.ahead.len()) == Some(&byte) {
-            self.ahead.push(byte);
-            if self.ahead.len() == terminator.len() {
-                self.ahead.clear();
-                self.end_value(editor);
-                self.state = State::Text;
-            }
-            return 1;
-        }
-        // `--->`: the first mark is content, the others may still end it.
-        let start = self.at - self.ahead.len() as u64;
-        let again = byte == mark && self.ahead.len() + 1 == terminator.len();
-        let ahead = std::mem::take(&mut self.ahead);
-        let (passed, kept) = ahead.split_at(if again { 1 } else { ahead.len() });
-        self.plain(passed, start, editor);
-        self.ahead = kept.to_vec();
-        if again {
-            self.ahead.push(byte);
-            return 1;
-        }
-        0
-    }
-
-    /// Inside a script or a style.
-    fn element(&mut self, byte: u8, rest: &[u8], editor: &mut Editor) -> usize {
-        if self.ahead.is_empty() {
-            let length = memchr::memchr(b'<', rest).unwrap_or(rest.len());
-            if length > 0 {
-                self.begin_text();
-                self.plain(rest.get(..length).unwrap_or(rest), self.at, editor);
-                return length;
-            }
-        }
-        let expected = match self.ahead.len() {
-            0 => Some(b'<'),
-            1 => Some(b'/'),
-            seen => self.name.get(seen - 2).map(u8::to_ascii_lowercase),
-        };
-        if expected == Some(byte.to_ascii_lowercase()) {
-            self.ahead.push(byte);
-            if self.ahead.len() == self.name.len() + 2 {
-                self.ahead.clear();
-                self.end_value(editor);
-                self.state = State::Close;
-            }
-            return 1;
-        }
-        self.begin_value_before_ahead();
-        self.pass_ahead(self.at - self.ahead.len() as u64, Inside::Text, editor);
-        0
-    }
-
-    fn begin_value_before_ahead(&mut self) {
-        if !self.open {
-            self.begin_value(self.at - self.ahead.len() as u64);
-        }
-    }
-
     fn begin_value(&mut self, at: u64) {
         self.value.begin(at);
         self.open = true;
@@ -623,37 +514,6 @@ impl Markup {
     }
 }
 
-/// Holds an attribute's value; hands on what is too long for that.
-struct AttributeSink<'a> {
-    editor: &'a mut Editor,
-    held: &'a mut Vec<Held>,
-    name: &'a [u8],
-}
-
-impl LeafSink for AttributeSink<'_> {
-    fn leaf(&mut self, leaf: &Leaf<'_>) {
-        let fits = leaf.bytes.len() <= HELD_BYTES && self.held.len() < MOST_HELD;
-        if leaf.piece != Piece::Whole || !fits {
-            self.editor.leaf(leaf);
-            return;
-        }
-        self.held.push(Held {
-            name: self.name.into(),
-            bytes: leaf.bytes.to_vec(),
-            map: leaf.map.clone(),
-            span: leaf.span,
-            host: leaf.host,
-        });
-    }
-}
-
-fn attribute_host(dialect: Dialect) -> HostSyntax {
-    match dialect {
-        Dialect::Xml => HostSyntax::XmlAttribute,
-        Dialect::Html => HostSyntax::HtmlAttribute,
-    }
-}
-
 /// Adds a byte to a name, up to what names are looked at for.
 fn keep(name: &mut Vec<u8>, byte: u8) {
     if name.len() < NAME_BYTES {
@@ -666,12 +526,6 @@ const RAW_ELEMENTS: [&[u8]; 2] = [b"script", b"style"];
 
 /// Bytes of a name that are looked at.
 const NAME_BYTES: usize = 128;
-
-/// Bytes of an attribute's value that is held until its tag ends.
-const HELD_BYTES: usize = 16 * 1024;
-
-/// Attributes of one tag that are held.
-const MOST_HELD: usize = 32;
 
 /// `&#x10ffff` and the longest names of characters that matter.
 const ENTITY_BYTES: usize = 32;
