@@ -19,6 +19,8 @@ pub(super) struct Outline {
     beyond: u64,
     /// Path of the attribute at hand.
     attribute: Path,
+    /// Path of what has no name.
+    unnamed: Path,
     /// The name that the tag at hand gives to its value.
     label: Vec<u8>,
     table: Table,
@@ -55,6 +57,7 @@ impl Outline {
             dialect,
             base: path.depth(),
             attribute: path.clone(),
+            unnamed: path.clone(),
             path,
             depths: Vec::new(),
             beyond: 0,
@@ -114,6 +117,14 @@ impl Outline {
     /// The path of the text at hand.
     pub(super) fn text(&self) -> &Path {
         &self.path
+    }
+
+    /// The path of a comment: in HTML no label names it.
+    pub(super) fn comment(&self) -> &Path {
+        match self.dialect {
+            Dialect::Xml => &self.path,
+            Dialect::Html => &self.unnamed,
+        }
     }
 
     /// The path of an attribute of the tag at hand.
@@ -203,7 +214,9 @@ impl Outline {
             self.table.cells += 1;
         } else if is("label") {
             self.role = Role::Label;
-        } else if self.role == Role::Other && BLOCKS.iter().any(|known| is(known)) {
+        } else if TAKES_LABEL.iter().any(|known| is(known))
+            || self.role == Role::Other && BLOCKS.iter().any(|known| is(known))
+        {
             self.announced.clear();
         }
         self.name_text();
@@ -290,6 +303,9 @@ const GENERIC: [&[u8]; 20] = [
     b"prop",
     b"attr",
 ];
+
+/// HTML elements to which the label before them belongs, or that no label names.
+const TAKES_LABEL: [&str; 5] = ["input", "select", "button", "script", "style"];
 
 /// HTML elements that begin something new.
 const BLOCKS: [&str; 10] = [

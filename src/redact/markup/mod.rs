@@ -410,7 +410,7 @@ impl Markup {
             at,
             &mut Outlet {
                 sink: editor,
-                path: self.outline.text(),
+                path: place(&self.outline, host),
                 host,
             },
         );
@@ -441,7 +441,7 @@ impl Markup {
             span,
             &mut Outlet {
                 sink: editor,
-                path: self.outline.text(),
+                path: place(&self.outline, host),
                 host,
             },
         );
@@ -488,7 +488,7 @@ impl Markup {
         let host = self.host();
         self.value.finish(&mut Outlet {
             sink: editor,
-            path: self.outline.text(),
+            path: place(&self.outline, host),
             host,
         });
         if matches!(host, HostSyntax::XmlText | HostSyntax::HtmlText) {
@@ -511,6 +511,14 @@ impl Markup {
             }
             _ => {}
         }
+    }
+}
+
+/// The path of the text at hand.
+fn place(outline: &Outline, host: HostSyntax) -> &Path {
+    match host {
+        HostSyntax::XmlComment => outline.comment(),
+        _ => outline.text(),
     }
 }
 
