@@ -338,7 +338,8 @@ impl LeafSink for Editor {
         }
         let found = !hits.is_empty();
         self.hits = hits;
-        if !found && self.reach == Reach::All {
+        // What takes members out follows the marks of one document only.
+        if !found && self.reach == Reach::All && self.removal.is_none() {
             self.blob(leaf);
         }
     }
