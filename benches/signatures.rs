@@ -261,6 +261,7 @@ fn part() -> PartFacts<'static> {
         place: Place::Body,
         direction: Direction::Request,
         content_type: Some("application/json"),
+        within: None,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod leaves;
 pub mod redact;
 pub mod request_head;
 pub mod rules;
+pub mod signatures;
 pub mod xml;
 
 /// Cuts `data` at places that `choices` picks; 0 means that the rest stays whole.
@@ -107,5 +108,8 @@ mod tests {
         over_seeds("redact_csv", super::redact::csv);
         over_seeds("redact_text", super::redact::text);
         over_seeds("redact_multipart", super::redact::multipart);
+        over_seeds("literal", super::signatures::literal);
+        over_seeds("gate", super::signatures::gate);
+        over_seeds("verdict", super::signatures::verdict);
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Disk};
 use crate::http1::{RequestHead, ResponseHead};
 use crate::inspect::Direction;
 use crate::inspect::injection::Explanation;
@@ -23,7 +23,11 @@ use super::{FINDINGS_STATUS, Kind, Scan, explain};
 
 pub(super) fn run(arguments: &Scan) -> anyhow::Result<ExitCode> {
     let config = arguments.file.load()?;
-    let budget = Budget::new(config.in_flight_bytes);
+    let disk = Disk {
+        directory: config.spool_directory.clone(),
+        bytes: Budget::new(config.spool_total_bytes),
+    };
+    let budget = Budget::with_disk(config.in_flight_bytes, disk);
     let direction = match arguments.kind {
         Kind::Request => Direction::Request,
         Kind::Response => Direction::Response,
@@ -214,6 +218,7 @@ fn as_json(file: &Path, report: &Report) -> serde_json::Value {
                 "severity": severity_code(finding.severity),
                 "score": finding.score,
                 "part": finding.part.0,
+                "place": report.path_of(finding.part),
                 "start": finding.span.start,
                 "end": finding.span.end,
                 "path": finding.path,
@@ -229,6 +234,7 @@ fn as_json(file: &Path, report: &Report) -> serde_json::Value {
             json!({
                 "code": judged.fact.anomaly.code(),
                 "part": judged.fact.part.0,
+                "place": report.path_of(judged.fact.part),
                 "offset": judged.fact.offset,
                 "action": action_code(&judged.ruling),
             })

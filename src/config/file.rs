@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::inspect::Category;
+use crate::inspect::yara::Engine;
 use crate::policy::profile::{Action, FailMode, Mode, Release};
 use crate::policy::standing::Modes;
 use crate::telemetry::audit::Records;
@@ -629,10 +630,10 @@ impl Default for ProfileLimits {
             members: 1000,
             coding_window_mib: 8,
             archive_depth: 3,
-            archive_entries: 1000,
+            archive_entries: 10_000,
             multipart_parts: 1000,
             depth: 8,
-            parts: 4096,
+            parts: 16_384,
             yara_whole_mib: 8,
             yara_spool_mib: 256,
         }
@@ -733,6 +734,8 @@ pub struct Rules {
     pub watch: bool,
     /// What a YARA rule that does not load means.
     pub broken: BrokenRules,
+    /// Which engine runs YARA rules; `libyara` only in a program that was built with it.
+    pub engine: Engine,
     /// Whether a bundle may be replaced by an older version of it.
     pub allow_downgrade: bool,
     /// Whether a bundle past its date may come in.
@@ -760,6 +763,7 @@ impl Default for Rules {
             compile_seconds: 120,
             compile_mib: 4096,
             broken: BrokenRules::default(),
+            engine: Engine::default(),
             modes: Modes::default(),
         }
     }

@@ -152,6 +152,12 @@ impl Stack {
         self.meter.decoded_bytes()
     }
 
+    /// Printable place of a part in the tree: `body/zip:word/document.xml`.
+    pub fn path_of(&self, part: PartId) -> Option<&str> {
+        let record = self.records.get(usize::try_from(part.0).ok()?)?;
+        Some(&record.path)
+    }
+
     /// Bytes pushed and not yet worked on.
     pub fn queued_bytes(&self) -> usize {
         self.sources

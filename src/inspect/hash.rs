@@ -71,6 +71,11 @@ impl HashSet {
         self.len() == 0
     }
 
+    /// Memory of the compiled lists, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.sha256.memory_bytes() + self.md5.memory_bytes()
+    }
+
     /// What rules the lists stand for.
     pub fn rules(&self) -> impl Iterator<Item = &About> {
         self.lists.iter().map(|(about, _)| about)
@@ -141,6 +146,10 @@ impl<const N: usize> Column<N> {
         }
     }
 
+    fn memory_bytes(&self) -> usize {
+        self.digests.capacity() * N + self.lists.capacity() * size_of::<u16>()
+    }
+
     fn find(&self, digest: &[u8; N]) -> impl Iterator<Item = u16> + '_ {
         let from = self.digests.partition_point(|entry| entry < digest);
         let to = self.digests.partition_point(|entry| entry <= digest);
@@ -194,6 +203,34 @@ mod tests {
         assert_eq!(ids(&set, &[b"abc"]), ["hash/bad"]);
         assert_eq!(ids(&set, &[b"a", b"", b"bc"]), ["hash/bad"]);
         assert!(ids(&set, &[b"abcd"]).is_empty());
+    }
+
+    #[test]
+    fn a_million_entries_stay_below_a_hundred_mib() {
+        let digest = |number: u64| -> [u8; 32] { Sha256::digest(number.to_le_bytes()).into() };
+        let bad = HashList {
+            name: "bad".into(),
+            bundle: "test".into(),
+            kind: ListKind::Block,
+            sha256: (0..700_000).map(digest).collect(),
+            md5: (0..300_000u64)
+                .map(|number| Md5::digest(number.to_le_bytes()).into())
+                .collect(),
+        };
+        let good = HashList {
+            name: "good".into(),
+            bundle: "test".into(),
+            kind: ListKind::Allow,
+            sha256: (0..100_000).map(digest).collect(),
+            md5: Vec::new(),
+        };
+        let set = HashSet::new([bad, good]);
+        assert_eq!(set.len(), 1_100_000);
+        assert!(set.memory_bytes() < 40 << 20, "{}", set.memory_bytes());
+        let ids = |number: u64| ids(&set, &[&number.to_le_bytes()]);
+        assert_eq!(ids(699_999), ["hash/bad"]);
+        assert!(ids(99_999).is_empty(), "allowed");
+        assert!(ids(700_000).is_empty(), "on no list");
     }
 
     #[test]

@@ -106,6 +106,7 @@ fn facts(place: Place, direction: Direction, content_type: Option<&str>) -> Part
         place,
         direction,
         content_type,
+        within: None,
     }
 }
 

@@ -113,6 +113,16 @@ impl Places {
         }
     }
 
+    /// The empty set.
+    pub fn none() -> Self {
+        Self(0)
+    }
+
+    /// The set and `place`.
+    pub fn with(self, place: Place) -> Self {
+        Self(self.0 | place.bit())
+    }
+
     /// True when `place` is in it.
     pub fn has(self, place: Place) -> bool {
         self.0 & place.bit() != 0

@@ -1,6 +1,6 @@
-//! Values that are files themselves: base64 and data URIs inside JSON, XML and forms.
+//! Values that are files themselves: base64 and data URIs inside JSON, XML, forms and texts.
 //!
-//! A value is decoded when all of it is base64; what it decodes to is opened as a part of its own only when it looks like
+//! A value is decoded when all of it is base64, or a data URI with its escapes; what it decodes to is opened as a part of its own only when it looks like
 //! something (a file by its magic number, or text): most base64-like values are ids, digests and tokens. A long value
 //! is decoded window by window, so that its size costs no memory.
 
@@ -20,10 +20,10 @@ use crate::inspect::leaf::{Leaf, Piece};
 pub(super) enum Order {
     /// A value begins.
     Open(Opening),
-    /// Bytes of the value opened last.
-    Feed(Bytes),
-    /// The value opened last is over.
-    Close,
+    /// Bytes of the value that is open in that part.
+    Feed(PartId, Bytes),
+    /// The value that is open in that part is over.
+    Close(PartId),
 }
 
 /// Finds values that are files, and decodes them.
@@ -31,16 +31,25 @@ pub(super) enum Order {
 pub(super) struct Blobs {
     /// What to tell the stack.
     pub(super) orders: VecDeque<Order>,
-    /// A long value that is being decoded.
-    long: Option<Long>,
+    /// Values that are being decoded, at most one a part: what a long one decodes to has values of its own, which come
+    /// between its pieces.
+    open: Vec<(PartId, Long)>,
     clean: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Long {
-    alphabet: Alphabet,
-    /// Up to three digits that wait for a fourth.
+    coding: Coding,
+    /// Up to three digits that wait for a fourth, or an escape that waits for its digits.
     carry: Vec<u8>,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Base64(Alphabet),
+    /// A data URI that does not say `base64` (RFC 2397).
+    Percent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,37 +64,43 @@ impl Blobs {
         match leaf.piece {
             Piece::Whole => {
                 self.begin(leaf.bytes, leaf, parent);
-                self.end();
+                self.end(parent);
             }
             Piece::Window { overlap: 0, last } => {
                 self.begin(leaf.bytes, leaf, parent);
                 if last {
-                    self.end();
+                    self.end(parent);
                 }
             }
             Piece::Window { overlap, last } => {
-                self.go_on(leaf.bytes.get(overlap..).unwrap_or_default());
+                self.go_on(leaf.bytes.get(overlap..).unwrap_or_default(), parent);
                 if last {
-                    self.end();
+                    self.end(parent);
                 }
             }
         }
     }
 
     fn begin(&mut self, bytes: &[u8], leaf: &Leaf<'_>, parent: PartId) {
-        self.long = None;
+        // A value that never ended, since its document was cut short.
+        self.end(parent);
         if bytes.len() < SHORTEST {
             return;
         }
-        let (media_type, digits) = match data_uri(bytes) {
-            Some((media_type, digits)) => (media_type, digits),
+        let uri = data_uri(bytes);
+        let (media_type, digits) = match &uri {
+            Some(uri) => (uri.media_type.clone(), uri.content),
             None => (None, bytes),
         };
-        let Some(alphabet) = alphabet_of(digits) else {
-            return;
+        let coding = match uri.as_ref().map(|uri| uri.coding) {
+            Some(UriCoding::Percent) => Coding::Percent,
+            Some(UriCoding::Base64) | None => match alphabet_of(digits) {
+                Some(alphabet) => Coding::Base64(alphabet),
+                None => return,
+            },
         };
         let mut long = Long {
-            alphabet,
+            coding,
             carry: Vec::new(),
         };
         let Some(decoded) = long.decode(digits, &mut self.clean) else {
@@ -100,43 +115,57 @@ impl Blobs {
             label: leaf.path.shown(),
             media_type,
         }));
-        self.orders.push_back(Order::Feed(decoded.into()));
-        self.long = Some(long);
+        self.orders.push_back(Order::Feed(parent, decoded.into()));
+        self.open.push((parent, long));
     }
 
-    fn go_on(&mut self, bytes: &[u8]) {
-        let Some(long) = &mut self.long else { return };
+    fn go_on(&mut self, bytes: &[u8], parent: PartId) {
+        let mut open = self.open.iter_mut();
+        let Some((_, long)) = open.find(|(part, _)| *part == parent) else {
+            return;
+        };
         // A value that stops being base64 half way ends there; what follows is no file.
         match long.decode(bytes, &mut self.clean) {
-            Some(decoded) => self.orders.push_back(Order::Feed(decoded.into())),
-            None => self.end(),
+            Some(decoded) => self.orders.push_back(Order::Feed(parent, decoded.into())),
+            None => self.end(parent),
         }
     }
 
-    fn end(&mut self) {
-        let Some(mut long) = self.long.take() else {
+    fn end(&mut self, parent: PartId) {
+        let place = self.open.iter().position(|(part, _)| *part == parent);
+        let Some((_, mut long)) = place.map(|place| self.open.swap_remove(place)) else {
             return;
         };
         let rest = std::mem::take(&mut long.carry);
-        if let Ok(decoded) = long.engine().decode(rest) {
-            self.orders.push_back(Order::Feed(decoded.into()));
+        let decoded = match long.coding {
+            Coding::Base64(alphabet) => alphabet.engine().decode(rest).ok(),
+            Coding::Percent => Some(rest),
+        };
+        if let Some(decoded) = decoded.filter(|decoded| !decoded.is_empty()) {
+            self.orders.push_back(Order::Feed(parent, decoded.into()));
         }
-        self.orders.push_back(Order::Close);
+        self.orders.push_back(Order::Close(parent));
     }
 }
 
-impl Long {
-    fn engine(&self) -> &'static GeneralPurpose {
-        match self.alphabet {
+impl Alphabet {
+    fn engine(self) -> &'static GeneralPurpose {
+        match self {
             Alphabet::Standard => &STANDARD,
             Alphabet::UrlSafe => &URL_SAFE,
         }
     }
+}
 
-    /// Decodes whole groups of four digits and keeps the rest. `None` when a byte is no digit.
+impl Long {
+    /// Decodes what is whole and keeps the rest. `None` when a byte is no digit.
     fn decode(&mut self, digits: &[u8], clean: &mut Vec<u8>) -> Option<Vec<u8>> {
         clean.clear();
         clean.append(&mut self.carry);
+        let Coding::Base64(alphabet) = self.coding else {
+            clean.extend_from_slice(digits);
+            return Some(self.unescape(clean));
+        };
         clean.extend(digits.iter().filter(|byte| !byte.is_ascii_whitespace()));
         let padding = clean.iter().rev().take_while(|byte| **byte == b'=').count();
         let whole = match padding {
@@ -144,14 +173,37 @@ impl Long {
             _ => clean.len(),
         };
         let (now, later) = clean.split_at_checked(whole)?;
-        let decoded = self.engine().decode(now).ok()?;
+        let decoded = alphabet.engine().decode(now).ok()?;
         self.carry.extend_from_slice(later);
         Some(decoded)
     }
+
+    /// Percent escapes, as far as they are whole; what only looks like one stays.
+    fn unescape(&mut self, text: &[u8]) -> Vec<u8> {
+        let last = text.len().saturating_sub(2);
+        let cut = memchr::memrchr(b'%', text).filter(|at| *at >= last);
+        let (now, later) = text.split_at(cut.unwrap_or(text.len()));
+        self.carry.extend_from_slice(later);
+        percent_encoding::percent_decode(now).collect()
+    }
 }
 
-/// Splits `data:image/png;base64,iVBO…`; `None` when it is no base64 data URI.
-fn data_uri(bytes: &[u8]) -> Option<(Option<MediaType>, &[u8])> {
+/// A data URI, taken apart.
+struct DataUri<'a> {
+    media_type: Option<MediaType>,
+    coding: UriCoding,
+    content: &'a [u8],
+}
+
+/// How a data URI is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UriCoding {
+    Base64,
+    Percent,
+}
+
+/// Splits `data:image/png;base64,iVBO…` (RFC 2397); `None` when it is no data URI.
+fn data_uri(bytes: &[u8]) -> Option<DataUri<'_>> {
     let start = bytes.trim_ascii_start();
     let scheme = start.get(..5)?;
     if !scheme.eq_ignore_ascii_case(b"data:") {
@@ -160,12 +212,25 @@ fn data_uri(bytes: &[u8]) -> Option<(Option<MediaType>, &[u8])> {
     let head = start.get(5..start.len().min(5 + DATA_URI_HEAD_BYTES))?;
     let comma = head.iter().position(|byte| *byte == b',')?;
     let head = head.get(..comma)?;
-    let at = head.len().checked_sub(b";base64".len())?;
-    let (media_type, coding) = head.split_at_checked(at)?;
-    if !coding.eq_ignore_ascii_case(b";base64") {
+    let content = start.get(5 + comma + 1..)?;
+    let split = head
+        .len()
+        .checked_sub(b";base64".len())
+        .and_then(|at| head.split_at_checked(at))
+        .filter(|(_, coding)| coding.eq_ignore_ascii_case(b";base64"));
+    let (media_type, coding) = match split {
+        Some((media_type, _)) => (media_type, UriCoding::Base64),
+        None => (head, UriCoding::Percent),
+    };
+    // A sentence that begins like one is none: a type is there, or nothing is.
+    if coding == UriCoding::Percent && !media_type.is_empty() && !media_type.contains(&b'/') {
         return None;
     }
-    Some((MediaType::parse(media_type), start.get(5 + comma + 1..)?))
+    Some(DataUri {
+        media_type: MediaType::parse(media_type),
+        coding,
+        content,
+    })
 }
 
 /// Which base64 alphabet `digits` are of, judged by the first of them; decoding judges the rest.

@@ -6,7 +6,7 @@ use crate::inspect::injection::decode::{self, Signs};
 use crate::inspect::injection::{Classes, Context, Detectors, Explanation, Scratch};
 use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Piece};
 use crate::inspect::literal::PartFacts;
-use crate::inspect::signatures::SignatureScan;
+use crate::inspect::signatures::{SignatureScan, Signatures};
 use crate::inspect::{Direction, Finding, Findings, PartId, Severity, xml};
 use crate::rules::literal::Place;
 
@@ -22,7 +22,11 @@ pub(super) struct LeafRouter<'a> {
     pub(super) value_findings: &'a mut Findings,
     pub(super) blobs: Option<&'a mut Blobs>,
     pub(super) findings: &'a mut Findings,
-    pub(super) place: Place,
+    /// The kind of what the values lie in: a head, a body, a file.
+    pub(super) around: Place,
+    /// Its media type, as far as rules on values want it.
+    pub(super) content_type: Option<&'a str>,
+    pub(super) rules: &'a Signatures,
     /// What the offline scan is to show of the values; `None` in a server.
     pub(super) explanation: Option<&'a mut Explanation>,
 }
@@ -39,9 +43,19 @@ impl LeafSink for LeafRouter<'_> {
         if self.context.direction == Direction::Request && may_hold_document(leaf.host) {
             self.document(leaf);
         }
-        // The raw bytes went through the signatures already; a value without escapes has nothing new to show.
-        if !leaf.map.is_verbatim() {
-            self.signatures(leaf, leaf.bytes);
+        // The raw bytes went through the signatures already; a value without escapes has something new to show only to
+        // rules on single values.
+        let place = self.place_of(leaf.host);
+        match leaf.map.is_verbatim() {
+            false => self.signatures((leaf, leaf.bytes), place, None),
+            true if self.rules.wants_values(place) => {
+                let around = match place {
+                    Place::Url | Place::Header => Place::Header,
+                    Place::Field | Place::File | Place::Body => self.around,
+                };
+                self.signatures((leaf, leaf.bytes), place, Some(around));
+            }
+            true => {}
         }
         if self.values.is_some() {
             self.decoded(leaf);
@@ -102,10 +116,25 @@ impl LeafRouter<'_> {
             piece: Piece::Whole,
             ..*leaf
         };
-        self.signatures(&leaf, bytes);
+        let place = self.place_of(leaf.host);
+        self.signatures((&leaf, bytes), place, None);
     }
 
-    fn signatures(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
+    /// What kind of value it is to the rules.
+    fn place_of(&self, host: HostSyntax) -> Place {
+        match (host, self.around) {
+            (HostSyntax::HeaderValue | HostSyntax::CookieValue, _) => Place::Header,
+            (_, Place::Header) | (HostSyntax::UrlPath, _) => Place::Url,
+            (_, Place::Url | Place::Field | Place::File | Place::Body) => Place::Field,
+        }
+    }
+
+    fn signatures(
+        &mut self,
+        (leaf, bytes): (&Leaf<'_>, &[u8]),
+        place: Place,
+        within: Option<Place>,
+    ) {
         let Some(values) = &mut self.values else {
             return;
         };
@@ -116,9 +145,10 @@ impl LeafRouter<'_> {
         if skip == 0 {
             values.reset(&PartFacts {
                 part: self.context.part,
-                place: self.place,
+                place,
                 direction: self.context.direction,
-                content_type: None,
+                content_type: self.content_type,
+                within,
             });
         }
         let fresh = bytes.get(skip..).unwrap_or_default();
@@ -168,7 +198,7 @@ fn may_hold_document(host: HostSyntax) -> bool {
     }
 }
 
-/// Base64 lies in strings, not in names, numbers or comments.
+/// Base64 lies in strings and texts, not in names, numbers or comments.
 fn may_hold_blob(host: HostSyntax) -> bool {
     match host {
         HostSyntax::JsonString
@@ -177,7 +207,8 @@ fn may_hold_blob(host: HostSyntax) -> bool {
         | HostSyntax::XmlAttribute
         | HostSyntax::XmlJoined
         | HostSyntax::FormValue
-        | HostSyntax::HtmlAttribute => true,
+        | HostSyntax::HtmlAttribute
+        | HostSyntax::Raw => true,
         HostSyntax::JsonKey
         | HostSyntax::JsonNumber
         | HostSyntax::JsonLiteral
@@ -188,8 +219,7 @@ fn may_hold_blob(host: HostSyntax) -> bool {
         | HostSyntax::CsvQuoted
         | HostSyntax::HeaderValue
         | HostSyntax::CookieValue
-        | HostSyntax::UrlPath
-        | HostSyntax::Raw => false,
+        | HostSyntax::UrlPath => false,
     }
 }
 
@@ -231,5 +261,6 @@ pub(super) fn value_facts(
         place: Place::Field,
         direction,
         content_type: None,
+        within: None,
     }
 }

@@ -93,7 +93,7 @@ impl Origin {
     /// YARA's external variables for a part called `name`.
     pub(super) fn externals(&self, declared: &Declared, name: Option<&str>) -> Externals {
         let facts = self.facts(declared);
-        let path = name.unwrap_or_else(|| facts.route.rsplit('/').next().unwrap_or_default());
+        let path = name.unwrap_or(&facts.route);
         let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
         let extension = file.rfind('.').and_then(|dot| file.get(dot..));
         Externals {

@@ -21,6 +21,8 @@ pub(super) struct PartScan {
     pub(super) id: PartId,
     /// Its file name.
     pub(super) name: Option<Box<str>>,
+    /// Its media type, for rules on its values; `None` where there are no such rules.
+    pub(super) values_type: Option<Box<str>>,
     pub(super) signatures: Option<SignatureScan>,
     first: Option<Reader>,
     second: Option<Reader>,
@@ -70,6 +72,7 @@ impl PartScan {
         Self {
             id: part.id,
             name: part.name.clone(),
+            values_type: None,
             signatures,
             first,
             second,
@@ -94,6 +97,7 @@ impl PartScan {
                 .media_type
                 .as_ref()
                 .map(|media_type| &*media_type.essence),
+            within: None,
         }
     }
 

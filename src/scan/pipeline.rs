@@ -23,7 +23,7 @@ use crate::rules::literal::Place;
 use crate::wire::{Deviations, Fields};
 
 use super::blob::{Blobs, Order};
-use super::leaves::{LeafRouter, value_facts, wanted};
+use super::leaves::{LeafRouter, wanted};
 use super::message::{Message, Origin};
 use super::obstacle;
 use super::part::may_be_document;
@@ -49,8 +49,8 @@ pub struct Scan {
     space: Loan,
     values: Option<SignatureScan>,
     blobs: Blobs,
-    /// Values that are open in the stack, innermost last.
-    open_values: Vec<PartId>,
+    /// Values that are open in the stack: the part that each lies in, and its own.
+    open_values: Vec<(PartId, PartId)>,
     heavy: Vec<(YaraWork, Option<Box<str>>)>,
     redaction: Option<Redaction>,
     head_edits: Vec<HeadEdit>,
@@ -228,6 +228,7 @@ impl Scan {
             place: Place::Header,
             direction,
             content_type: None,
+            within: None,
         };
         if self.profile.inspect.signatures {
             let mut scan = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
@@ -249,7 +250,9 @@ impl Scan {
                 value_findings: &mut space.value_findings,
                 blobs: None,
                 findings: &mut space.leaf_findings,
-                place: Place::Header,
+                around: Place::Header,
+                content_type: None,
+                rules: &self.rules.signatures,
                 explanation: self.explanation.as_deref_mut(),
             };
             for field in trailers.iter() {
@@ -505,21 +508,32 @@ impl Scan {
             place: Place::Header,
             direction: self.direction,
             content_type: None,
+            within: None,
         };
+        let rules = &self.rules.signatures;
+        let mut values = None;
         if self.profile.inspect.signatures {
-            let mut scan = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
+            let mut scan = space.signature_scan(rules, &self.budget, &facts);
             scan.push(raw, &mut space.findings);
             scan.finish(&mut space.findings);
-            space.reuse(scan);
+            if let (Some(request), true) = (message.request, rules.wants_values(Place::Url)) {
+                // As it is written; its decoded values follow as leaves.
+                scan.reset(&PartFacts {
+                    place: Place::Url,
+                    within: Some(Place::Header),
+                    ..facts
+                });
+                if message.direction == Direction::Request {
+                    scan.push(request.target(), &mut space.findings);
+                    scan.finish(&mut space.findings);
+                }
+            }
+            values = Some(scan);
         }
         // Encoded values are looked at decoded; a head without an escape has none, base64 is looked for in requests only.
         let escaped = memchr::memchr(b'%', raw).is_some();
-        let encoded = self.profile.inspect.signatures && (escaped || !self.classes.is_empty());
-        if encoded && self.values.is_none() {
-            let facts = value_facts(PartId::HEAD, self.direction);
-            let values = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
-            self.values = Some(values);
-        }
+        let single = rules.wants_values(Place::Url) || rules.wants_values(Place::Header);
+        let encoded = values.is_some() && (escaped || single || !self.classes.is_empty());
         if encoded || !self.classes.is_empty() {
             let mut reader = std::mem::take(&mut space.head);
             let mut router = LeafRouter {
@@ -530,11 +544,13 @@ impl Scan {
                     classes: self.classes,
                 },
                 scratch: &mut space.scratch,
-                values: self.values.as_mut().filter(|_| encoded),
+                values: values.as_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
                 blobs: None,
                 findings: &mut space.leaf_findings,
-                place: Place::Header,
+                around: Place::Header,
+                content_type: None,
+                rules,
                 explanation: self.explanation.as_deref_mut(),
             };
             if let (Direction::Request, Some(request)) = (message.direction, message.request) {
@@ -547,6 +563,9 @@ impl Scan {
             }
             space.head = reader;
             merge(&mut space.leaf_findings, &mut space.findings);
+        }
+        if let Some(scan) = values {
+            space.reuse(scan);
         }
         self.judge_found();
     }
@@ -648,17 +667,20 @@ impl Scan {
                 Order::Open(opening) => {
                     let parent = opening.parent;
                     match stack.open(opening) {
-                        Ok(value) => self.open_values.push(value),
+                        Ok(value) => self.open_values.push((parent, value)),
                         Err(anomaly) => self.space.findings.anomaly(anomaly, parent, 0),
                     }
                 }
-                Order::Feed(bytes) => {
-                    if let Some(value) = self.open_values.last() {
+                Order::Feed(parent, bytes) => {
+                    let open = self.open_values.iter().find(|(part, _)| *part == parent);
+                    if let Some((_, value)) = open {
                         stack.feed(*value, bytes);
                     }
                 }
-                Order::Close => {
-                    if let Some(value) = self.open_values.pop() {
+                Order::Close(parent) => {
+                    let mut open = self.open_values.iter();
+                    if let Some(place) = open.position(|(part, _)| *part == parent) {
+                        let (_, value) = self.open_values.swap_remove(place);
                         stack.close(value);
                     }
                 }
@@ -690,6 +712,7 @@ impl Scan {
                 continue;
             }
             self.block_if_enforced(&ruling);
+            self.name_part(finding.part);
             self.report.keep(finding, ruling);
         }
         self.space.findings = found;
@@ -713,7 +736,17 @@ impl Scan {
         let ruling = self.judge.anomaly(&self.profile, at.anomaly);
         self.block_if_enforced(&ruling);
         if self.report.anomalies.len() < MAX_ANOMALIES {
+            self.name_part(at.part);
             self.report.anomalies.push(Judged { fact: at, ruling });
+        }
+    }
+
+    fn name_part(&mut self, part: PartId) {
+        if matches!(part, PartId::HEAD | PartId::BODY) {
+            return;
+        }
+        if let Some(path) = self.stack.as_ref().and_then(|stack| stack.path_of(part)) {
+            self.report.paths.entry(part).or_insert_with(|| path.into());
         }
     }
 

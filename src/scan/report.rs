@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::anomaly::Anomaly;
-use crate::inspect::{AnomalyAt, Finding};
+use crate::inspect::{AnomalyAt, Finding, PartId};
 use crate::policy::judge::Ruling;
 use crate::policy::{Reason, Verdict};
 use crate::redact::{EditNote, MAX_NOTES, Summary};
@@ -31,6 +31,8 @@ pub struct Report {
     pub excepted: BTreeMap<usize, u64>,
     /// Anomalies, each once for a part.
     pub anomalies: Vec<Judged<AnomalyAt>>,
+    /// Places of the parts below the body that findings and anomalies are about: `body/zip:word/document.xml`.
+    pub paths: BTreeMap<PartId, Box<str>>,
     /// Body bytes taken in, as they came.
     pub body_bytes: u64,
     /// Bytes that decompressors yielded.
@@ -97,6 +99,15 @@ impl Report {
     /// True when the verdict is a block, which nothing changes any more.
     pub(super) fn is_blocked(&self) -> bool {
         matches!(self.verdict, Verdict::Block(_))
+    }
+
+    /// Where a part is in the tree of parts.
+    pub fn path_of(&self, part: PartId) -> &str {
+        match part {
+            PartId::HEAD => "head",
+            PartId::BODY => "body",
+            below => self.paths.get(&below).map_or("", |path| path),
+        }
     }
 
     pub(super) fn keep(&mut self, fact: Finding, ruling: Ruling) {

@@ -54,7 +54,13 @@ impl PartSink for PartRouter<'_> {
                 &facts,
             ));
         }
-        let scan = PartScan::new(part, self.direction, signatures, self.space);
+        let mut scan = PartScan::new(part, self.direction, signatures, self.space);
+        if self.rules.signatures.wants_values(Place::Field) {
+            scan.values_type = part
+                .media_type
+                .as_ref()
+                .map(|media_type| media_type.essence.clone());
+        }
         let named = scan.values == Values::Inspected && part.kind == PartKind::Multipart;
         let free = self.space.parts.iter_mut().find(|place| place.is_none());
         match free {
@@ -157,6 +163,7 @@ impl PartRouter<'_> {
             Values::Inspected => self.classes,
             Values::Structural => Classes::empty(),
         };
+        let values_type = scan.values_type.take();
         let mut router = LeafRouter {
             detectors: &self.rules.detectors,
             context: Context {
@@ -169,10 +176,16 @@ impl PartRouter<'_> {
             value_findings: &mut space.value_findings,
             blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
             findings: &mut space.leaf_findings,
-            place: Place::Field,
+            around: match scan.values {
+                Values::Inspected => Place::Body,
+                Values::Structural => Place::File,
+            },
+            content_type: values_type.as_deref(),
+            rules: &self.rules.signatures,
             explanation: self.explanation.as_deref_mut(),
         };
         work(scan, &mut router, &mut space.findings);
+        scan.values_type = values_type;
         merge(&mut space.leaf_findings, &mut space.findings);
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::config::file::BrokenRules;
 use crate::icap::IsTag;
+use crate::inspect::yara::Engine;
 use crate::policy::standing::Modes;
 use crate::rules::bundle::BundleDigest;
 use crate::rules::raw::Raw;
@@ -105,8 +106,9 @@ impl Snapshot {
 }
 
 /// What else decides how rules are compiled, besides their bytes.
-fn settings(config: &Config) -> (BrokenRules, bool) {
-    (config.rules.broken, config.rules.embedded)
+fn settings(config: &Config) -> (BrokenRules, bool, Engine) {
+    let rules = &config.rules;
+    (rules.broken, rules.embedded, rules.engine)
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).

@@ -169,6 +169,7 @@ impl Record<'_> {
                 record.text("severity", severity_code(finding.severity));
                 record.number("score", u64::from(finding.score));
                 record.number("part", u64::from(finding.part.0));
+                record.text("place", report.path_of(finding.part));
                 record.number("start", finding.span.start);
                 record.number("end", finding.span.end);
                 record.text("action", action_code(&judged.ruling));
@@ -200,6 +201,7 @@ impl Record<'_> {
                 let at = &judged.fact;
                 record.text("code", at.anomaly.code());
                 record.number("part", u64::from(at.part.0));
+                record.text("place", report.path_of(at.part));
                 record.number("offset", at.offset);
                 record.text("action", action_code(&judged.ruling));
             });

@@ -2,7 +2,10 @@
 //!
 //! Tests on `../shared` are skipped, with a note, where that folder is absent.
 
+mod decoding;
 mod files;
+mod limits;
+mod literals;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,6 +87,7 @@ const FACTS: PartFacts<'static> = PartFacts {
     place: Place::Body,
     direction: Direction::Request,
     content_type: None,
+    within: None,
 };
 
 fn gated(rules: &Arc<Signatures>, pieces: &[&[u8]]) -> Vec<String> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::inspect::{Direction, Finding, Findings, PartId};
 use crate::rules::About;
-use crate::rules::literal::{Covers, LiteralRule, Pattern, Place};
+use crate::rules::literal::{Covers, LiteralRule, Pattern, Place, Places};
 use crate::span::Span;
 
 pub mod search;
@@ -26,6 +26,8 @@ pub struct PartFacts<'a> {
     pub direction: Direction,
     /// Declared or sniffed media type, parameters allowed.
     pub content_type: Option<&'a str>,
+    /// The same bytes are scanned as part of this place as well: what is found there is not reported twice.
+    pub within: Option<Place>,
 }
 
 /// The rules behind the patterns of a [`search::Search`].
@@ -35,6 +37,8 @@ pub struct LiteralSet {
     /// Rule of each pattern.
     owner: Vec<u32>,
     lengths: Vec<u32>,
+    /// Places of which some rule wants to see each value by itself.
+    values: Places,
 }
 
 /// What one part has shown so far.
@@ -52,9 +56,17 @@ pub const MAX_RULES_A_PART: usize = 256;
 impl LiteralSet {
     /// The set, and the patterns to search for, in its numbering.
     pub fn new(rules: impl IntoIterator<Item = LiteralRule>) -> (Self, Vec<Pattern>) {
-        let mut set = Self::default();
+        let mut set = Self {
+            values: Places::none(),
+            ..Self::default()
+        };
         let mut patterns = Vec::new();
         for mut rule in rules {
+            for place in [Place::Url, Place::Header, Place::Field] {
+                if wants_values(&rule, place) {
+                    set.values = set.values.with(place);
+                }
+            }
             let number = u32::try_from(set.rules.len()).unwrap_or(u32::MAX);
             for pattern in std::mem::take(&mut rule.patterns) {
                 set.owner.push(number);
@@ -70,6 +82,11 @@ impl LiteralSet {
     /// The rules, in order.
     pub fn rules(&self) -> impl Iterator<Item = &LiteralRule> {
         self.rules.iter().map(Arc::as_ref)
+    }
+
+    /// True when some rule is about single values of this kind, so that scanning what is around them is not enough.
+    pub fn wants_values(&self, place: Place) -> bool {
+        self.values.has(place)
     }
 
     /// Number of patterns; higher numbers in a hit are not this set's.
@@ -98,6 +115,15 @@ impl LiteralSet {
         {
             return;
         }
+        let told_there = facts.within.is_some_and(|around| {
+            rule.scope.covers == Covers::Anywhere
+                && rule
+                    .scope
+                    .admits(around, facts.direction, facts.content_type)
+        });
+        if told_there {
+            return;
+        }
         let span = Span::new(hit.end.saturating_sub(u64::from(*length)), hit.end);
         match rule.scope.covers {
             Covers::Whole if span.start == 0 && state.whole.len() < MAX_RULES_A_PART => {
@@ -119,6 +145,18 @@ impl LiteralSet {
             }
         }
     }
+}
+
+/// A rule on values of the kind that a scan of the bytes around them cannot show.
+fn wants_values(rule: &LiteralRule, place: Place) -> bool {
+    let around: &[Place] = match place {
+        Place::Url | Place::Header => &[Place::Header],
+        Place::Field => &[Place::Body, Place::File],
+        Place::File | Place::Body => return false,
+    };
+    let places = rule.scope.places;
+    places.has(place)
+        && (rule.scope.covers == Covers::Whole || !around.iter().all(|place| places.has(*place)))
 }
 
 impl LiteralState {

@@ -13,6 +13,7 @@ use boreal::scanner::{
 };
 
 use crate::inspect::yara::source::{Source, Visibility};
+use crate::inspect::yara::unit::Outcome;
 use crate::inspect::yara::{Externals, Subject, YaraLimits, mapped, modules};
 use crate::rules::{Fault, RulesError, line_of};
 
@@ -25,19 +26,6 @@ pub(super) struct Unit {
     /// Rules whose truth may change when matches are capped.
     positions: Vec<u32>,
     externals: bool,
-}
-
-/// What a unit found.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// Numbers of the rules that match; unordered, each once.
-    pub(super) matches: Vec<u32>,
-    /// A string had more matches than are counted, in a rule that counts.
-    pub(super) capped: bool,
-    /// The time was over before the end.
-    pub(super) timed_out: bool,
-    /// The body could not be read.
-    pub(super) failed: bool,
 }
 
 impl Unit {

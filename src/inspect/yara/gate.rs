@@ -23,6 +23,7 @@ pub(super) struct Gate {
     lanes: Vec<Need>,
     /// Group of each rule.
     group: Vec<u16>,
+    groups: usize,
 }
 
 /// What one part has shown of the gate's strings. Reuse it with [`reset`](Self::reset).
@@ -38,9 +39,16 @@ pub struct YaraGate {
     /// Seen in what the next block shares with this one.
     next: Vec<u32>,
     shared: bool,
+    /// Everything is due: nobody looks for the strings any more.
+    open: bool,
 }
 
 impl YaraGate {
+    /// From here on everything is due.
+    pub fn open(&mut self) {
+        self.open = true;
+    }
+
     /// Marks one of the gate's patterns as seen.
     pub fn mark(&mut self, pattern: u32) {
         self.block.push(pattern);
@@ -74,6 +82,7 @@ impl YaraGate {
         self.block.clear();
         self.next.clear();
         self.shared = false;
+        self.open = false;
     }
 
     /// Patterns seen in the whole part, some more than once.
@@ -148,6 +157,7 @@ impl Gate {
     pub(super) fn new(sources: &[Source], packs: &[&[usize]]) -> Self {
         let mut gate = Self {
             group: vec![0; sources.len()],
+            groups: packs.len(),
             ..Self::default()
         };
         for (number, pack) in (0u16..).zip(packs) {
@@ -224,12 +234,18 @@ impl Gate {
 
     /// What may be true of a whole part.
     pub(super) fn due(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
-        self.due_after(seen.all(), head, length)
+        match seen.open {
+            true => Due::all(self.groups),
+            false => self.due_after(seen.all(), head, length),
+        }
     }
 
     /// What may be true of the block that has just been filled.
     pub(super) fn due_in_block(&self, seen: &YaraGate, head: &[u8], length: u64) -> Due {
-        self.due_after(seen.block.iter().copied(), head, length)
+        match seen.open {
+            true => Due::all(self.groups),
+            false => self.due_after(seen.block.iter().copied(), head, length),
+        }
     }
 
     fn due_after(&self, seen: impl Iterator<Item = u32>, head: &[u8], length: u64) -> Due {

@@ -6,7 +6,7 @@
 //!       ─► YaraSet  groups of a few dozen rules, compiled by themselves, behind
 //!                     magic numbers and sizes   (lanes: a JSON body never meets the rules for executables)
 //!                     necessary strings         (found by the literal search, in the one pass that it makes anyway)
-//!       ─► engine   the one file that knows boreal
+//!       ─► unit     one engine or the other: engine knows boreal, libyara libyara, and nobody else does
 //! ```
 //!
 //! Why: with thousands of rules any engine spends half a millisecond on 1 KiB before it has looked at it, since it
@@ -33,18 +33,52 @@ pub mod libyara;
 mod mapped;
 mod modules;
 mod need;
+mod slow;
 mod source;
 mod split;
 mod strings;
+mod unit;
 
-use engine::{Outcome, Unit};
 use gate::Gate;
 pub use gate::{Due, YaraGate};
+pub use slow::SlowRule;
 use source::{Source, Visibility};
+use unit::{Outcome, Unit};
+
+/// Which engine compiles and runs the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// boreal.
+    #[default]
+    Boreal,
+    /// libyara, the reference; there with the cargo feature `libyara` only.
+    Libyara,
+}
+
+impl Engine {
+    /// The name in configuration and messages.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Boreal => "boreal",
+            Self::Libyara => "libyara",
+        }
+    }
+
+    /// True when this program has it.
+    pub fn is_built_in(self) -> bool {
+        match self {
+            Self::Boreal => true,
+            Self::Libyara => cfg!(feature = "libyara"),
+        }
+    }
+}
 
 /// Limits of compiling and scanning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YaraLimits {
+    /// The engine.
+    pub engine: Engine,
     /// Time for one body.
     pub scan_time: Duration,
     /// Time for each MiB of it on top.
@@ -56,6 +90,7 @@ pub struct YaraLimits {
 impl Default for YaraLimits {
     fn default() -> Self {
         Self {
+            engine: Engine::default(),
             // The house's table of limits: 2 s a body, and 50 ms a MiB.
             scan_time: Duration::from_secs(2),
             scan_time_per_mib: Duration::from_millis(50),
@@ -139,6 +174,7 @@ pub struct YaraSet {
     all: Option<Unit>,
     time: Duration,
     time_per_mib: Duration,
+    engine: Engine,
 }
 
 /// Rules compiled by themselves. Larger groups mean fewer tables, smaller ones fewer rules that run for nothing.
@@ -170,6 +206,7 @@ impl YaraSet {
             all,
             time: limits.scan_time,
             time_per_mib: limits.scan_time_per_mib,
+            engine: limits.engine,
         };
         (set, problems)
     }
@@ -185,6 +222,18 @@ impl YaraSet {
             .iter()
             .filter(|source| source.visibility == Visibility::Public)
             .map(|source| &*source.about)
+    }
+
+    /// Rules that take long on ordinary bytes, the slowest first. Takes a tenth of a second for thousands of rules.
+    pub fn slow(&self) -> Vec<SlowRule> {
+        let order = gate::order(&self.sources);
+        let packs = order.chunks(GROUP_RULES).map(<[usize]>::to_vec);
+        let packs: Vec<_> = self.groups.iter().zip(packs).collect();
+        let limits = YaraLimits {
+            engine: self.engine,
+            ..YaraLimits::default()
+        };
+        slow::find(&self.sources, &packs, &limits)
     }
 
     /// Rules that no gate can keep from running, whatever the body: an operator should know them.

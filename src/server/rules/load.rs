@@ -46,6 +46,11 @@ pub enum LoadError {
     /// The set was tried and is not good.
     #[error(transparent)]
     Aside(#[from] AsideError),
+    /// The configuration names an engine that this program does not have.
+    #[error(
+        "rules.engine = {0:?} is not in this program: build it with --features {0}, or leave the key out"
+    )]
+    Engine(&'static str),
     /// The set compiles and cannot be in force all the same.
     #[error("{0}")]
     Objection(Box<str>),
@@ -128,7 +133,18 @@ pub fn compiled(raws: &[Raw], rules: &Rules) -> Result<Ruleset, LoadError> {
     for bundle in &mut bundles {
         bundle.examples = Vec::new();
     }
-    let ruleset = Ruleset::compile(bundles, YaraLimits::default()).map_err(SetError::from)?;
+    if !rules.engine.is_built_in() {
+        return Err(LoadError::Engine(rules.engine.code()));
+    }
+    let limits = YaraLimits {
+        engine: rules.engine,
+        ..YaraLimits::default()
+    };
+    let ruleset = Ruleset::compile(bundles, limits).map_err(SetError::from)?;
+    for slow in ruleset.signatures().yara().slow() {
+        let (rule, per_mib) = (&slow.about.id, slow.per_mib);
+        tracing::warn!(%rule, ?per_mib, "a rule is slow on ordinary bytes");
+    }
     for problem in ruleset.signatures().problems() {
         match rules.broken {
             BrokenRules::Fatal => {

@@ -228,6 +228,16 @@ impl SearchState {
         self.seen.clear();
     }
 
+    /// Goes on with another search over the same stream, whose patterns are the first `shared` of the one so far.
+    pub fn hand_over(&mut self, to: &Search, shared: u32) {
+        let tail = std::mem::take(&mut self.tail);
+        self.offset -= tail.len() as u64;
+        self.automaton = None;
+        self.seen.forget_from(shared);
+        // What ends in the tail was found by the other search already.
+        to.push(self, &tail, &mut Vec::new());
+    }
+
     /// Forgets that patterns with this number and higher ones have occurred: their next occurrence counts again.
     pub fn forget_from(&mut self, first: u32) {
         self.seen.forget_from(first);
@@ -524,6 +534,28 @@ mod tests {
         assert!(search.stepped() > 300);
         let text = b"xxaaaaaaaaaaaaaaaaaaaax";
         assert_eq!(found(&search, &[text]), oracle(&patterns, text));
+    }
+
+    #[test]
+    fn a_smaller_search_goes_on_where_a_larger_one_stood() {
+        let own =
+            [b"needle!".as_slice(), b"ab", b"noodles"].map(|text| pattern(text, Case::Sensitive));
+        let more = [b"haystack".as_slice(), b"a needle"].map(|text| pattern(text, Case::Sensitive));
+        let small = Search::new(own.to_vec()).expect("compiles");
+        let large =
+            Search::new([own, [more[0].clone(), more[1].clone(), more[0].clone()]].concat())
+                .expect("compiles");
+        let text = b"ab haystack, a needle! noodles ab";
+        let wanted = found(&small, &[text]);
+        for cut in 0..=text.len() {
+            let (a, b) = text.split_at(cut);
+            let (mut state, mut hits) = (SearchState::default(), Vec::new());
+            large.push(&mut state, a, &mut hits);
+            state.hand_over(&small, 3);
+            small.push(&mut state, b, &mut hits);
+            hits.retain(|hit| hit.pattern < 3);
+            assert_eq!(hits, wanted, "cut at {cut}");
+        }
     }
 
     #[test]
