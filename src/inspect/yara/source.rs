@@ -642,7 +642,7 @@ mod tests {
 
     #[test]
     fn a_missing_module_takes_only_the_rules_that_use_it() {
-        let text = "import \"cuckoo\"\nrule a { condition: cuckoo.network.host(/x/) }\nrule b { condition: true }\n";
+        let text = "import \"magic\"\nrule a { condition: magic.type() contains \"x\" }\nrule b { condition: true }\n";
         assert_eq!(names(text), (vec!["b".into()], vec![Some(2)]));
     }
 

@@ -145,9 +145,10 @@ fn each_place_is_its_own() {
         ),
         ["t/everywhere", "t/field"]
     );
+    // A body that is no document is one value.
     assert_eq!(
         found(&rules, &post("application/octet-stream"), b"\x00\x01needle"),
-        ["t/body", "t/everywhere"]
+        ["t/body", "t/everywhere", "t/field"]
     );
     let form = b"--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\n\r\n\x00needle\r\n--X--\r\n";
     let kinds = found(&rules, &post("multipart/form-data; boundary=X"), form);

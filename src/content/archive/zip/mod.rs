@@ -532,7 +532,7 @@ const GAP_BYTES: usize = 16;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::seen::{Seen, prose, run, run_split, run_with};
+    use crate::content::seen::{Seen, prose, run_split, run_with};
     use crate::content::{Declared, Limits, PartKind, Type};
 
     /// A member to be written.
@@ -868,7 +868,11 @@ mod tests {
     #[test]
     fn members_are_limited_over_the_whole_tree() {
         let many: Vec<_> = (0..1200).map(|_| given("x", b"", 0)).collect();
-        let seen = run(&Declared::new(), [zip(&many).as_slice()]);
+        let limits = Limits {
+            archive_entries: 1000,
+            ..Limits::default()
+        };
+        let seen = run_with(&Declared::new(), limits, [zip(&many).as_slice()]);
         assert!(seen.kinds().contains(&Anomaly::TooManyParts));
         assert!(seen.parts.len() <= 1001);
     }
