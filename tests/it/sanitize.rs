@@ -284,7 +284,8 @@ proptest! {
 
     #[test]
     fn sanitized_xml_has_no_declaration_and_scans_clean(
-        name in "[a-z]{1,8}",
+        // None of the names that XML itself defines.
+        name in "e[a-z]{0,7}",
         target in prop::sample::select(vec!["file:///etc/passwd", "http://10.0.0.1/x", "x.dtd"]),
         pad in 0usize..40_000,
         references in prop::collection::vec("[ -%'-;=?-~]{0,20}", 1..6),
