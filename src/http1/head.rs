@@ -50,10 +50,7 @@ impl RequestHead {
             fields,
             deviations,
         };
-        if !is_token(head.method())
-            || !head.version().starts_with(b"HTTP/")
-            || head.target().is_empty()
-        {
+        if !is_token(head.method()) || !is_version(head.version()) || head.target().is_empty() {
             head.deviations |= Deviations::BAD_START_LINE;
         }
         head
@@ -134,7 +131,7 @@ impl ResponseHead {
             fields,
             deviations,
         };
-        if status.is_none() || !head.version().starts_with(b"HTTP/") {
+        if status.is_none() || !is_version(head.version()) {
             head.deviations |= Deviations::BAD_START_LINE;
         }
         head
@@ -173,6 +170,15 @@ impl ResponseHead {
     /// The head as it is to be sent; the very bytes that came when nothing was edited.
     pub fn to_bytes(&self) -> Bytes {
         render(&self.raw, self.start_line, &self.fields)
+    }
+}
+
+/// `HTTP/1.x`, or the later versions as gateways write them into a head; a head of 0.9 has no fields.
+fn is_version(version: &[u8]) -> bool {
+    match version.strip_prefix(b"HTTP/") {
+        Some([major, b'.', minor]) => (b'1'..=b'9').contains(major) && minor.is_ascii_digit(),
+        Some([major]) => (b'2'..=b'9').contains(major),
+        Some(_) | None => false,
     }
 }
 
@@ -278,6 +284,7 @@ fn contradictions(fields: &Fields) -> Deviations {
     let mut media_type: Option<&[u8]> = None;
     let mut hosts = 0;
     let mut coded = false;
+    let mut chunked = false;
     for field in fields.iter() {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
         match field.name.len() {
@@ -295,8 +302,15 @@ fn contradictions(fields: &Fields) -> Deviations {
                     coding.eq_ignore_ascii_case(b"chunked")
                         || coding.eq_ignore_ascii_case(b"identity")
                 };
-                if !list(field.value).all(plain) {
-                    found |= Deviations::ODD_TRANSFER_CODING;
+                for coding in list(field.value) {
+                    if !plain(coding) {
+                        found |= Deviations::ODD_TRANSFER_CODING;
+                    }
+                    // What lies behind `chunked` would be inside its chunks.
+                    if chunked || !is_token(coding) {
+                        found |= Deviations::CODING_CONFLICT;
+                    }
+                    chunked |= coding.eq_ignore_ascii_case(b"chunked");
                 }
             }
             _ => {}
@@ -467,7 +481,7 @@ mod tests {
                 Deviations::LENGTH_AND_CODING,
             ),
             (
-                "GET / HTTP/1.1\r\nTransfer-Encoding: chunked, frob\r\n\r\n",
+                "GET / HTTP/1.1\r\nTransfer-Encoding: frob, chunked\r\n\r\n",
                 Deviations::ODD_TRANSFER_CODING,
             ),
             (
@@ -515,5 +529,46 @@ mod tests {
             head.to_bytes(),
             "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 7\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_transfer_encoding_that_frames_twice_is_a_conflict() {
+        let of = |lines: &str| {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            RequestHead::parse(head.into()).deviations()
+        };
+        for lines in [
+            "Transfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: chunked, gzip\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: \x0bchunked\r\n",
+            "Transfer-Encoding: chun\r\n ked\r\n",
+        ] {
+            assert!(of(lines).intersects(Deviations::AMBIGUOUS), "{lines:?}");
+        }
+        for lines in [
+            "Transfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip, Chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        ] {
+            assert!(!of(lines).intersects(Deviations::AMBIGUOUS), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_those_that_a_head_can_have() {
+        for (version, good) in [
+            ("HTTP/1.1", true),
+            ("HTTP/1.0", true),
+            ("HTTP/2.0", true),
+            ("HTTP/2", true),
+            ("HTTP/0.9", false),
+            ("HTTP/1.1x", false),
+            ("HTTP/1", false),
+        ] {
+            let head = RequestHead::parse(format!("GET / {version}\r\nHost: a\r\n\r\n").into());
+            let bad = head.deviations().contains(Deviations::BAD_START_LINE);
+            assert_eq!(!bad, good, "{version}");
+        }
     }
 }

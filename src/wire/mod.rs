@@ -46,6 +46,9 @@ bitflags::bitflags! {
         const TYPE_CONFLICT = 1 << 14;
         /// A `Transfer-Encoding` other than `chunked` or `identity`.
         const ODD_TRANSFER_CODING = 1 << 15;
+        /// `Transfer-Encoding` that frames twice, or not at its end: `chunked` more than once or before another coding,
+        /// or something that is no name (RFC 9112 §6.1).
+        const CODING_CONFLICT = 1 << 16;
     }
 }
 
@@ -63,5 +66,6 @@ impl Deviations {
         .union(Deviations::LENGTH_CONFLICT)
         .union(Deviations::BAD_LENGTH)
         .union(Deviations::HOST_CONFLICT)
-        .union(Deviations::TYPE_CONFLICT);
+        .union(Deviations::TYPE_CONFLICT)
+        .union(Deviations::CODING_CONFLICT);
 }
