@@ -33,6 +33,10 @@ pub(super) async fn run(reloader: Arc<Reloader>) {
         if let Err(error) = &watcher {
             tracing::error!(%error, "rule files cannot be watched; SIGHUP reloads them");
         }
+        if !places.is_empty() {
+            // What changed between the last load and the watch was not seen.
+            reload(&reloader, &mut tried).await;
+        }
         // Another configuration may have come in by another way.
         while same(&config.rules, &reloader) {
             let change = timeout(LOOK_TIME, changes.recv()).await;
