@@ -44,6 +44,13 @@ impl Unit {
                 (Self::Libyara(unit), problems)
             }
             // Who asks for what is not built in is told so before it comes to this.
+            #[cfg_attr(
+                feature = "libyara",
+                expect(
+                    unreachable_patterns,
+                    reason = "the arm above takes it where it is built in"
+                )
+            )]
             Engine::Boreal | Engine::Libyara => {
                 let (unit, problems) = engine::Unit::compile(sources, numbers, limits);
                 (Self::Boreal(unit), problems)
