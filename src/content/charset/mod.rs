@@ -80,7 +80,8 @@ pub(super) fn detect(head: &[u8], sniffed: Type, label: Option<&str>) -> Reading
         as_is: seen.is_none_or(|(charset, _)| !charset.is_wide()),
         anomaly: None,
     };
-    if matches!(labelled, Some(Err(_))) || matches!(inside, Some(Err(_))) {
+    let unreadable = is_in_odd_order(head) || sniffed == Type::Xml && is_cut_short(head);
+    if unreadable || matches!(labelled, Some(Err(_))) || matches!(inside, Some(Err(_))) {
         reading.anomaly = Some(Anomaly::UnknownCharset);
     }
     let labelled = labelled.and_then(Result::ok);
@@ -313,6 +314,24 @@ fn by_zeros(head: &[u8]) -> Option<Charset> {
     }
 }
 
+/// True for markup in UCS-4 with its bytes in the orders 2143 or 3412 (XML 1.0 appendix F), marked or not: there are
+/// parsers that read it, and we do not.
+fn is_in_odd_order(head: &[u8]) -> bool {
+    let begins = |bytes: &[u8]| head.starts_with(bytes);
+    begins(b"\0\0\xff\xfe")
+        || begins(b"\xfe\xff\0\0")
+        || matches!(head, [0, 0, b'<', 0, 0, 0, second, 0, ..] if is_text_ascii(*second))
+        || matches!(head, [0, b'<', 0, 0, 0, second, 0, 0, ..] if is_text_ascii(*second))
+}
+
+/// True when an XML declaration does not end where one is looked for: the charset that it may name is not known.
+fn is_cut_short(head: &[u8]) -> bool {
+    let looked_at = head.get(..DECLARATION_BYTES);
+    looked_at.is_some_and(|text| {
+        text.trim_ascii_start().starts_with(b"<?xml") && memchr::memmem::find(text, b"?>").is_none()
+    })
+}
+
 /// `<`, `{` or `[` in UTF-16 and one more ASCII character: enough for a document whose names are not ASCII.
 fn starts_markup(head: &[u8], at: usize) -> bool {
     let unit = |number: usize| {
@@ -434,6 +453,26 @@ mod tests {
         text.chars()
             .map(|char| byte(char).expect("in the page"))
             .collect()
+    }
+
+    #[test]
+    fn what_a_parser_may_read_and_we_do_not_is_an_anomaly() {
+        let order = |places: [usize; 4]| -> Vec<u8> {
+            let text = XML.chars().map(|char| u32::from(char).to_be_bytes());
+            text.flat_map(|unit| places.map(|place| unit[place]))
+                .collect()
+        };
+        let (odd, swapped) = (order([1, 0, 3, 2]), order([2, 3, 0, 1]));
+        assert!(odd.starts_with(b"\0\0<\0") && swapped.starts_with(b"\0<\0\0"));
+        let blanks = " ".repeat(5000);
+        let late = format!("<?xml version=\"1.0\"{blanks}encoding=\"UTF-7\"?>+ADw-r/+AD4-");
+        for body in [odd, swapped, late.into_bytes()] {
+            let seen = run_split(&typed("application/xml"), &body);
+            assert!(seen.kinds().contains(&Anomaly::UnknownCharset));
+        }
+        let near = format!("<?xml version=\"1.0\"{}?><r/>", " ".repeat(4000));
+        let seen = run_split(&typed("application/xml"), near.as_bytes());
+        assert_eq!(seen.anomalies, []);
     }
 
     fn typed(content_type: &str) -> Declared {
