@@ -222,12 +222,6 @@ pub enum Fault {
         /// The module.
         module: Box<str>,
     },
-    /// Compiling took too long.
-    #[error("compiling takes longer than {seconds} s")]
-    CompileTime {
-        /// The limit.
-        seconds: u64,
-    },
 }
 
 /// The line, from 1, of a byte offset in `text`.

@@ -41,8 +41,6 @@ mod prefilter;
 mod value;
 mod walk;
 mod words;
-#[cfg(test)]
-mod worst;
 
 pub use detectors::{
     Detectors, ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation,
