@@ -348,6 +348,12 @@ fn trailers_are_inspected_before_they_go_on() {
         "X-Note: fine"
     );
     assert!(client.ask(with_trailer(&eicar())).is_block());
+    let escaped: String = eicar().bytes().map(|byte| format!("%{byte:02x}")).collect();
+    assert!(
+        Client::connect(shared())
+            .ask(with_trailer(&escaped))
+            .is_block()
+    );
 }
 
 #[test]

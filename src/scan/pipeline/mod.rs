@@ -1,4 +1,6 @@
-//! [`Scan`]: heads, then stack → parts → findings → judge, one window at a time.
+//! [`Scan`]: heads (`heads`), then stack → parts → findings → judge, one window at a time.
+
+mod heads;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -8,10 +10,8 @@ use bytes::Bytes;
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
 use crate::content::{self, Declared, Stack};
-use crate::http1::{RequestHead, Target};
 use crate::inspect::cut::Cuts;
-use crate::inspect::injection::{Classes, Context, Explanation};
-use crate::inspect::literal::PartFacts;
+use crate::inspect::injection::{Classes, Explanation};
 use crate::inspect::signatures::{SignatureScan, YaraWork};
 use crate::inspect::yara::Externals;
 use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
@@ -19,19 +19,17 @@ use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
 use crate::redact::{HeadEdit, Seam, redact_head};
-use crate::rules::literal::Place;
-use crate::wire::{Deviations, Fields};
 
 use super::blob::{Blobs, Order};
-use super::leaves::{LeafRouter, wanted};
+use super::leaves::wanted;
 use super::message::{Message, Origin};
 use super::obstacle;
 use super::part::may_be_document;
 use super::redaction::{Redaction, Way};
 use super::report::{Judged, Report, Uninspected};
-use super::router::{PartRouter, merge};
+use super::router::PartRouter;
 use super::ruleset::Ruleset;
-use super::workspace::{Loan, Workspace};
+use super::workspace::Loan;
 use super::{Ended, Step};
 
 /// The inspection of one message.
@@ -209,60 +207,6 @@ impl Scan {
         if !self.is_decided() {
             self.stack().push(bytes);
         }
-    }
-
-    /// The fields behind the body, before its end is told: what goes on to the peer is read like a head's fields.
-    pub fn trailers(&mut self, trailers: &Fields) {
-        if self.profile.mode == Mode::Off || self.is_decided() {
-            return;
-        }
-        let direction = self.direction;
-        let mut at = 0;
-        let mut raw = Vec::with_capacity(trailers.written_len());
-        for field in trailers.iter() {
-            raw.extend_from_slice(field.raw);
-        }
-        let space: &mut Workspace = &mut self.space;
-        let facts = PartFacts {
-            part: PartId::HEAD,
-            place: Place::Header,
-            direction,
-            content_type: None,
-            within: None,
-        };
-        if self.profile.inspect.signatures {
-            let mut scan = space.signature_scan(&self.rules.signatures, &self.budget, &facts);
-            scan.push(&raw, &mut space.findings);
-            scan.finish(&mut space.findings);
-            space.reuse(scan);
-        }
-        if !self.classes.is_empty() {
-            let mut reader = std::mem::take(&mut space.head);
-            let mut router = LeafRouter {
-                detectors: &self.rules.detectors,
-                context: Context {
-                    direction,
-                    part: PartId::HEAD,
-                    classes: self.classes,
-                },
-                scratch: &mut space.scratch,
-                values: None,
-                value_findings: &mut space.value_findings,
-                blobs: None,
-                findings: &mut space.leaf_findings,
-                around: Place::Header,
-                content_type: None,
-                rules: &self.rules.signatures,
-                explanation: self.explanation.as_deref_mut(),
-            };
-            for field in trailers.iter() {
-                reader.field(field.name, field.value, at, &mut router);
-                at += field.raw.len() as u64;
-            }
-            space.head = reader;
-            merge(&mut space.leaf_findings, &mut space.findings);
-        }
-        self.judge_found();
     }
 
     /// Says that the body is over.
@@ -474,100 +418,6 @@ impl Scan {
                 Step::Done
             }
         }
-    }
-
-    /// The request line, the fields and the cookies, before any byte of the body.
-    fn heads(&mut self, message: &Message<'_>) {
-        let head = match message.direction {
-            Direction::Request => message
-                .request
-                .map(|head| (head.raw(), &head.fields, head.deviations())),
-            Direction::Response => message
-                .response
-                .map(|head| (head.raw(), &head.fields, head.deviations())),
-        };
-        let Some((raw, fields, deviations)) = head else {
-            return;
-        };
-        if deviations.intersects(Deviations::AMBIGUOUS) {
-            self.space
-                .findings
-                .anomaly(Anomaly::HeadConflict, PartId::HEAD, 0);
-        }
-        if message.direction == Direction::Response
-            && (message.response.and_then(|head| head.status()) == Some(206)
-                || fields.contains("content-range"))
-        {
-            self.space
-                .findings
-                .anomaly(Anomaly::PartialContent, PartId::HEAD, 0);
-        }
-        let space: &mut Workspace = &mut self.space;
-        let facts = PartFacts {
-            part: PartId::HEAD,
-            place: Place::Header,
-            direction: self.direction,
-            content_type: None,
-            within: None,
-        };
-        let rules = &self.rules.signatures;
-        let mut values = None;
-        if self.profile.inspect.signatures {
-            let mut scan = space.signature_scan(rules, &self.budget, &facts);
-            scan.push(raw, &mut space.findings);
-            scan.finish(&mut space.findings);
-            if let (Some(request), true) = (message.request, rules.wants_values(Place::Url)) {
-                // As it is written; its decoded values follow as leaves.
-                scan.reset(&PartFacts {
-                    place: Place::Url,
-                    within: Some(Place::Header),
-                    ..facts
-                });
-                if message.direction == Direction::Request {
-                    scan.push(request.target(), &mut space.findings);
-                    scan.finish(&mut space.findings);
-                }
-            }
-            values = Some(scan);
-        }
-        // Encoded values are looked at decoded; a head without an escape has none, base64 is looked for in requests only.
-        let escaped = memchr::memchr(b'%', raw).is_some();
-        let single = rules.wants_values(Place::Url) || rules.wants_values(Place::Header);
-        let encoded = values.is_some() && (escaped || single || !self.classes.is_empty());
-        if encoded || !self.classes.is_empty() {
-            let mut reader = std::mem::take(&mut space.head);
-            let mut router = LeafRouter {
-                detectors: &self.rules.detectors,
-                context: Context {
-                    direction: self.direction,
-                    part: PartId::HEAD,
-                    classes: self.classes,
-                },
-                scratch: &mut space.scratch,
-                values: values.as_mut().filter(|_| encoded),
-                value_findings: &mut space.value_findings,
-                blobs: None,
-                findings: &mut space.leaf_findings,
-                around: Place::Header,
-                content_type: None,
-                rules,
-                explanation: self.explanation.as_deref_mut(),
-            };
-            if let (Direction::Request, Some(request)) = (message.direction, message.request) {
-                head_target(&mut reader, request, &mut router, &mut space.findings);
-            }
-            let mut at = (raw.len() - fields.written_len().min(raw.len())) as u64;
-            for field in fields.iter() {
-                reader.field(field.name, field.value, at, &mut router);
-                at += field.raw.len() as u64;
-            }
-            space.head = reader;
-            merge(&mut space.leaf_findings, &mut space.findings);
-        }
-        if let Some(scan) = values {
-            space.reuse(scan);
-        }
-        self.judge_found();
     }
 
     fn redact_head(&mut self, message: &Message<'_>) {
@@ -794,21 +644,6 @@ impl Scan {
                 }
             }
         }
-    }
-}
-
-fn head_target(
-    reader: &mut crate::inspect::head::Reader,
-    request: &RequestHead,
-    router: &mut LeafRouter<'_>,
-    findings: &mut Findings,
-) {
-    let target = Target::parse(request.target());
-    let base = request.method().len() as u64 + 1;
-    reader.path(target.path, base, router);
-    if let Some(query) = target.query {
-        let at = request.target().len().saturating_sub(query.len());
-        reader.query(query, base + at as u64, (router, findings));
     }
 }
 
