@@ -324,9 +324,12 @@ pub(super) fn names<S: LeafSink>(part: &Part, sink: &mut S) {
     if let Some(field) = &part.field {
         path.push_name(field.as_bytes());
     }
-    let map = OffsetMap::verbatim(0);
+    let mut map = OffsetMap::verbatim(0);
     for (name, value) in [("name", &part.field), ("filename", &part.name)] {
         let Some(value) = value else { continue };
+        // It may have been written otherwise (RFC 8187), and no byte of the part's own stream stands for it.
+        map.reset(0);
+        map.push_unit(0, value.len(), 0, 0);
         path.push_name(name.as_bytes());
         sink.leaf(&Leaf {
             path: &path,

@@ -228,6 +228,27 @@ fn signatures_see_what_values_of_heads_and_bodies_decode_to() {
 }
 
 #[test]
+fn the_name_of_a_part_is_read_as_it_is_spelled_and_as_it_is_meant() {
+    let head =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=X\r\n\r\n";
+    let blocked = |name: &str| {
+        let part = format!(
+            "--X\r\nContent-Disposition: form-data; name=\"f\"; {name}\r\n\r\nhello\r\n--X--\r\n"
+        );
+        let report = scan_request(head, part.as_bytes(), &[]);
+        matches!(report.verdict, Verdict::Block(_))
+    };
+    assert!(!blocked("filename=\"plain.txt\""));
+    assert!(blocked(&format!("filename*=UTF-8''{}", percent_eicar())));
+    let (first, second) = (eicar(), percent_eicar());
+    let half = String::from_utf8_lossy(&first[..30]).into_owned();
+    assert!(blocked(&format!(
+        "filename*0=\"{half}\"; filename*1*={}",
+        &second[90..]
+    )));
+}
+
+#[test]
 fn documents_inside_values_and_unknown_external_subsets_are_refused_in_requests() {
     let bad = "<!DOCTYPE r [<!ENTITY x PUBLIC 'a' 'http://e.example/x'>]><r>&x;</r>";
     let include =
