@@ -20,6 +20,8 @@ pub(super) struct LeafRouter<'a> {
     /// Signatures over decoded values; `None` when the profile has no signatures.
     pub(super) values: Option<&'a mut SignatureScan>,
     pub(super) value_findings: &'a mut Findings,
+    /// What a value decodes to, layer by layer.
+    pub(super) decoded: &'a mut [Vec<u8>; 2],
     pub(super) blobs: Option<&'a mut Blobs>,
     pub(super) findings: &'a mut Findings,
     /// The kind of what the values lie in: a head, a body, a file.
@@ -93,22 +95,23 @@ impl LeafRouter<'_> {
         if !escaped && !base64 {
             return;
         }
-        let mut text = leaf.bytes.to_vec();
+        let [mut text, mut next] = std::mem::take(self.decoded);
+        text.clear();
+        text.extend_from_slice(leaf.bytes);
         for _ in 0..LAYERS {
-            let mut next = Vec::with_capacity(text.len());
+            next.clear();
             // A plus is a plus behind the first layer.
             if !decode::percent(&text, Signs::SPACE, &mut next) {
                 break;
             }
             self.whole(leaf, &next);
-            text = next;
+            std::mem::swap(&mut text, &mut next);
         }
-        if base64 {
-            let mut next = Vec::new();
-            if decode::base64(&text, &mut next) {
-                self.whole(leaf, &next);
-            }
+        next.clear();
+        if base64 && decode::base64(&text, &mut next) {
+            self.whole(leaf, &next);
         }
+        *self.decoded = [text, next];
     }
 
     fn whole(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {

@@ -174,6 +174,7 @@ impl PartRouter<'_> {
             scratch: &mut space.scratch,
             values: self.values.as_mut(),
             value_findings: &mut space.value_findings,
+            decoded: &mut space.decoded,
             blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
             findings: &mut space.leaf_findings,
             around: match scan.values {

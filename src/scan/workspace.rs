@@ -26,6 +26,8 @@ pub(super) struct Workspace {
     pub(super) findings: Findings,
     pub(super) leaf_findings: Findings,
     pub(super) value_findings: Findings,
+    /// What a value decodes to, layer by layer.
+    pub(super) decoded: [Vec<u8>; 2],
     pub(super) parts: Vec<Option<PartScan>>,
     pub(super) json: Vec<Box<json::Reader>>,
     pub(super) xml: Vec<Box<xml::Reader>>,

@@ -135,6 +135,8 @@ async def main():
     print(f"{reloads} reloads: {len(loaded[0])} requests, p99 {p99(loaded[0]):.1f} ms; {taken} sets in force; "
           f"memory {loaded[2]:.0f} MiB in the first two thirds, {loaded[3]:.0f} MiB after")
     faults = quiet[1] + loaded[1]
+    if taken < reloads // 2:
+        faults.append(f"{taken} sets came into force of the {reloads // 2} that differ")
     if "refused" in text:
         faults.append("a reload was refused")
     if loaded[3] > loaded[2] * 1.1 + 8:

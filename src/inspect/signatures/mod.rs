@@ -52,8 +52,8 @@ pub struct Signatures {
     problems: Vec<RulesError>,
 }
 
-/// To look for more strings than this costs as much on a long body as running all rules once (64 MiB, 5,849 rules: 100
-/// MiB/s the one, 73 to 320 the other): beyond the first block such a gate stands open.
+/// To look for more strings than this is taken to cost as much on a long body as running all rules once: beyond the first
+/// block such a gate stands open. A guess from totals of whole scans (64 MiB, 5,849 rules), not yet from a profile.
 const GATE_WORTH: usize = 5_000;
 
 /// The bundles cannot be compiled.

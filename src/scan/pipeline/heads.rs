@@ -121,6 +121,7 @@ impl Scan {
                 scratch: &mut space.scratch,
                 values: values.as_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
+                decoded: &mut space.decoded,
                 blobs: None,
                 findings: &mut space.leaf_findings,
                 around: Place::Header,

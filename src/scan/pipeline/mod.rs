@@ -482,10 +482,13 @@ impl Scan {
         }
     }
 
-    /// A scan of the same message, begun anew, that looks at its beginning only.
+    /// A scan of the same message, begun anew, that looks at its body's beginning only: the head was read by this one,
+    /// and evidence of injection is weighed on whole values.
     pub(super) fn glancing(&self, message: &Message<'_>) -> Self {
-        let mut scan = Self::new(&self.rules, &self.profile, &self.budget, message);
+        let mut scan = Self::before_heads(&self.rules, &self.profile, &self.budget, message);
         scan.purpose = Purpose::Glance;
+        scan.classes = Classes::empty();
+        scan.space.scratch.begin();
         scan
     }
 

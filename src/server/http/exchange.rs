@@ -29,7 +29,6 @@ pub(super) struct Lost;
 /// A transaction under way.
 pub(super) struct Exchange {
     reader: Reader,
-    direction: Direction,
     record: Arc<Mutex<Vec<u8>>>,
     driver: tokio::task::JoinHandle<()>,
     upload: tokio::task::JoinHandle<()>,
@@ -85,7 +84,6 @@ impl Exchange {
                 stream: read,
                 unread: BytesMut::new(),
             },
-            direction: call.direction,
             record,
             driver: tokio::spawn(serving),
             upload: tokio::spawn(upload(write, call.head, body)),
@@ -118,13 +116,9 @@ impl Exchange {
             // The request to pass on: what counts is its body and what describes it.
             Some((Direction::Request, head)) => (200, passed(&RequestHead::parse(head).fields)),
             Some((Direction::Response, head)) => {
+                // Ours says 200, so that every other one is a block page.
                 let head = ResponseHead::parse(head);
-                let status = match (self.direction, head.status()) {
-                    // In answer to a request a response is a block page, and so is any but ours in answer to a response.
-                    (_, Some(status)) => status,
-                    (_, None) => return Err(Lost),
-                };
-                (status, passed(&head.fields))
+                (head.status().ok_or(Lost)?, passed(&head.fields))
             }
             None => (200, Vec::new()),
         };

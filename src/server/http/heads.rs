@@ -18,10 +18,8 @@ use super::super::snapshot::Snapshot;
 /// One call, as ICAP says it.
 #[derive(Debug)]
 pub(super) struct Call {
-    /// The ICAP head with the embedded heads; with `body`, chunks follow.
+    /// The ICAP head with the embedded heads; chunks follow.
     pub(super) head: Vec<u8>,
-    /// Which way the message goes.
-    pub(super) direction: Direction,
 }
 
 /// The query names what there is not.
@@ -71,7 +69,7 @@ impl Call {
         )
         .into_bytes();
         head.extend_from_slice(&heads);
-        Ok(Self { head, direction })
+        Ok(Self { head })
     }
 }
 
