@@ -72,7 +72,7 @@ pub struct DetectorRule {
     /// Which of two overlapping values is masked: the higher one.
     #[serde(default)]
     pub priority: u8,
-    /// Texts that must match; the value stands between `«` and `»`.
+    /// Texts that must match; [`Example`] says how they are written.
     #[serde(default)]
     pub matches: Vec<String>,
     /// Texts that must not match.
@@ -132,7 +132,7 @@ pub struct FieldRule {
     /// Which of two overlapping values is masked: the higher one.
     #[serde(default)]
     pub priority: u8,
-    /// Texts that must match; the value stands between `«` and `»`.
+    /// Texts that must match; [`Example`] says how they are written.
     #[serde(default)]
     pub matches: Vec<String>,
     /// Texts that must not match.
@@ -153,6 +153,32 @@ pub enum Link {
     Copula,
     /// Also `name value`.
     Bare,
+}
+
+/// An example of a rule, read: its values stand between `«` and `»`, and `¦` stands for nothing. That keeps keys which
+/// were made up for an example from looking like leaked ones to who searches the source tree for those.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Example {
+    /// The text itself.
+    pub text: String,
+    /// Where its values lie in `text`, in bytes.
+    pub values: Vec<std::ops::Range<usize>>,
+}
+
+impl Example {
+    /// Reads an example as the files have it.
+    pub fn read(written: &str) -> Self {
+        let (mut example, mut open) = (Self::default(), 0);
+        for char in written.chars() {
+            match char {
+                '«' => open = example.text.len(),
+                '»' => example.values.push(open..example.text.len()),
+                '¦' => {}
+                other => example.text.push(other),
+            }
+        }
+        example
+    }
 }
 
 impl EntityRules {

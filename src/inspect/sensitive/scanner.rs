@@ -578,63 +578,6 @@ const CONTEXT_BYTES: usize = 48;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::entity::EntityRules;
-
-    /// Splits `text` at `«` and `»`: the plain text and the ranges between.
-    fn marked(text: &str) -> (String, Vec<(usize, usize)>) {
-        let mut plain = String::new();
-        let (mut ranges, mut open) = (Vec::new(), 0);
-        for char in text.chars() {
-            match char {
-                '«' => open = plain.len(),
-                '»' => ranges.push((open, plain.len())),
-                _ => plain.push(char),
-            }
-        }
-        (plain, ranges)
-    }
-
-    fn found(scanner: &mut Scanner, text: &str) -> Vec<(usize, usize, String)> {
-        let mut hits = Vec::new();
-        scanner.content(text.as_bytes(), &Named::default(), &mut hits);
-        let catalog = scanner.catalog.clone();
-        hits.iter()
-            .map(|hit| (hit.start, hit.end, catalog.label(hit.entity).to_string()))
-            .collect()
-    }
-
-    #[test]
-    fn the_examples_of_every_rule_hold() {
-        let rules = EntityRules::builtin().expect("the files are TOML");
-        let detectors = rules
-            .detector
-            .iter()
-            .map(|rule| (&rule.id, &rule.entity, &rule.matches, &rule.refuses));
-        let fields = rules
-            .field
-            .iter()
-            .map(|rule| (&rule.id, &rule.entity, &rule.matches, &rule.refuses));
-        let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
-        let mut wrong = Vec::new();
-        for (id, entity, matches, refuses) in detectors.chain(fields) {
-            for text in matches {
-                let (plain, ranges) = marked(text);
-                let got = found(&mut scanner, &plain);
-                for (start, end) in ranges {
-                    if !got.contains(&(start, end, entity.clone())) {
-                        wrong.push(format!("{id} must match {text:?}, found {got:?}"));
-                    }
-                }
-            }
-            for text in refuses {
-                let got = found(&mut scanner, text);
-                if got.iter().any(|(_, _, label)| label == entity) {
-                    wrong.push(format!("{id} must refuse {text:?}, found {got:?}"));
-                }
-            }
-        }
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    }
 
     #[test]
     fn a_run_is_found_wherever_it_lies() {

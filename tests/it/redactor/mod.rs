@@ -1,6 +1,7 @@
 //! The redactor as a stream: parts in other dresses, properties of its output, memory, and what it leaves behind.
 
 pub(crate) mod documents;
+mod examples;
 mod filter;
 mod masks;
 mod parts;

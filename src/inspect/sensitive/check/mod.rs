@@ -31,6 +31,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("aba", payment::routing_number),
     ("aws-key-id", token::aws_key_id),
     ("basic-auth", token::basic_auth),
+    ("basic-credentials", token::basic_credentials),
     ("birth-date", moment::birth_date),
     ("card-number", payment::card_number),
     ("cpf", national::cpf),

@@ -63,6 +63,12 @@ pub fn basic_auth(text: &[u8]) -> bool {
     printable && memchr::memchr(b':', &decoded).is_some_and(|at| at + 1 < decoded.len() || at > 0)
 }
 
+/// What stands behind `Basic` in a field that is called so: [`basic_auth`], or something that is no word (a password need
+/// not be UTF-8).
+pub fn basic_credentials(text: &[u8]) -> bool {
+    basic_auth(text) || super::word::secret(text)
+}
+
 /// Looks drawn at random: several different characters and not a placeholder or a sentence.
 pub fn random(text: &[u8]) -> bool {
     distinct(text) >= 6 && !placeholder(text) && !lower_words(text)
