@@ -1,16 +1,18 @@
 //! `sluice serve`.
 
-use std::fs::OpenOptions;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context;
 
+use crate::config::Config;
 use crate::config::file::Switch;
-use crate::config::{AuditTarget, Config};
 use crate::server::process::{self, Cage};
 use crate::server::{Server, until_terminated};
 use crate::telemetry::audit::Records;
-use crate::telemetry::lines::{Lines, LinesGuard};
+use crate::telemetry::baseline::Baselines;
+use crate::telemetry::lines::{LinesGuard, Outlet};
+use crate::telemetry::traces::Traces;
 use crate::telemetry::{Telemetry, log};
 
 use super::Serve;
@@ -27,8 +29,19 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
         }
     });
     let config = source().context("configuration")?;
-    let _log = log::start(config.log_format, config.log_level).context("cannot start the log")?;
-    let (telemetry, _audit) = telemetry(&config)?;
+    let (application, _log) = log::start(config.log_format, config.log_level, &config.log_to)
+        .context("cannot start the log")?;
+    let (mut telemetry, _guards) = telemetry(&config)?;
+    telemetry.application = Some(application);
+    let _spans = match &config.traces {
+        None => None,
+        Some((collector, percent)) => {
+            let (traces, guard) = Traces::to(collector.clone(), *percent)
+                .context("cannot start the thread that sends spans")?;
+            telemetry.traces = Some(traces);
+            Some(guard)
+        }
+    };
     process::forbid_core_dumps();
     if config.confine_writes == Switch::On {
         let cage = process::confine_writes(&config).context("cannot confine file writes")?;
@@ -39,9 +52,14 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    if config.confine_calls == Switch::On {
+        process::confine_calls().context("cannot confine system calls")?;
+        tracing::info!("system calls are confined");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
         .thread_name("sluice")
+        .event_interval(EVENT_INTERVAL)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
@@ -64,26 +82,34 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn telemetry(config: &Config) -> anyhow::Result<(Telemetry, Option<LinesGuard>)> {
-    let (audit, guard) = match (config.audit, &config.audit_to) {
-        (Records::Off, _) => (None, None),
-        (_, AuditTarget::Stdout) => started(std::io::stdout())?,
-        (_, AuditTarget::File(path)) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            started(file.with_context(|| format!("cannot append to {}", path.display()))?)?
-        }
+/// Turns of tasks between two looks at the sockets. Tokio's 61 is meant for turns of microseconds; a turn here is up to a
+/// window's inspection, half a millisecond, and 61 of them of a client with many connections kept another's request
+/// unseen for up to 30 ms. A look costs less than a microsecond.
+const EVENT_INTERVAL: u32 = 2;
+
+/// The streams but the application's, with what must live until their last line is written.
+fn telemetry(config: &Config) -> anyhow::Result<(Telemetry, Vec<LinesGuard>)> {
+    let mut guards = Vec::new();
+    let mut open = |outlet: &Outlet, stream: &str| {
+        let opened = outlet.open();
+        let (lines, guard) = opened.with_context(|| format!("cannot write {stream} lines"))?;
+        guards.push(guard);
+        anyhow::Ok(lines)
     };
     let telemetry = Telemetry {
         records: config.audit,
-        audit,
+        audit: match config.audit {
+            Records::Off => None,
+            Records::All | Records::Findings => Some(open(&config.audit_to, "access")?),
+        },
+        findings: match &config.findings {
+            None => None,
+            Some((form, outlet)) => Some((*form, open(outlet, "finding")?)),
+        },
+        baselines: config
+            .baselines
+            .map(|habits| (Baselines::new(habits), Instant::now())),
         ..Telemetry::default()
     };
-    Ok((telemetry, guard))
-}
-
-fn started(
-    sink: impl std::io::Write + Send + 'static,
-) -> anyhow::Result<(Option<Lines>, Option<LinesGuard>)> {
-    let (lines, guard) = Lines::to(sink).context("cannot start the audit thread")?;
-    Ok((Some(lines), Some(guard)))
+    Ok((telemetry, guards))
 }

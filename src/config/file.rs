@@ -14,6 +14,7 @@ use crate::inspect::yara::Engine;
 use crate::policy::profile::{Action, FailMode, Mode, Release};
 use crate::policy::standing::Modes;
 use crate::telemetry::audit::Records;
+use crate::telemetry::detection::Form;
 use crate::telemetry::log::{Format, Threshold};
 
 use super::redaction::RedactionSetting;
@@ -42,10 +43,16 @@ pub struct File {
     pub rules: Rules,
     /// Where bodies are kept that may have to be returned.
     pub spool: Spool,
-    /// The application log.
+    /// The application stream.
     pub log: Log,
-    /// The audit records.
+    /// The access stream.
     pub audit: Audit,
+    /// The finding stream.
+    pub findings: Findings,
+    /// Traces.
+    pub traces: Traces,
+    /// What is usual on each route.
+    pub baselines: Baselines,
     /// Who may use the admin listener.
     pub admin: Admin,
     /// The answer in the place of a blocked message.
@@ -103,12 +110,15 @@ pub struct Server {
 pub struct Process {
     /// Whether the kernel (Landlock) is to refuse file writes anywhere but where this file says that the server writes.
     pub confine_writes: Switch,
+    /// Whether the kernel (seccomp) is to refuse system calls that a server never makes.
+    pub confine_calls: Switch,
 }
 
 impl Default for Process {
     fn default() -> Self {
         Self {
             confine_writes: Switch::Off,
+            confine_calls: Switch::Off,
         }
     }
 }
@@ -221,24 +231,100 @@ pub struct Spool {
     pub total_mib: u64,
 }
 
-/// The application log.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+/// The application stream.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Log {
     /// How lines look.
     pub format: Format,
     /// From which level on.
     pub level: Threshold,
+    /// `stdout`, `stderr` or the path of a file that is appended to.
+    pub to: PathBuf,
+    /// Lines a second at most; 0: no limit.
+    pub lines_per_second: u32,
+    /// The longest line.
+    pub line_bytes: usize,
 }
 
-/// The audit records.
+/// The access stream: one line a transaction.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Audit {
     /// Which transactions leave one.
     pub records: Records,
-    /// `stdout` or the path of a file that is appended to.
+    /// `stdout`, `stderr` or the path of a file that is appended to.
     pub to: PathBuf,
+    /// Lines a second at most; 0: no limit.
+    pub lines_per_second: u32,
+    /// The longest line.
+    pub line_bytes: usize,
+}
+
+/// The finding stream: one line a detection.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Findings {
+    /// Whether there is one.
+    pub records: Switch,
+    /// How lines look.
+    pub format: Form,
+    /// `stdout`, `stderr` or the path of a file that is appended to.
+    pub to: PathBuf,
+    /// Lines a second at most; 0: no limit.
+    pub lines_per_second: u32,
+    /// The longest line.
+    pub line_bytes: usize,
+}
+
+/// Traces: one span a transaction to an OpenTelemetry collector.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Traces {
+    /// `http://host:port/path` of the collector; empty: none.
+    pub endpoint: String,
+    /// Of a hundred transactions that belong to no trace, how many begin one.
+    pub percent: u8,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            percent: 100,
+        }
+    }
+}
+
+/// What is usual on each route, and reports of what is not.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Baselines {
+    /// Whether there are any.
+    pub mode: Switch,
+    /// Routes that are followed at once.
+    pub routes: usize,
+    /// Messages of a route, and time, before anything is reported of it.
+    pub learn_messages: u64,
+    /// See there.
+    pub learn_seconds: u64,
+    /// Over how long rates and ratios are taken.
+    pub window_seconds: u64,
+    /// How long a signal of a route is silent after it was reported.
+    pub quiet_seconds: u64,
+}
+
+impl Default for Baselines {
+    fn default() -> Self {
+        Self {
+            mode: Switch::On,
+            routes: 2048,
+            learn_messages: 500,
+            learn_seconds: 3600,
+            window_seconds: 60,
+            quiet_seconds: 600,
+        }
+    }
 }
 
 /// Who may use the admin listener, and where changes are recorded.
@@ -508,6 +594,9 @@ impl Default for File {
             spool: Spool::default(),
             log: Log::default(),
             audit: Audit::default(),
+            findings: Findings::default(),
+            traces: Traces::default(),
+            baselines: Baselines::default(),
             admin: Admin::default(),
             block_page: BlockPage::default(),
             verdict_headers: VerdictHeaders::default(),
@@ -791,14 +880,43 @@ impl Default for Spool {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: Format::default(),
+            level: Threshold::default(),
+            to: "stderr".into(),
+            lines_per_second: 1000,
+            line_bytes: LINE_BYTES,
+        }
+    }
+}
+
 impl Default for Audit {
     fn default() -> Self {
         Self {
             records: Records::default(),
             to: "stdout".into(),
+            lines_per_second: 0,
+            line_bytes: LINE_BYTES,
         }
     }
 }
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self {
+            records: Switch::On,
+            format: Form::default(),
+            to: "stdout".into(),
+            lines_per_second: 1000,
+            line_bytes: LINE_BYTES,
+        }
+    }
+}
+
+/// A line with some 40 findings; a journal entry may have three times as much.
+const LINE_BYTES: usize = 16 << 10;
 
 impl Default for BlockPage {
     fn default() -> Self {

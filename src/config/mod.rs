@@ -30,7 +30,7 @@ use crate::policy::profile::Profile;
 
 pub use deadlines::Deadlines;
 pub use environment::of_process;
-pub use resolve::{AuditTarget, Config};
+pub use resolve::Config;
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -18,10 +18,15 @@ use crate::policy::route::Routes;
 use crate::redact;
 use crate::rules::signature::is_public_key;
 use crate::service::block_page::{BlockPages, Format};
+use crate::service::facts::{Taken, Watch};
 use crate::service::respond::{Style, VerdictHeaders};
 use crate::service::services::{Allow, Service, Services};
 use crate::telemetry::audit::Records;
+use crate::telemetry::baseline::Habits;
+use crate::telemetry::detection::Form;
+use crate::telemetry::lines::{Outlet, Target};
 use crate::telemetry::log;
+use crate::telemetry::traces::{Collector, NoCollector};
 use crate::wire::framing::HeadLimits;
 
 use super::file::{self, File, Switch};
@@ -46,6 +51,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Whether file writes are confined.
     pub confine_writes: Switch,
+    /// Whether the kernel is to refuse system calls that a server never makes.
+    pub confine_calls: Switch,
     /// How much one client may have.
     pub quotas: Quotas,
     /// Age of a connection at which its next answer is its last.
@@ -84,10 +91,18 @@ pub struct Config {
     pub log_format: log::Format,
     /// From which level on they are written.
     pub log_level: log::Threshold,
-    /// Which transactions leave an audit record.
+    /// Where they go.
+    pub log_to: Outlet,
+    /// Which transactions leave an access line.
     pub audit: Records,
-    /// Where audit records go.
-    pub audit_to: AuditTarget,
+    /// Where access lines go.
+    pub audit_to: Outlet,
+    /// How detections are written and where they go; `None`: nowhere.
+    pub findings: Option<(Form, Outlet)>,
+    /// Where spans go, and how many of a hundred transactions begin a trace; `None`: no traces.
+    pub traces: Option<(Collector, u8)>,
+    /// How baselines are learned; `None`: they are not.
+    pub baselines: Option<Habits>,
     /// Which path does what.
     pub services: Services,
     /// Which messages get another profile than their service's.
@@ -114,6 +129,18 @@ impl Config {
         self.services.lower_max_connections(most);
     }
 
+    /// What transactions take from heads for traces and baselines.
+    pub fn watch(&self) -> Watch {
+        let taken = |wanted| match wanted {
+            true => Taken::Yes,
+            false => Taken::No,
+        };
+        Watch {
+            traces: taken(self.traces.is_some()),
+            names: taken(self.baselines.is_some()),
+        }
+    }
+
     /// Every ICAP listener: those of `listen`, then the others.
     pub fn all_listeners(&self) -> Vec<Listener> {
         let plain = self.listen.iter();
@@ -122,15 +149,6 @@ impl Config {
             .chain(self.listeners.iter().cloned())
             .collect()
     }
-}
-
-/// Where audit records go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditTarget {
-    /// The standard output.
-    Stdout,
-    /// A file that is appended to.
-    File(PathBuf),
 }
 
 pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistake> {
@@ -156,6 +174,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         max_connections: server.max_connections,
         max_handshakes: server.max_handshakes,
         confine_writes: file.process.confine_writes,
+        confine_calls: file.process.confine_calls,
         quotas: file.quotas.clone(),
         connection_age: match server.connection_seconds {
             0 => None,
@@ -180,11 +199,24 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         spool_total_bytes: mib(file.spool.total_mib),
         log_format: file.log.format,
         log_level: file.log.level,
+        log_to: outlet(
+            source,
+            "log.line-bytes",
+            (&file.log.to, file.log.lines_per_second, file.log.line_bytes),
+        )?,
         audit: file.audit.records,
-        audit_to: match file.audit.to == Path::new("stdout") {
-            true => AuditTarget::Stdout,
-            false => AuditTarget::File(file.audit.to.clone()),
-        },
+        audit_to: outlet(
+            source,
+            "audit.line-bytes",
+            (
+                &file.audit.to,
+                file.audit.lines_per_second,
+                file.audit.line_bytes,
+            ),
+        )?,
+        findings: findings(&file.findings, source)?,
+        traces: traces(&file.traces, source)?,
+        baselines: baselines(&file.baselines),
         services,
         routes: super::route::resolve(&file.routes, &profiles, &paths, source)?,
         style: style(file, source)?,
@@ -463,6 +495,58 @@ fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Re
     }
 }
 
+fn traces(file: &file::Traces, source: &Source<'_>) -> Result<Option<(Collector, u8)>, Mistake> {
+    if file.percent > 100 {
+        return Err(source.mistake(None, "traces.percent must be at most 100"));
+    }
+    if file.endpoint.is_empty() {
+        return Ok(None);
+    }
+    let collector = file.endpoint.parse();
+    let collector = collector
+        .map_err(|error: NoCollector| source.mistake(None, &format!("traces.endpoint: {error}")))?;
+    Ok(Some((collector, file.percent)))
+}
+
+fn baselines(file: &file::Baselines) -> Option<Habits> {
+    (file.mode == Switch::On).then(|| Habits {
+        routes: file.routes,
+        learn_messages: file.learn_messages,
+        learn_time: Duration::from_secs(file.learn_seconds),
+        window: Duration::from_secs(file.window_seconds.max(1)),
+        quiet: Duration::from_secs(file.quiet_seconds),
+    })
+}
+
+fn findings(file: &file::Findings, source: &Source<'_>) -> Result<Option<(Form, Outlet)>, Mistake> {
+    let outlet = outlet(
+        source,
+        "findings.line-bytes",
+        (&file.to, file.lines_per_second, file.line_bytes),
+    )?;
+    Ok((file.records == Switch::On).then_some((file.format, outlet)))
+}
+
+/// Where the lines of a stream go, how many a second and how long.
+fn outlet(
+    source: &Source<'_>,
+    key: &'static str,
+    (to, lines_per_second, line_bytes): (&Path, u32, usize),
+) -> Result<Outlet, Mistake> {
+    if line_bytes < LINE_BYTES {
+        return Err(source.mistake(None, &format!("{key} must be at least {LINE_BYTES}")));
+    }
+    Ok(Outlet {
+        to: match to.to_str() {
+            Some("stdout") => Target::Stdout,
+            Some("stderr") => Target::Stderr,
+            _ => Target::File(to.to_path_buf()),
+        },
+        lines_per_second,
+        line_bytes,
+    })
+}
+
 fn or_cores(threads: usize) -> usize {
     match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -478,3 +562,6 @@ const INCLUDE: [&str; 5] = [
     "X-Authenticated-Groups",
     "X-Subscriber-ID",
 ];
+
+/// Sixteen fields of 256 bytes with their names, escapes and a rest.
+const LINE_BYTES: usize = 8 << 10;

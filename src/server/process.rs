@@ -1,4 +1,5 @@
-//! The process among others: what the service manager is told, no core dumps, and a cage for file writes.
+//! The process among others: what the service manager is told, no core dumps, and a cage for file writes and one for system
+//! calls.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,9 +10,11 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 use sd_notify::NotifyState;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
+use crate::config::Config;
 use crate::config::listeners::Address;
-use crate::config::{AuditTarget, Config};
+use crate::telemetry::lines::Target;
 
 /// No core dumps: they would hold bodies.
 pub fn forbid_core_dumps() {
@@ -59,8 +62,14 @@ pub enum Cage {
 fn writable(config: &Config) -> Vec<PathBuf> {
     let parent = |path: &Path| path.parent().map(Path::to_path_buf);
     let mut folders = vec![config.spool_directory.clone(), PathBuf::from("/dev/null")];
-    if let AuditTarget::File(path) = &config.audit_to {
-        folders.extend(parent(path));
+    let findings = config.findings.as_ref().map(|(_, outlet)| outlet);
+    for outlet in [&config.log_to, &config.audit_to]
+        .into_iter()
+        .chain(findings)
+    {
+        if let Target::File(path) = &outlet.to {
+            folders.extend(parent(path));
+        }
     }
     for listener in config.all_listeners() {
         if let Address::Unix { path, .. } = &listener.address {
@@ -83,6 +92,98 @@ fn writable(config: &Config) -> Vec<PathBuf> {
     }
     folders
 }
+
+/// Has the kernel refuse, in every thread of this process and those that they start, system calls that a server never
+/// makes, with EPERM. A list of what is allowed would have to follow each version of the C library and of every crate;
+/// this one names what an intruder needs beyond what the server itself does. Programs can still be run, since rules are
+/// tried in a process of our own, which inherits the list.
+///
+/// # Errors
+/// When the kernel has no seccomp, or refuses the filter.
+pub fn confine_calls() -> Result<(), seccompiler::Error> {
+    seccompiler::apply_filter_all_threads(&refused_calls()?)
+}
+
+/// The same for the calling thread alone, and those that it starts; for tests.
+///
+/// # Errors
+/// As there.
+pub fn confine_calls_of_this_thread() -> Result<(), seccompiler::Error> {
+    seccompiler::apply_filter(&refused_calls()?)
+}
+
+fn refused_calls() -> Result<BpfProgram, seccompiler::Error> {
+    let rules = REFUSED_CALLS.iter().map(|call| (*call, Vec::new()));
+    let refused = u32::try_from(libc::EPERM).unwrap_or_default();
+    let filter = SeccompFilter::new(
+        rules.collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(refused),
+        std::env::consts::ARCH.try_into()?,
+    )?;
+    Ok(filter.try_into()?)
+}
+
+/// What no part of the server calls: reading and tracing other processes, mounts, name spaces, modules, keys, users, clocks,
+/// the machine's state, and interfaces whose bugs have been the way into kernels.
+const REFUSED_CALLS: &[libc::c_long] = &[
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_adjtimex,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_settime,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kcmp,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_mknodat,
+    libc::SYS_mount,
+    libc::SYS_move_mount,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_personality,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_quotactl,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_setdomainname,
+    libc::SYS_setfsgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setgid,
+    libc::SYS_setgroups,
+    libc::SYS_sethostname,
+    libc::SYS_setns,
+    libc::SYS_setregid,
+    libc::SYS_setresgid,
+    libc::SYS_setresuid,
+    libc::SYS_setreuid,
+    libc::SYS_settimeofday,
+    libc::SYS_setuid,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+];
 
 /// Tells the service manager (`sd_notify(3)`); without one nothing happens.
 pub(super) fn tell(state: Told) {

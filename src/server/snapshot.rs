@@ -93,6 +93,7 @@ impl Snapshot {
             rules,
             style: config.style.clone(),
             hosts: config.hosts.clone(),
+            watch: config.watch(),
             date: http_date,
         };
         Self {

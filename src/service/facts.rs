@@ -1,5 +1,6 @@
 //! What the audit record, the rules by route and the scan need to know of a message besides its body.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::wire::Fields;
 
 use super::outcome::Facts;
 use super::respond::Heads;
+use super::trace::TraceContext;
 
 /// Who is on the other end of the ICAP connection; known to its driver, not from any byte that the peer sent in ICAP.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,17 @@ pub struct Peer {
     pub address: Option<IpAddr>,
     /// The name in its certificate, where it showed one that we trust.
     pub tls_identity: Option<Arc<str>>,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.tls_identity, self.address) {
+            (Some(name), Some(address)) => write!(f, "{name} ({address})"),
+            (Some(name), None) => f.write_str(name),
+            (None, Some(address)) => write!(f, "{address}"),
+            (None, None) => f.write_str("local"),
+        }
+    }
 }
 
 /// What rules by route look at. Users and groups come from the ICAP head alone, which the gateway writes; the fields of
@@ -56,8 +69,27 @@ fn single<'a>(fields: &'a Fields, name: &'a str) -> Option<&'a [u8]> {
     all.next().filter(|_| all.next().is_none())
 }
 
+/// What else is taken from heads, for those who look at more than one message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// The trace that it belongs to.
+    pub traces: Taken,
+    /// Names of fields and parameters.
+    pub names: Taken,
+}
+
+/// Whether something is taken from a head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Taken {
+    /// It is not looked for.
+    #[default]
+    No,
+    /// It is.
+    Yes,
+}
+
 /// The loggable facts of `request`.
-pub(super) fn of(request: &Request, heads: &Heads) -> Facts {
+pub(super) fn of(request: &Request, heads: &Heads, watch: Watch) -> Facts {
     let mut known = Facts::default();
     if let Some(head) = &heads.request {
         let target = Target::parse(head.target());
@@ -82,6 +114,13 @@ pub(super) fn of(request: &Request, heads: &Heads) -> Facts {
     };
     known.client = field(&["x-client-ip"]);
     known.user = facts::identity(&field(&["x-authenticated-user", "x-client-username"]));
+    if let (Taken::Yes, Some(head)) = (watch.traces, &heads.request) {
+        let value = head.fields.get("traceparent");
+        known.trace = value.and_then(TraceContext::parse);
+    }
+    if watch.names == Taken::Yes {
+        known.names = Some(names(heads));
+    }
     known
 }
 
@@ -94,6 +133,38 @@ pub(super) fn message<'a>(direction: Direction, heads: &'a Heads, facts: &'a Fac
         client: facts.client.parse().ok(),
         user: (!facts.user.is_empty()).then_some(&*facts.user),
     }
+}
+
+/// Names of the carried message's fields and of its query's parameters, in lower case, as written otherwise.
+fn names(heads: &Heads) -> Box<str> {
+    let mut text = String::with_capacity(256);
+    let mut add = |mark: &str, name: &[u8]| {
+        if text.len() < NAMES_BYTES && !name.is_empty() {
+            text.push_str(mark);
+            let name = name.get(..NAME_BYTES).unwrap_or(name);
+            text.extend(name.iter().map(|byte| match byte {
+                b'!'..=b'~' => char::from(byte.to_ascii_lowercase()),
+                _ => '?',
+            }));
+            text.push('\n');
+        }
+    };
+    let carried = heads.response.as_ref().map(|head| &head.fields);
+    let carried = carried.or_else(|| heads.request.as_ref().map(|head| &head.fields));
+    for field in carried.into_iter().flat_map(Fields::iter) {
+        add("", field.name);
+    }
+    let query = heads
+        .request
+        .as_ref()
+        .and_then(|head| Target::parse(head.target()).query);
+    for pair in query.unwrap_or_default().split(|byte| *byte == b'&') {
+        // A pair without "=" may be a value.
+        if let Some(at) = memchr::memchr(b'=', pair) {
+            add("?", pair.get(..at).unwrap_or_default());
+        }
+    }
+    text.into()
 }
 
 /// Userinfo is a credential.
@@ -110,6 +181,10 @@ fn text(bytes: &[u8]) -> Box<str> {
     let capped = bytes.get(..KEPT_BYTES).unwrap_or(bytes);
     String::from_utf8_lossy(capped).into()
 }
+
+/// A name, and all names of a message.
+const NAME_BYTES: usize = 64;
+const NAMES_BYTES: usize = 4096;
 
 /// More than a record shows, less than a head may hold.
 const KEPT_BYTES: usize = 512;

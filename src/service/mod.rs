@@ -8,6 +8,7 @@
 //! | [`transaction`] | the state machine: events in, actions out |
 //! | [`respond`] | verdict × what the client allows → the answer |
 //! | [`block_page`] | the HTTP answer in the place of a blocked message |
+//! | [`trace`] | the trace that a message belongs to |
 //! | [`outcome`] | what became of it, for metrics, trace and audit |
 
 pub mod block_page;
@@ -15,4 +16,5 @@ pub mod facts;
 pub mod outcome;
 pub mod respond;
 pub mod services;
+pub mod trace;
 pub mod transaction;

@@ -12,6 +12,8 @@ use crate::inspect::Direction;
 use crate::policy::{Reason, Verdict};
 use crate::scan::Report;
 
+use super::trace::TraceContext;
+
 /// Names one transaction in the block page, the ICAP answer and the audit record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TransactionId {
@@ -19,18 +21,32 @@ pub struct TransactionId {
     count: u64,
 }
 
+static PROCESS: LazyLock<u32> = LazyLock::new(|| {
+    let random = RandomState::new().build_hasher().finish();
+    u32::try_from(random >> 32).unwrap_or_default()
+});
+
 impl TransactionId {
     /// A new one: a random number of the process and a count, so that two nodes do not say the same.
     pub fn next() -> Self {
-        static PROCESS: LazyLock<u32> = LazyLock::new(|| {
-            let random = RandomState::new().build_hasher().finish();
-            u32::try_from(random >> 32).unwrap_or_default()
-        });
         static COUNT: AtomicU64 = AtomicU64::new(1);
         Self {
             process: *PROCESS,
             count: COUNT.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// The one of this process that [`number`](Self::number) gave that number.
+    pub fn numbered(count: u64) -> Self {
+        Self {
+            process: *PROCESS,
+            count,
+        }
+    }
+
+    /// Its number in this process, from 1.
+    pub fn number(self) -> u64 {
+        self.count
     }
 }
 
@@ -124,6 +140,10 @@ pub struct Facts {
     pub client: Box<str>,
     /// `X-Authenticated-User` or `X-Client-Username` as the ICAP client gave it.
     pub user: Box<str>,
+    /// The trace that the carried request belongs to, when traces are on.
+    pub trace: Option<TraceContext>,
+    /// Names of header fields and query parameters, a line each, when baselines are on.
+    pub names: Option<Box<str>>,
 }
 
 /// How a transaction ended.

@@ -3,16 +3,64 @@
 //! Producers append to one shared buffer; a thread of its own swaps it out and writes it in one piece. A reader that is
 //! slow or gone (a full pipe) costs lines, which are counted, and never time.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Where the lines of a stream go, how many and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlet {
+    /// Where to.
+    pub to: Target,
+    /// Lines a second, 0: as many as there are; above it they are counted and forgotten.
+    pub lines_per_second: u32,
+    /// The longest line.
+    pub line_bytes: usize,
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The standard output.
+    Stdout,
+    /// The standard error output.
+    Stderr,
+    /// A file that is appended to.
+    File(PathBuf),
+}
+
+impl Outlet {
+    /// Starts the thread that writes.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or the thread not be started.
+    pub fn open(&self) -> io::Result<(Lines, LinesGuard)> {
+        match &self.to {
+            Target::Stdout => self.over(io::stdout()),
+            Target::Stderr => self.over(io::stderr()),
+            Target::File(path) => {
+                self.over(OpenOptions::new().create(true).append(true).open(path)?)
+            }
+        }
+    }
+
+    fn over(&self, sink: impl Write + Send + 'static) -> io::Result<(Lines, LinesGuard)> {
+        let (mut lines, guard) = Lines::to(sink)?;
+        lines.line_bytes = self.line_bytes;
+        lines.shared.lock().rate.most = self.lines_per_second;
+        Ok((lines, guard))
+    }
+}
 
 /// The producers' end; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Lines {
     shared: Arc<Shared>,
+    line_bytes: usize,
 }
 
 /// Owns the writing thread; dropping it writes what is left.
@@ -33,6 +81,33 @@ struct Shared {
 struct Queue {
     bytes: Vec<u8>,
     state: State,
+    rate: Rate,
+}
+
+/// Lines of the second that runs.
+#[derive(Debug, Default)]
+struct Rate {
+    most: u32,
+    lines: u32,
+    since: Option<Instant>,
+}
+
+impl Rate {
+    /// Counts a line; false: it is one too many.
+    fn admits(&mut self) -> bool {
+        if self.most == 0 {
+            return true;
+        }
+        let now = Instant::now();
+        if self
+            .since
+            .is_none_or(|since| now.duration_since(since) >= SECOND)
+        {
+            (self.since, self.lines) = (Some(now), 0);
+        }
+        self.lines = self.lines.saturating_add(1);
+        self.lines <= self.most
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,22 +137,39 @@ impl Lines {
             shared: Arc::clone(&shared),
             thread: Some(thread),
         };
-        Ok((Lines { shared }, guard))
+        let lines = Lines {
+            shared,
+            line_bytes: LINE_BYTES,
+        };
+        Ok((lines, guard))
     }
 
-    /// Appends what `write` puts down as one line, or counts it as dropped when the buffer is full.
-    pub fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends `line`, which ends with its line end, or counts it as dropped when the buffer is full or the rate reached.
+    /// One that is too long, which no renderer of ours makes, is cut.
+    pub fn append(&self, line: &[u8]) {
         let mut queue = self.shared.lock();
-        if queue.bytes.len() >= QUEUE_BYTES || queue.state == State::Closed {
+        let full = queue.bytes.len() >= QUEUE_BYTES || queue.state == State::Closed;
+        if full || !queue.rate.admits() {
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = queue.bytes.is_empty();
-        write(&mut queue.bytes);
+        match line.get(..self.line_bytes) {
+            Some(most) if line.len() > self.line_bytes => {
+                queue.bytes.extend_from_slice(most);
+                queue.bytes.push(b'\n');
+            }
+            _ => queue.bytes.extend_from_slice(line),
+        }
         drop(queue);
         if was_empty {
             self.shared.filled.notify_one();
         }
+    }
+
+    /// The longest line.
+    pub fn line_bytes(&self) -> usize {
+        self.line_bytes
     }
 
     /// Lines that were not written, ever.
@@ -89,7 +181,7 @@ impl Lines {
 /// One event's text, appended as a whole: what `tracing-subscriber` writes through.
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.append(|buffer| buffer.extend_from_slice(bytes));
+        self.append(bytes);
         Ok(bytes.len())
     }
 
@@ -154,6 +246,11 @@ impl Shared {
     }
 }
 
+/// A line, where nothing else is said.
+const LINE_BYTES: usize = 16 << 10;
+
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Bytes that may wait: some 5,000 records, a tenth of a second at full speed.
 const QUEUE_BYTES: usize = 4 << 20;
 
@@ -187,7 +284,7 @@ mod tests {
         let sink = Sink::default();
         let (lines, guard) = Lines::to(sink.clone()).expect("a thread");
         for n in 0..1000 {
-            lines.append(|buffer| writeln!(buffer, "{n}").expect("a vector takes all"));
+            lines.append(format!("{n}\n").as_bytes());
         }
         drop(guard);
         let written = sink.0.lock().expect("no panic").clone();
@@ -211,12 +308,33 @@ mod tests {
         }
         let (release, stuck) = std::sync::mpsc::channel();
         let (lines, guard) = Lines::to(Stuck(stuck)).expect("a thread");
-        let line = vec![b'x'; 1 << 20];
-        for _ in 0..12 {
-            lines.append(|buffer| buffer.extend_from_slice(&line));
+        let line = vec![b'x'; LINE_BYTES];
+        for _ in 0..12 * (1 << 20) / LINE_BYTES {
+            lines.append(&line);
         }
         assert!(lines.dropped() > 0);
         drop(release);
         drop(guard);
+    }
+
+    #[test]
+    fn lines_above_the_rate_are_counted_and_long_ones_cut() {
+        let sink = Sink::default();
+        let outlet = Outlet {
+            to: Target::Stdout,
+            lines_per_second: 3,
+            line_bytes: 10,
+        };
+        let (lines, guard) = outlet.over(sink.clone()).expect("a thread");
+        for _ in 0..20 {
+            lines.append(b"0123456789abcdef\n");
+        }
+        drop(guard);
+        let text = String::from_utf8(sink.0.lock().expect("no panic").clone()).expect("ASCII");
+        // The second may end in between.
+        let kept = text.lines().count();
+        assert!((3..=6).contains(&kept), "{kept}");
+        assert!(text.lines().all(|line| line == "0123456789"), "{text}");
+        assert_eq!(lines.dropped(), 20 - u64::try_from(kept).expect("few"));
     }
 }

@@ -1,6 +1,6 @@
 //! Counters and histograms, under the names that `docs` promise. Labels are bounded: verdicts, codes and rule ids only.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -40,7 +40,11 @@ pub struct Metrics {
     certificate_expiry: Family<ListenerLabels, Gauge>,
     rules: Family<RulesLabels, Gauge>,
     rules_loaded: Gauge,
-    audit_dropped: Gauge<f64, AtomicU64>,
+    lines_dropped: Family<StreamLabels, Counter>,
+    spans_dropped: Counter,
+    deviations: Family<SignalLabels, Counter>,
+    baseline_routes: Gauge,
+    baseline_untracked: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,6 +84,16 @@ struct KindLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignalLabels {
+    signal: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamLabels {
+    stream: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -143,18 +157,29 @@ impl Metrics {
             "Connections and requests of clients without the right",
         );
         let handshakes = counted.family("tls_handshakes", "TLS handshakes by result");
+        let lines_dropped = counted.family(
+            "log_dropped_lines",
+            "Log lines that found their buffer full or their rate reached",
+        );
+        let deviations = counted.family(
+            "baseline_deviations",
+            "Messages that were unusual on their route, by signal",
+        );
+        let baseline_routes = counted.gauge("baseline_routes", "Routes whose baseline is learned");
+        let baseline_untracked = counted.counter(
+            "baseline_untracked",
+            "Messages of routes beyond those that are followed",
+        );
+        let spans_dropped = counted.counter(
+            "trace_dropped_spans",
+            "Spans that the collector did not take in time",
+        );
         let accepted = counted.family("accepted_connections", "Connections accepted");
         let inflight = counted.gauge("inflight", "Transactions being worked on");
         let inflight_bytes = counted.gauge("inflight_bytes", "Bytes held in buffers");
         let rules_loaded = counted.gauge(
             "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded",
-        );
-        let audit_dropped = Gauge::default();
-        registry.register(
-            "audit_dropped_records",
-            "Audit records that found their buffer full",
-            audit_dropped.clone(),
         );
         let connections = Family::default();
         registry.register("connections", "Open connections", connections.clone());
@@ -187,7 +212,11 @@ impl Metrics {
             certificate_expiry,
             rules,
             rules_loaded,
-            audit_dropped,
+            lines_dropped,
+            spans_dropped,
+            deviations,
+            baseline_routes,
+            baseline_untracked,
             registry,
         }
     }
@@ -344,10 +373,33 @@ impl Metrics {
         ConnectionGuard { open }
     }
 
-    /// States how many audit records were lost.
-    pub fn audit_dropped(&self, records: u64) {
-        #[expect(clippy::cast_precision_loss, reason = "a count shown as a gauge")]
-        self.audit_dropped.set(records as f64);
+    /// Counts a message that was unusual.
+    pub fn deviation(&self, signal: &'static str) {
+        self.deviations
+            .get_or_create(&SignalLabels { signal })
+            .inc();
+    }
+
+    /// States how many routes are followed, and how many messages belonged to none of them, ever.
+    pub fn baselines(&self, routes: usize, untracked: u64) {
+        self.baseline_routes
+            .set(i64::try_from(routes).unwrap_or(i64::MAX));
+        self.baseline_untracked
+            .inner()
+            .store(untracked, Ordering::Relaxed);
+    }
+
+    /// States how many spans were lost, ever.
+    pub fn spans_dropped(&self, spans: u64) {
+        self.spans_dropped.inner().store(spans, Ordering::Relaxed);
+    }
+
+    /// States how many lines of a stream were lost, ever.
+    pub fn lines_dropped(&self, stream: &'static str, lines: u64) {
+        self.lines_dropped
+            .get_or_create(&StreamLabels { stream })
+            .inner()
+            .store(lines, Ordering::Relaxed);
     }
 
     /// The exposition text for a scraper.
@@ -388,6 +440,12 @@ impl Counted<'_> {
         let family = Family::default();
         self.registry.register(name, help, family.clone());
         family
+    }
+
+    fn counter(&mut self, name: &str, help: &str) -> Counter {
+        let counter = Counter::default();
+        self.registry.register(name, help, counter.clone());
+        counter
     }
 
     fn gauge(&mut self, name: &str, help: &str) -> Gauge {

@@ -95,6 +95,37 @@ fn one_file_alone_has_unsafe_in_it() {
     }
 }
 
+/// Who reads the wall clock, which can jump: for stamps, and for the dates of certificates and bundles. All that waits,
+/// limits or measures time uses the monotonic one.
+const STAMPS: &[&str] = &[
+    "cli/rules.rs",
+    "server/admin/ledger.rs",
+    "server/http/exchange.rs",
+    "server/reload.rs",
+    "server/rules/load.rs",
+    "server/rules/update.rs",
+    "server/snapshot.rs",
+    "server/tls.rs",
+    "telemetry/log.rs",
+    "telemetry/mod.rs",
+];
+
+#[test]
+fn the_wall_clock_is_read_for_stamps_only() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut readers = Vec::new();
+    for file in rust_files(&source) {
+        let text = fs::read_to_string(&file).expect("a readable source file");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if code.contains("SystemTime::now") || code.contains("Timestamp::now") {
+            let relative = file.strip_prefix(&source).expect("below src");
+            readers.push(relative.display().to_string());
+        }
+    }
+    readers.sort();
+    assert_eq!(readers, STAMPS);
+}
+
 fn imports(code: &str) -> impl Iterator<Item = &str> {
     code.match_indices("crate::").map(|(at, found)| {
         let rest = &code[at + found.len()..];

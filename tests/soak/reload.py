@@ -118,7 +118,7 @@ async def main():
             log = os.path.join(folder, "log")
             while True:
                 text = open(log, encoding="ascii", errors="replace").read()
-                found = re.search(r'"listening for ICAP".*?"address":"[^"]*:(\d+)"|"address":"127.0.0.1:(\d+)"[^\n]*listening for ICAP', text)
+                found = re.search(r'"listening for ICAP".*?address":"[^"]*:(\d+)"|address":"127.0.0.1:(\d+)"[^\n]*listening for ICAP', text)
                 if found:
                     break
                 await asyncio.sleep(0.05)

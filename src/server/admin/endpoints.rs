@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, get, post, put};
 use crate::config::file::Role;
 
 use super::gate::{self, Gate, Needs};
-use super::{Admin, health, openapi, packs, rules, settings};
+use super::{Admin, health, openapi, packs, rules, settings, traffic};
 use crate::rules::pack::PACK_BYTES;
 
 /// One endpoint.
@@ -146,6 +146,28 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         query: &[],
         body: Body::Json(r#"{"level":"debug"}"#),
         route: || put(settings::set_log_level),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/transactions",
+        needs: VIEWER,
+        summary: "The transactions under way: id, service, client, age, state and bytes, the oldest first",
+        query: &[("limit", "transactions to list")],
+        body: Body::Nothing,
+        route: || get(traffic::transactions),
+    },
+    Endpoint {
+        method: "get",
+        path: "/v1/verdicts",
+        needs: VIEWER,
+        summary: "The last verdicts with their reasons, the newest first; paths without query, never payload",
+        query: &[
+            ("verdict", "only allow, block, redact or error"),
+            ("transaction", "only this one"),
+            ("limit", "verdicts to list"),
+        ],
+        body: Body::Nothing,
+        route: || get(traffic::verdicts),
     },
     Endpoint {
         method: "get",

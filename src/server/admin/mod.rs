@@ -7,6 +7,7 @@
 //! ledger      the hash-chained record of changes
 //! health      livez readyz startupz metrics
 //! settings    version, configuration, log level
+//! traffic     transactions under way, last verdicts
 //! rules       list, bundles, reload, observe and enforce
 //! packs       check, test, verify, update, rollback, import
 //! openapi     the document
@@ -23,6 +24,7 @@ mod problem;
 mod rules;
 mod settings;
 pub mod token;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -37,6 +37,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Some(current) => {
                 let current = *current;
                 self.shared.telemetry.metrics.inflight.dec();
+                self.live.end();
                 let id = current.transaction.id();
                 // What panicked once may do it again when it is dropped.
                 let _ = guarded(move || drop(current));
@@ -95,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return;
         };
         self.shared.telemetry.metrics.inflight.dec();
+        self.live.end();
         let mut current = *current;
         if !current.transaction.answered() {
             current.transaction.abandon(Failure::PeerGone, 0);

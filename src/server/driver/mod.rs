@@ -35,6 +35,7 @@ use super::pool::{PoolError, Share};
 use super::quota::Ticket;
 use super::spool::Spool;
 use super::{Shared, Stage};
+use crate::telemetry::live::Entry;
 
 /// Carries one connection from its first byte to its close. `draining` ends when the server is to stop.
 pub(super) async fn serve<S>(stream: S, client: Client, shared: Arc<Shared>, draining: impl Future)
@@ -43,7 +44,12 @@ where
 {
     let snapshot = shared.snapshot.load_full();
     let config = &snapshot.config;
+    let ours = Arc::clone(&shared);
+    let who = client.peer.to_string().into_boxed_str();
+    let register = &ours.telemetry.live;
+    let registered = register.connection(who, Arc::clone(&client.listener.name));
     let driver = Driver {
+        live: Arc::clone(&registered.entry),
         connection: Connection::new(Arc::clone(&config.protocol), snapshot.house.istag),
         clock: Clock::new(config.deadlines, Instant::now()),
         drain_bytes: config.drain_bytes,
@@ -78,6 +84,7 @@ struct Driver<S> {
     pause: Pause,
     buffers: Buffers,
     flush: Flush,
+    live: Arc<Entry>,
     /// From when on the next answer is the last.
     retire: Option<Instant>,
     drain_bytes: u64,
@@ -272,6 +279,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     let limits = &snapshot.config.quotas;
                     let ticket = self.client.examine(&mut transaction, shared, limits);
                     shared.telemetry.metrics.inflight.inc();
+                    let service = transaction.service();
+                    self.live
+                        .begin(transaction.id(), transaction.method(), service);
                     let mut current = Box::new(Current::new(transaction, now));
                     current.ticket = ticket;
                     self.current = Some(current);
@@ -573,3 +583,18 @@ const JOB_PATIENCE: u32 = 8;
 
 /// What must still fit into the memory of a store for reading to go on.
 const BACKLOG_BYTES: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_a_tenth_more_or_less_and_not_the_same() {
+        let age = Duration::from_secs(1000);
+        let ages: Vec<_> = (0..200).map(|_| jittered(age)).collect();
+        let (least, most) = (ages.iter().min(), ages.iter().max());
+        let bounds = (Duration::from_secs(900), Duration::from_secs(1100));
+        assert!(least >= Some(&bounds.0) && most <= Some(&bounds.1));
+        assert!(most > least.map(|least| *least + Duration::from_secs(50)).as_ref());
+    }
+}

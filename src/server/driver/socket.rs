@@ -22,7 +22,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         mut draining: Pin<&mut impl Future>,
     ) -> Exchange {
         let now = Instant::now();
-        self.clock.enter(self.waiting(), now);
+        let waiting = self.waiting();
+        self.clock.enter(waiting, now);
+        if let Some(current) = &self.current {
+            self.live.at(state(waiting), current.transaction.bytes_in());
+        }
         let alarm = self.alarm(now);
         if let Some(alarm) = alarm
             && (alarm < timer.deadline().into_std() || timer.is_elapsed())
@@ -241,6 +245,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         })
         .await;
+    }
+}
+
+/// The index in `STATES` of what is waited for.
+fn state(waiting: Waiting) -> u8 {
+    match waiting {
+        Waiting::Work | Waiting::FirstByte | Waiting::Idle | Waiting::Linger => 0,
+        Waiting::Head => 1,
+        Waiting::Preview => 2,
+        Waiting::Body => 3,
+        Waiting::AfterContinue => 4,
+        Waiting::Write => 5,
+        Waiting::Drain => 6,
     }
 }
 

@@ -70,6 +70,7 @@ impl Exchange {
             if let Ok(mut record) = kept.lock() {
                 record.clear();
                 audit::render(outcome, std::time::SystemTime::now(), &mut record);
+                record.push(b'\n');
             }
         }));
         // The pipe ends with the call; nothing else has to stop it.

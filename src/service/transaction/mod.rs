@@ -32,7 +32,7 @@ use crate::redact::Seam;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
 use crate::wire::Fields;
 
-use super::facts::Peer;
+use super::facts::{Peer, Watch};
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
 use super::respond::{Change, Heads, Stage, Style, Unchanged, unchanged};
 use super::services::{Service, Services};
@@ -52,6 +52,8 @@ pub struct House {
     pub istag: IsTag,
     /// Hosts that a request URI may name, in lower case; empty: any.
     pub hosts: Vec<Box<str>>,
+    /// What is taken from heads besides.
+    pub watch: Watch,
     /// Now, as HTTP writes it; there is no clock here.
     pub date: fn() -> String,
 }
@@ -249,7 +251,7 @@ impl Transaction {
         }
         let section = request.encapsulated.body();
         let has_body = request.has_body();
-        let facts = super::facts::of(&request, &heads);
+        let facts = super::facts::of(&request, &heads, house.watch);
         let mut begun = Self {
             house: Arc::clone(house),
             id: TransactionId::next(),
@@ -295,9 +297,14 @@ impl Transaction {
         self.id
     }
 
+    /// What is asked for.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
     /// The path of the service that was asked for, as configured.
-    pub fn service(&self) -> Option<&str> {
-        self.service.as_deref().map(|service| &*service.path)
+    pub fn service(&self) -> Option<&Arc<str>> {
+        self.service.as_deref().map(|service| &service.path)
     }
 
     /// Refuses it before anything was done: its client may not have this, or not now.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use sluice::server::admin::{ledger, token};
 
-use super::harness::{Client, POST, Running, eicar, reqmod};
+use super::harness::{Client, POST, Running, eicar, harmless, reqmod};
 
 const HOST: &str = "Host: localhost\r\n";
 
@@ -225,4 +225,51 @@ fn the_document_and_the_routes_are_the_same() {
     }
     assert!(paths.len() >= 10);
     assert_eq!(server.admin("/v1/nothing").0, 404);
+}
+
+#[test]
+fn transactions_under_way_and_the_last_verdicts_are_told_without_queries() {
+    let server = Running::start("");
+    let slow = reqmod("/reqmod", "", POST, Some(&harmless(100_000)));
+    let mut waiting = Client::connect(server.icap());
+    waiting.send(&slow[..slow.len() - 500]);
+    let live = || json(&server.admin("/v1/transactions"));
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let one = loop {
+        let found = live()["transactions"][0].clone();
+        if found["state"] == "body" && found["bytes"].as_u64() > Some(90_000) {
+            break found;
+        }
+        assert!(std::time::Instant::now() < end, "{found}");
+        std::thread::yield_now();
+    };
+    assert_eq!(
+        (&one["service"], &one["method"]),
+        (&"/reqmod".into(), &"reqmod".into())
+    );
+    assert_eq!(one["client"], "127.0.0.1");
+    assert!(one["age_ms"].is_u64());
+    waiting.send(&slow[slow.len() - 500..]);
+    assert_eq!(waiting.reply().status, 200);
+    let head = "GET /find?q=1'+UNION+SELECT+secret+FROM+t-- HTTP/1.1\r\nHost: origin\r\n\r\n";
+    let blocked = Client::connect(server.icap()).ask(reqmod("/reqmod", "", head, None));
+    assert!(blocked.is_block());
+    let id = blocked
+        .field("X-Sluice-Transaction")
+        .expect("a name")
+        .to_owned();
+    assert!(server.metric_reaches("sluice_transactions_total", 2.0));
+    let told = json(&server.admin(&format!("/v1/verdicts?transaction={id}")));
+    let verdict = &told["verdicts"][0];
+    assert_eq!(
+        (&verdict["verdict"], &verdict["path"]),
+        (&"block".into(), &"/find".into())
+    );
+    assert_eq!(verdict["findings"][0]["action"], "block");
+    assert!(!told.to_string().contains("secret"));
+    let passed = json(&server.admin("/v1/verdicts?verdict=allow&limit=1"));
+    assert_eq!(passed["verdicts"][0]["bytes"], 100_000);
+    assert_eq!(passed["verdicts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(live()["total"], 0);
+    assert_eq!(server.admin("/v1/verdicts?whatever=1").0, 400);
 }

@@ -402,7 +402,7 @@ fn a_body_that_is_cut_off_is_never_clean() {
         );
     }
     for record in server.stop() {
-        assert_eq!(record["verdict"], "error", "{record}");
+        assert_eq!(record["event.action"], "error", "{record}");
     }
 }
 
@@ -431,13 +431,13 @@ fn each_transaction_leaves_one_record_without_query_or_payload() {
     for secret in ["hunter2", "c2VjcmV0", "payload"] {
         assert!(!text.contains(secret), "{text}");
     }
-    assert_eq!(records[0]["client"], "10.1.2.3");
-    assert_eq!(records[0]["user"], "ann");
-    assert_eq!(records[0]["path"], "/path");
-    assert_eq!(records[0]["verdict"], "allow");
-    assert_eq!(records[1]["method"], "options");
-    assert_eq!(records[2]["rule"], "malware/eicar");
-    assert_eq!(records[2]["reason"], "malware");
+    assert_eq!(records[0]["client.address"], "10.1.2.3");
+    assert_eq!(records[0]["user.name"], "ann");
+    assert_eq!(records[0]["url.path"], "/path");
+    assert_eq!(records[0]["event.action"], "allow");
+    assert_eq!(records[1]["sluice.mode"], "options");
+    assert_eq!(records[2]["rule.name"], "malware/eicar");
+    assert_eq!(records[2]["event.reason"], "malware");
 }
 
 #[test]

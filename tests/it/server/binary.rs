@@ -106,7 +106,7 @@ impl Drop for Process {
 }
 
 fn address(line: &serde_json::Value) -> SocketAddr {
-    let text = line["address"].as_str().expect("an address");
+    let text = line["sluice.address"].as_str().expect("an address");
     text.parse().expect("an address")
 }
 
@@ -164,7 +164,7 @@ fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
     std::fs::write(&path, "[server]\nmax-conections = 7\n").expect("a file");
     process.signal("-HUP");
     let refused = process.wait_for("reload refused");
-    let why = refused["error"].as_str().expect("a reason");
+    let why = refused["error.message"].as_str().expect("a reason");
     assert!(
         why.contains("sluice.toml:2:1") && why.contains("max-connections"),
         "{why}"
@@ -205,7 +205,7 @@ fn sighup_takes_new_signature_files_and_refuses_broken_ones() {
     process.signal("-HUP");
     let refused = process.wait_for("reload refused");
     assert!(
-        refused["error"]
+        refused["error.message"]
             .as_str()
             .is_some_and(|why| why.contains("own.toml"))
     );

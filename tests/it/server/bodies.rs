@@ -159,8 +159,8 @@ fn a_profile_that_releases_as_it_settles_streams_and_cuts_off_a_late_block() {
     let records = server.stop();
     assert_eq!(
         (
-            records[0]["verdict"].as_str(),
-            records[1]["verdict"].as_str()
+            records[0]["event.action"].as_str(),
+            records[1]["event.action"].as_str()
         ),
         (Some("allow"), Some("block"))
     );

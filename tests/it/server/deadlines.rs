@@ -65,7 +65,7 @@ fn a_silent_body_is_408() {
     assert_eq!(reply.status, 408);
     assert!(reply.closes() && client.is_closed());
     let records = server.stop();
-    assert_eq!(records[0]["reason"], "body-timeout");
+    assert_eq!(records[0]["event.reason"], "body-timeout");
 }
 
 #[test]

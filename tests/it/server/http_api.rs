@@ -180,7 +180,9 @@ fn a_caller_who_breaks_off_is_never_clean() {
     drop(stream);
     let records = server.stop();
     assert!(
-        records.iter().all(|record| record["verdict"] != "allow"),
+        records
+            .iter()
+            .all(|record| record["event.action"] != "allow"),
         "{records:?}"
     );
 }

@@ -98,7 +98,7 @@ fn a_trusted_proxy_names_the_client_and_the_client_needs_the_right() {
     let local = [&b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"[..], &good()].concat();
     assert_eq!(check.ask(local).status, 204, "the proxy's own health check");
     for record in server.stop().iter().take(28) {
-        assert_eq!(record["peer"], "10.1.2.3");
+        assert_eq!(record["source.ip"], "10.1.2.3");
     }
 }
 
@@ -137,7 +137,11 @@ fn a_header_from_elsewhere_is_refused_or_a_broken_request() {
         assert_eq!(client.reply().status, 400, "a lie is no ICAP");
     }
     let records = direct.stop();
-    assert!(records.iter().all(|record| record["peer"] == "127.0.0.1"));
+    assert!(
+        records
+            .iter()
+            .all(|record| record["source.ip"] == "127.0.0.1")
+    );
 }
 
 #[test]
@@ -158,6 +162,6 @@ fn a_listener_offers_its_own_services_only() {
     let records = server.stop();
     let denied = records
         .iter()
-        .filter(|record| record["reason"] == "service-not-found");
+        .filter(|record| record["event.reason"] == "service-not-found");
     assert_eq!(denied.count(), 2);
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod answers;
+mod baselines;
 mod binary;
 mod bodies;
 mod deadlines;
@@ -9,6 +10,7 @@ mod harness;
 mod http_api;
 mod listeners;
 mod load;
+mod logs;
 mod mutations;
 mod packaging;
 mod partial;
@@ -22,3 +24,4 @@ mod secrecy;
 mod service_manager;
 mod streamed;
 mod tls;
+mod traces;

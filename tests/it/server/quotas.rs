@@ -41,7 +41,8 @@ fn a_client_over_its_rate_is_told_503_and_the_connection_goes_on() {
     assert!(
         records
             .iter()
-            .any(|record| record["reason"] == "client-requests" && record["verdict"] == "error")
+            .any(|record| record["event.reason"] == "client-requests"
+                && record["event.action"] == "error")
     );
 }
 

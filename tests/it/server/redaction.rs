@@ -68,9 +68,9 @@ fn a_rule_by_route_shows_cards_to_one_group_only() {
         assert_eq!(reply.body, MASKED, "{lines} {target}");
     }
     let records = server.stop();
-    assert_eq!(records[0]["route"], "the fraud team sees cards");
-    assert_eq!(records[0]["profile"], "see-cards");
-    assert!(records[3].get("route").is_none());
+    assert_eq!(records[0]["sluice.route"], "the fraud team sees cards");
+    assert_eq!(records[0]["sluice.profile"], "see-cards");
+    assert!(records[3].get("sluice.route").is_none());
 }
 
 const HEADS: &str = r#"
@@ -131,12 +131,12 @@ fn the_head_of_a_request_is_masked_with_and_without_a_body() {
     let reply = client.ask(reqmod("/redact", "Allow: 204\r\n", GET, None));
     assert_eq!(reply.status, 204);
     let records = server.stop();
-    assert_eq!(records[0]["verdict"], "redact");
-    assert_eq!(records[0]["edits"], 4);
-    assert_eq!(records[0]["redactions"][0]["entity"], "PAN");
-    assert_eq!(records[0]["redactions"][0]["path"], "query:card");
-    assert_eq!(records[0]["redactions"][0]["length"], 16);
-    assert_eq!(records[0]["redactions"][0]["action"], "mask");
+    assert_eq!(records[0]["event.action"], "redact");
+    assert_eq!(records[0]["sluice.edits"], 4);
+    assert_eq!(records[0]["sluice.redactions"][0]["entity"], "PAN");
+    assert_eq!(records[0]["sluice.redactions"][0]["path"], "query:card");
+    assert_eq!(records[0]["sluice.redactions"][0]["length"], 16);
+    assert_eq!(records[0]["sluice.redactions"][0]["action"], "mask");
     assert!(!format!("{records:?}").contains(SECRET));
 }
 
@@ -181,9 +181,9 @@ fn a_value_whose_mask_is_block_blocks_its_message() {
         Some("Type=1; Resolution=2; Threat=CVV;")
     );
     let records = server.stop();
-    assert_eq!(records[0]["reason"], "redaction-block");
-    assert_eq!(records[0]["redactions"][1]["rule"], "field/cvv");
-    assert_eq!(records[0]["redactions"][1]["action"], "block");
+    assert_eq!(records[0]["event.reason"], "redaction-block");
+    assert_eq!(records[0]["sluice.redactions"][1]["rule"], "field/cvv");
+    assert_eq!(records[0]["sluice.redactions"][1]["action"], "block");
 }
 
 #[test]
@@ -192,10 +192,10 @@ fn who_observes_counts_and_changes_nothing() {
     let reply = json_answer("Allow: 204\r\n", "/customers/7", &server);
     assert_eq!(reply.status, 204);
     let records = server.stop();
-    assert_eq!(records[0]["verdict"], "allow");
-    assert_eq!(records[0]["redactions"][0]["entity"], "PAN");
-    assert_eq!(records[0]["redactions"][0]["action"], "observe");
-    assert!(records[0].get("edits").is_none());
+    assert_eq!(records[0]["event.action"], "allow");
+    assert_eq!(records[0]["sluice.redactions"][0]["entity"], "PAN");
+    assert_eq!(records[0]["sluice.redactions"][0]["action"], "observe");
+    assert!(records[0].get("sluice.edits").is_none());
 }
 
 /// Fields that say something of the bytes of a body, and one that does not.
@@ -317,12 +317,12 @@ fn what_forbids_an_edit_blocks_passes_or_is_overruled_by_policy() {
         }
         let records = server.stop();
         let passed = &records[0];
-        assert_eq!(passed["redactions"][0]["entity"], "PAN", "{passed}");
+        assert_eq!(passed["sluice.redactions"][0]["entity"], "PAN", "{passed}");
         let action = if transform == "masked" {
             "mask"
         } else {
             "observe"
         };
-        assert_eq!(passed["redactions"][0]["action"], action, "{passed}");
+        assert_eq!(passed["sluice.redactions"][0]["action"], action, "{passed}");
     }
 }

@@ -71,8 +71,8 @@ fn a_sanitized_message_has_the_length_that_it_says_and_no_stale_digest() {
     assert!(reply.http.contains("Content-Length: 4\r\n"));
     assert!(server.metric_reaches("sluice_redactions_total{entity=\"sanitize/doctype\"", 3.0));
     let records = server.stop();
-    assert_eq!(records[0]["verdict"], "redact");
-    let actions: Vec<_> = records[0]["findings"]
+    assert_eq!(records[0]["event.action"], "redact");
+    let actions: Vec<_> = records[0]["sluice.findings"]
         .as_array()
         .into_iter()
         .flatten()

@@ -84,7 +84,7 @@ fn address(folder: &Path, message: &str) -> SocketAddr {
         let told = text.lines().find(|line| line.contains(message));
         let told = told.and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         if let Some(told) = told {
-            return told["address"]
+            return told["sluice.address"]
                 .as_str()
                 .expect("an address")
                 .parse()

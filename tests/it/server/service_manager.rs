@@ -277,7 +277,7 @@ fn a_spool_file_that_cannot_grow_costs_that_request_and_no_other() {
 /// The address of the second listener in the log.
 fn second_address(process: &mut Process) -> SocketAddr {
     let line = process.wait_for("listening for ICAP");
-    let address = line["address"].as_str().expect("an address");
+    let address = line["sluice.address"].as_str().expect("an address");
     address.parse().expect("an address")
 }
 
@@ -322,4 +322,146 @@ fn certificates_swapped_and_reloaded_under_load_fail_no_request() {
     assert!(house.connect(address, None).ask(bad()).is_block());
     let empty = reqmod("/reqmod", "Allow: 204\r\n", GET, None);
     assert_eq!(house.connect(address, None).ask(empty).status, 204);
+}
+
+#[test]
+fn refused_system_calls_fail_and_nothing_that_a_server_does_is_among_them() {
+    // The filter itself, on a thread of this process.
+    let refused = std::thread::spawn(|| {
+        sluice::server::process::confine_calls_of_this_thread().map(|()| {
+            let chroot = std::os::unix::fs::chroot("/");
+            let code = chroot.expect_err("refused").raw_os_error();
+            (code, std::fs::read("/proc/self/status").is_ok())
+        })
+    });
+    match refused.join().expect("no panic") {
+        Ok(seen) => assert_eq!(seen, (Some(1), true), "EPERM, and the rest works"),
+        Err(error) => {
+            println!("skipped: this kernel refuses filters: {error}");
+            return;
+        }
+    }
+    // The program: every thread has it, and scans, spools, TLS, a reload with rules tried aside, and the end work.
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    let rules = house.path("own.toml");
+    let rule = |text: &str| {
+        format!(
+            "[[rule]]\nid = \"own/marker\"\ncategory = \"malware\"\nseverity = \"high\"\n\
+             description = \"a marker\"\ntext = \"{text}\"\nmatch = [\"{text}\"]\nclean = [\"nothing\"]\n"
+        )
+    };
+    std::fs::write(&rules, rule("first-marker")).expect("a file");
+    let config = house.path("sluice.toml");
+    let text = format!(
+        "[process]\nconfine-calls = \"on\"\nconfine-writes = \"on\"\n[spool]\nmemory-kib = 1\n[rules]\nbundles = [{rules:?}]\n{}",
+        house.listener("")
+    );
+    std::fs::write(&config, text).expect("a file");
+    let mut process = Process::serve(Some(&config));
+    assert!(
+        process.seen.contains("system calls are confined"),
+        "{}",
+        process.seen
+    );
+    let tls = second_address(&mut process);
+    for thread in std::fs::read_dir(format!("/proc/{}/task", process.child.id())).expect("threads")
+    {
+        let status = thread.expect("a thread").path().join("status");
+        let status = std::fs::read_to_string(status).unwrap_or_default();
+        // 2: a filter. A thread may have ended in between.
+        let filtered = status
+            .lines()
+            .any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
+        assert!(filtered || status.is_empty(), "{status}");
+    }
+    let body = harmless(1 << 20);
+    let reply = Client::connect(process.icap).ask(reqmod("/reqmod", "", POST, Some(&body)));
+    assert!(reply.status == 200 && reply.body == body, "the spool works");
+    assert!(house.connect(tls, None).ask(bad()).is_block());
+    let marked = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"a second-marker"));
+    assert_eq!(Client::connect(process.icap).ask(&marked).status, 204);
+    std::fs::write(&rules, rule("second-marker")).expect("a file");
+    house.issue("server", &["localhost"], |_| {});
+    process.signal("-HUP");
+    process.wait_for("configuration and rules are in force");
+    assert!(house.connect(tls, None).ask(&marked).is_block());
+    process.signal("-TERM");
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(0));
+}
+
+/// A small file system in memory, unmounted when dropped.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// `None`: nothing can be mounted here.
+    fn new(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = format!("size={size}");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mounted
+            .is_ok_and(|done| done.status.success())
+            .then_some(Self(folder))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_costs_the_requests_that_need_it_and_no_wrong_verdict() {
+    let Some(disk) = Disk::new("1m") else {
+        println!("skipped: nothing can be mounted here");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sluice.toml");
+    let spool = disk.0.path();
+    let text = format!(
+        "[spool]\ndirectory = {spool:?}\nmemory-kib = 1\n[audit]\nto = {:?}\n",
+        spool.join("access.log")
+    );
+    std::fs::write(&config, text).expect("a file");
+    let process = Process::serve(Some(&config));
+    for _ in 0..3 {
+        let reply = Client::connect(process.icap).ask(reqmod(
+            "/reqmod",
+            "",
+            POST,
+            Some(&harmless(4 << 20)),
+        ));
+        assert!(
+            reply.is_block(),
+            "what cannot be kept is not passed: {}",
+            reply.head
+        );
+        let mut client = Client::connect(process.icap);
+        assert_eq!(client.ask(good()).status, 204);
+        assert!(client.ask(bad()).is_block());
+        let small = harmless(20_000);
+        let reply = client.ask(reqmod("/reqmod", "", POST, Some(&small)));
+        assert!(
+            reply.status == 200 && reply.body == small,
+            "space came back"
+        );
+    }
+    // Not a byte is left: the log cannot be written either.
+    std::fs::write(spool.join("filler"), harmless(1 << 20)).expect_err("it is full");
+    for _ in 0..3 {
+        let mut client = Client::connect(process.icap);
+        assert_eq!(client.ask(good()).status, 204);
+        assert!(client.ask(bad()).is_block());
+        let reply = client.ask(reqmod("/reqmod", "", POST, Some(&harmless(300_000))));
+        assert!(reply.is_block(), "{}", reply.head);
+    }
+    std::fs::remove_file(spool.join("filler")).expect("it is there");
+    let small = harmless(300_000);
+    let reply = Client::connect(process.icap).ask(reqmod("/reqmod", "", POST, Some(&small)));
+    assert!(reply.status == 200 && reply.body == small);
 }

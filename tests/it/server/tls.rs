@@ -187,7 +187,7 @@ fn a_connection_that_ends_without_close_notify_inside_a_body_has_no_clean_verdic
     assert_eq!(closed.reply().status, 400, "it can still be told");
     assert!(server.metric_reaches("sluice_errors_total{kind=\"peer-gone\"}", 2.0));
     for record in server.stop() {
-        assert_eq!(record["verdict"], "error", "{record}");
+        assert_eq!(record["event.action"], "error", "{record}");
     }
 }
 

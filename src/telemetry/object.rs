@@ -1,0 +1,203 @@
+//! JSON objects on one line: printable ASCII whatever came from outside, each string capped, and lists that end where the
+//! line's cap is reached.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Writes one object; [`end`](Object::end) closes it.
+pub struct Object<'a> {
+    line: &'a mut Vec<u8>,
+    /// Length of `line` at which no further item of a list is written.
+    full: usize,
+    /// Before each key: the namespace of what no standard names.
+    prefix: &'static str,
+    first: bool,
+    cut: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Begins an object at the end of `line` that is to take no more than `cap` bytes.
+    pub fn begin(line: &'a mut Vec<u8>, cap: usize) -> Self {
+        let full = line.len() + cap.saturating_sub(RESERVED_BYTES);
+        line.push(b'{');
+        Self {
+            line,
+            full,
+            prefix: "",
+            first: true,
+            cut: false,
+        }
+    }
+
+    /// Puts `prefix` before the keys that follow.
+    pub fn under(&mut self, prefix: &'static str) {
+        self.prefix = prefix;
+    }
+
+    /// A string, escaped and capped.
+    pub fn text(&mut self, key: &str, text: &str) {
+        self.text_of(key, text, FIELD_BYTES);
+    }
+
+    /// A string, escaped and capped at so many bytes.
+    pub fn text_of(&mut self, key: &str, text: &str, cap: usize) {
+        self.key(key);
+        self.line.push(b'"');
+        escape_into(text, cap, self.line);
+        self.line.push(b'"');
+    }
+
+    /// A string, unless there is none or it is empty.
+    pub fn text_if(&mut self, key: &str, text: Option<&str>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.text(key, text);
+        }
+    }
+
+    /// A number.
+    pub fn number(&mut self, key: &str, number: u64) {
+        self.literal(key, &number.to_string());
+    }
+
+    /// JSON text of our own.
+    pub fn literal(&mut self, key: &str, json: &str) {
+        self.key(key);
+        self.line.extend_from_slice(json.as_bytes());
+    }
+
+    /// A moment, RFC 3339 with microseconds.
+    pub fn time(&mut self, key: &str, at: SystemTime) {
+        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let nanos = i128::try_from(since.as_nanos()).unwrap_or_default();
+        if let Ok(at) = jiff::Timestamp::from_nanosecond(nanos) {
+            self.literal(key, &format!("\"{at:.6}\""));
+        }
+    }
+
+    /// An object in this one.
+    pub fn object(&mut self, key: &str, write: impl FnOnce(&mut Object<'_>)) {
+        self.key(key);
+        self.line.push(b'{');
+        let mut inner = self.inner();
+        write(&mut inner);
+        self.cut |= inner.cut;
+        self.line.push(b'}');
+    }
+
+    /// A list of objects, as many as the line has room for.
+    pub fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&mut Object<'_>, &T)) {
+        self.key(key);
+        self.line.push(b'[');
+        for (at, item) in items.iter().take(LISTED).enumerate() {
+            let before = self.line.len();
+            if at > 0 {
+                self.line.push(b',');
+            }
+            self.line.push(b'{');
+            each(&mut self.inner(), item);
+            self.line.push(b'}');
+            if self.line.len() > self.full {
+                self.line.truncate(before);
+                self.cut = true;
+                break;
+            }
+        }
+        self.cut |= items.len() > LISTED;
+        self.line.push(b']');
+    }
+
+    /// True when nothing but the end fits any more; notes that something was left out.
+    pub fn is_full(&mut self) -> bool {
+        let full = self.line.len() > self.full;
+        self.cut |= full;
+        full
+    }
+
+    /// Closes the object; what was left out is said.
+    pub fn end(mut self) {
+        if self.cut {
+            self.literal("truncated", "true");
+        }
+        self.line.push(b'}');
+    }
+
+    fn inner(&mut self) -> Object<'_> {
+        Object {
+            line: self.line,
+            full: self.full,
+            prefix: "",
+            first: true,
+            cut: false,
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        if !self.first {
+            self.line.push(b',');
+        }
+        self.first = false;
+        self.line.push(b'"');
+        self.line.extend_from_slice(self.prefix.as_bytes());
+        self.line.extend_from_slice(key.as_bytes());
+        self.line.extend_from_slice(b"\":");
+    }
+}
+
+/// `text` as printable ASCII of at most about `cap` bytes, safe on a terminal and in any log format: controls, quotes of
+/// JSON, C1, bidirectional marks and all that is not ASCII become `\uXXXX`.
+pub fn escape_into(text: &str, cap: usize, out: &mut Vec<u8>) {
+    let begin = out.len();
+    for character in text.chars() {
+        if out.len() - begin >= cap {
+            out.extend_from_slice(b"...");
+            return;
+        }
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            ' '..='~' => out.push(u8::try_from(character).unwrap_or(b'?')),
+            _ => {
+                let mut units = [0; 2];
+                for unit in character.encode_utf16(&mut units) {
+                    // Writing to a vector cannot fail.
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+        }
+    }
+}
+
+/// A field of a record: long enough for real hosts and paths, short enough that a flood of records stays small.
+pub const FIELD_BYTES: usize = 256;
+
+/// Items listed in one record; the counts are in the metrics.
+pub const LISTED: usize = 64;
+
+/// What follows the last list, and the end of the line.
+const RESERVED_BYTES: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_where_the_line_is_full_and_says_so() {
+        let mut line = Vec::new();
+        let mut object = Object::begin(&mut line, 1000);
+        object.list("all", &[0; 60], |object, _| {
+            object.text("text", &"\u{1}".repeat(100));
+        });
+        object.end();
+        assert!(line.len() <= 1000, "{}", line.len());
+        let value: serde_json::Value = serde_json::from_slice(&line).expect("JSON");
+        assert_eq!(value["truncated"], true);
+        assert!(value["all"].as_array().is_some_and(|all| !all.is_empty()));
+    }
+
+    #[test]
+    fn the_cap_holds_for_what_is_written_not_for_what_came() {
+        let mut out = Vec::new();
+        escape_into(&"\u{2028}".repeat(100), 60, &mut out);
+        assert_eq!(out.len(), 63);
+    }
+}
