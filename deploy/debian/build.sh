@@ -1,11 +1,12 @@
 #!/bin/sh
-# Builds target/debian/sluice_*.deb: cargo install cargo-deb; deploy/debian/build.sh
+# Builds target/debian/sluice_*.deb: cargo install --locked cargo-deb; deploy/debian/build.sh
 set -eu
 cd "$(dirname "$0")/../.."
-cargo build --release --locked
+cargo build -q --release --locked
 mkdir -p target/deb/man
 target/release/sluice man target/deb/man
 target/release/sluice completions bash > target/deb/sluice.bash
 target/release/sluice completions zsh > target/deb/_sluice
 target/release/sluice completions fish > target/deb/sluice.fish
-cargo deb --no-build
+rm -f target/debian/sluice_*.deb
+cargo deb --no-build --strip "$@"

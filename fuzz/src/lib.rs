@@ -16,6 +16,36 @@ pub mod rules;
 pub mod signatures;
 pub mod xml;
 
+/// Every target by its name; `fuzz_targets/` says the same once more, a file each, for cargo-fuzz.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("archive", content::archive),
+    ("bundle", rules::bundle),
+    ("charset", content::charset),
+    ("chunked", chunked::holds),
+    ("coding", content::coding),
+    ("config", rules::config),
+    ("connection", connection::holds),
+    ("embedded_head", embedded_head::holds),
+    ("encapsulated", encapsulated::holds),
+    ("form", form::holds),
+    ("gate", signatures::gate),
+    ("json", json::holds),
+    ("literal", signatures::literal),
+    ("multipart", content::multipart),
+    ("redact_csv", redact::csv),
+    ("redact_form", redact::form),
+    ("redact_html", redact::html),
+    ("redact_json", redact::json),
+    ("redact_multipart", redact::multipart),
+    ("redact_ndjson", redact::ndjson),
+    ("redact_text", redact::text),
+    ("redact_xml", redact::xml),
+    ("request_head", request_head::holds),
+    ("stack", content::stack),
+    ("verdict", signatures::verdict),
+    ("xml", xml::holds),
+];
+
 /// Cuts `data` at places that `choices` picks; 0 means that the rest stays whole.
 pub fn cut<'a>(data: &'a [u8], choices: &[u8]) -> Vec<&'a [u8]> {
     let mut rest = data;
@@ -41,11 +71,7 @@ pub fn cut<'a>(data: &'a [u8], choices: &[u8]) -> Vec<&'a [u8]> {
 mod tests {
     /// Every seed, and small mutations of it, so that the properties are exercised without the fuzzer.
     fn over_seeds(target: &str, holds: fn(&[u8])) {
-        let root = env!("CARGO_MANIFEST_DIR");
-        let folder = match std::path::Path::new(root).ends_with("fuzz") {
-            true => format!("{root}/seeds/{target}"),
-            false => format!("{root}/fuzz/seeds/{target}"),
-        };
+        let folder = fuzz_folder().join("seeds").join(target);
         let mut seeds = 0;
         for entry in std::fs::read_dir(&folder).expect("the seeds are in the tree") {
             let path = entry.expect("a readable folder").path();
@@ -64,7 +90,7 @@ mod tests {
                 holds(&mutant);
             }
         }
-        assert!(seeds > 0, "no seed in {folder}");
+        assert!(seeds > 0, "no seed for {target}");
     }
 
     const MUTANTS: usize = 150;
@@ -85,31 +111,35 @@ mod tests {
 
     #[test]
     fn all_properties_hold_on_the_seeds_and_near_them() {
-        over_seeds("request_head", super::request_head::holds);
-        over_seeds("encapsulated", super::encapsulated::holds);
-        over_seeds("chunked", super::chunked::holds);
-        over_seeds("connection", super::connection::holds);
-        over_seeds("embedded_head", super::embedded_head::holds);
-        over_seeds("coding", super::content::coding);
-        over_seeds("charset", super::content::charset);
-        over_seeds("multipart", super::content::multipart);
-        over_seeds("archive", super::content::archive);
-        over_seeds("stack", super::content::stack);
-        over_seeds("bundle", super::rules::bundle);
-        over_seeds("config", super::rules::config);
-        over_seeds("json", super::json::holds);
-        over_seeds("xml", super::xml::holds);
-        over_seeds("form", super::form::holds);
-        over_seeds("redact_json", super::redact::json);
-        over_seeds("redact_ndjson", super::redact::ndjson);
-        over_seeds("redact_xml", super::redact::xml);
-        over_seeds("redact_html", super::redact::html);
-        over_seeds("redact_form", super::redact::form);
-        over_seeds("redact_csv", super::redact::csv);
-        over_seeds("redact_text", super::redact::text);
-        over_seeds("redact_multipart", super::redact::multipart);
-        over_seeds("literal", super::signatures::literal);
-        over_seeds("gate", super::signatures::gate);
-        over_seeds("verdict", super::signatures::verdict);
+        for (target, holds) in super::TARGETS {
+            over_seeds(target, *holds);
+        }
+    }
+
+    #[test]
+    fn each_target_of_cargo_fuzz_runs_the_property_of_its_row() {
+        let table = include_str!("lib.rs");
+        let manifest = include_str!("../Cargo.toml");
+        let bins = manifest.matches("path = \"fuzz_targets/").count();
+        assert_eq!(bins, super::TARGETS.len() + 1, "and one for the short run");
+        for (target, _) in super::TARGETS {
+            let file = fuzz_folder().join(format!("fuzz_targets/{target}.rs"));
+            let source = std::fs::read_to_string(file).expect("a file of the target's name");
+            let call = source.split("sluice_fuzz::").nth(1).expect("a call");
+            let property = call.split('(').next().expect("a name");
+            let row = format!("(\"{target}\", {property}),");
+            assert!(table.contains(&row), "{row}");
+            let bin = format!("path = \"fuzz_targets/{target}.rs\"");
+            assert!(manifest.contains(&bin), "{bin}");
+        }
+    }
+
+    /// This crate's folder, from here and from the tests of the server, which include this file.
+    fn fuzz_folder() -> std::path::PathBuf {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        match root.ends_with("fuzz") {
+            true => root.to_path_buf(),
+            false => root.join("fuzz"),
+        }
     }
 }

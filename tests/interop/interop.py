@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real clients against a real sluice: Squid, c-icap-client and python-icap, over loopback.
+"""Real clients against a real sluice: Squid (icap and icaps), c-icap-client, python-icap and openssl, over loopback.
 
   interop.py PATH/TO/sluice
 
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 # Assembled here so that no scanner stops at this file.
 EICAR = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE" + "!$H+H*").encode()
@@ -89,6 +90,7 @@ class Origin(http.server.BaseHTTPRequestHandler):
     received = b""
 
     def do_GET(self):
+        self.path = self.path.removeprefix("/secured")
         if self.path.startswith("/redact/"):
             self.answer(card(int(self.path.split("/")[2])), "application/json")
         elif self.path.startswith("/bytes/"):
@@ -178,6 +180,97 @@ def squid_cases(squid, origin, log):
     case(f"squid saw no ICAP error in {len(lines)} transactions", lines and not bad, bad[:3])
 
 
+def secured_cases(squid, origin, log, admin):
+    """Through Squid's icaps services, whose connections show a client certificate."""
+    for size in (1, 4097, 1 << 20, 10 << 20):
+        want = body(size)
+        status, _, got = through_squid(squid, origin, "GET", f"/secured/bytes/{size}")
+        case(f"squid icaps RESPMOD {size} bytes come back identical", status == 200 and got == want, (status, len(got)))
+        status, _, got = through_squid(squid, origin, "POST", "/secured/", want, {"Content-Type": "text/plain"})
+        good = status == 200 and json.loads(got)["sha256"] == hashlib.sha256(want).hexdigest()
+        case(f"squid icaps REQMOD {size} bytes arrive identical", good, (status, got[:200]))
+    status, _, got = through_squid(squid, origin, "GET", "/secured/eicar")
+    case("squid icaps RESPMOD EICAR is blocked", status == 403 and EICAR not in got, (status, got[:200]))
+    for name, data in (("EICAR", EICAR), ("EICAR late", body(300_000) + EICAR)):
+        status, _, got = through_squid(squid, origin, "POST", "/secured/", data)
+        case(f"squid icaps REQMOD {name} is blocked", status == 403, (status, got[:200]))
+    with open(log, encoding="ascii", errors="replace") as f:
+        lines = [line for line in f.read().splitlines() if "icaps://" in line]
+    bad = [line for line in lines if "ICAP_ERR" in line and "/000 " not in line]
+    case(f"squid saw no icaps error in {len(lines)} transactions", lines and not bad, bad[:3])
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    shaken = [line for line in text.splitlines() if line.startswith('sluice_tls_handshakes_total{') and '"ok"' in line]
+    case("the server counted squid's handshakes", shaken and float(shaken[0].rsplit(" ", 1)[1]) > 0, shaken)
+
+
+class House:
+    """A certificate authority, and what it issued: PEM files in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.make("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                  "-subj", "/CN=house", "-keyout", self.at("ca.key"), "-out", self.at("ca.pem"))
+        self.issue("server", "DNS:localhost")
+        self.issue("gateway", "DNS:gateway.example")
+
+    def at(self, name):
+        return os.path.join(self.folder, name)
+
+    def make(self, *options):
+        subprocess.run(["openssl", *options], check=True, capture_output=True, timeout=60)
+
+    def issue(self, name, alternative):
+        request, extensions = self.at(f"{name}.csr"), self.at(f"{name}.ext")
+        self.make("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                  "-keyout", self.at(f"{name}.key"), "-out", request)
+        with open(extensions, "w", encoding="ascii") as f:
+            f.write(f"subjectAltName={alternative}\n")
+        self.make("x509", "-req", "-in", request, "-CA", self.at("ca.pem"), "-CAkey", self.at("ca.key"), "-CAcreateserial",
+                  "-days", "2", "-extfile", extensions, "-out", self.at(f"{name}.pem"))
+        # Squid reads them as its own user.
+        os.chmod(self.at(f"{name}.key"), 0o644)
+
+    def listener(self, port):
+        return f"""
+[[listeners]]
+address = "127.0.0.1:{port}"
+allow = ["127.0.0.0/8"]
+[listeners.tls]
+certificate = "{self.at('server.pem')}"
+key = "{self.at('server.key')}"
+client-ca = "{self.at('ca.pem')}"
+client-names = ["gateway.example"]
+"""
+
+
+def openssl_cases(house, port):
+    def client(message, *options, seconds=30):
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", "-verify_hostname", "localhost",
+             "-verify_return_error", "-CAfile", house.at("ca.pem"), "-quiet", *options],
+            input=message, capture_output=True, timeout=seconds, check=False)
+        return done.stdout
+    identity = ("-cert", house.at("gateway.pem"), "-key", house.at("gateway.key"))
+    options = b"OPTIONS icap://localhost/reqmod ICAP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    for version in ("-tls1_2", "-tls1_3"):
+        got = client(options, version, *identity)
+        case(f"openssl {version} OPTIONS", got.startswith(b"ICAP/1.0 200") and b"Methods: REQMOD" in got, got)
+    got = client(options, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", *identity)
+    case("openssl -tls1_1 is refused", got == b"", got)
+    case("openssl without a certificate is refused", client(options) == b"")
+    stranger = ("-cert", house.at("server.pem"), "-key", house.at("server.key"))
+    case("openssl with a certificate of another name is refused", client(options, *stranger) == b"")
+    head = b"POST / HTTP/1.1\r\nHost: truncated.example\r\n\r\n"
+    begun = (b"REQMOD icap://localhost/reqmod ICAP/1.0\r\nHost: localhost\r\nAllow: 204\r\nEncapsulated: req-hdr=0, req-body=%d\r\n\r\n"
+             % len(head) + head + b"400\r\nhalf of what was announced")
+    try:
+        got = client(begun, *identity, seconds=2)
+    except subprocess.TimeoutExpired as killed:
+        got = killed.stdout or b""
+    case("openssl that is killed inside a body, without close_notify, was told nothing", got == b"", got)
+
+
 def c_icap_client(port, service, data, *options):
     with tempfile.TemporaryDirectory() as d:
         source, out = os.path.join(d, "in"), os.path.join(d, "out")
@@ -246,7 +339,11 @@ def main():
     sluice = os.path.abspath(sys.argv[1])
     folder = tempfile.mkdtemp(prefix="sluice-interop-")
     os.chmod(folder, 0o755)
-    icap, admin, squid = free_port(), free_port(), free_port()
+    icap, icaps, admin, squid = free_port(), free_port(), free_port(), free_port()
+    house = House(folder)
+    settings = os.path.join(folder, "sluice.toml")
+    with open(settings, "w", encoding="ascii") as f:
+        f.write(house.listener(icaps))
     origin = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Origin)
     origin.daemon_threads = True
     threading.Thread(target=origin.serve_forever, daemon=True).start()
@@ -254,9 +351,10 @@ def main():
     try:
         with open(os.path.join(folder, "sluice.log"), "wb") as log:
             running.append(subprocess.Popen(
-                [sluice, "serve", "--listen", f"127.0.0.1:{icap}", "--admin", f"127.0.0.1:{admin}"],
+                [sluice, "serve", "--config", settings, "--listen", f"127.0.0.1:{icap}", "--admin", f"127.0.0.1:{admin}"],
                 stdout=log, stderr=log))
         wait_port(icap)
+        openssl_cases(house, icaps)
         c_icap_cases(icap)
         python_icap_cases(icap)
 
@@ -286,6 +384,11 @@ icap_service svcReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/reqmod
 icap_service svcResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/respmod
 icap_service redactReq reqmod_precache bypass=0 icap://127.0.0.1:{icap}/redact
 icap_service redactResp respmod_precache bypass=0 icap://127.0.0.1:{icap}/redact
+icap_service securedReq reqmod_precache bypass=0 icaps://localhost:{icaps}/reqmod tls-cafile={house.at('ca.pem')} tls-cert={house.at('gateway.pem')} tls-key={house.at('gateway.key')}
+icap_service securedResp respmod_precache bypass=0 icaps://localhost:{icaps}/respmod tls-cafile={house.at('ca.pem')} tls-cert={house.at('gateway.pem')} tls-key={house.at('gateway.key')}
+acl secured urlpath_regex ^/secured/
+adaptation_access securedReq allow secured
+adaptation_access securedResp allow secured
 acl redacted urlpath_regex ^/redact/
 adaptation_access redactReq allow redacted
 adaptation_access redactResp allow redacted
@@ -298,6 +401,7 @@ shutdown_lifetime 1 seconds
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
         wait_port(squid)
         squid_cases(squid, origin.server_address[1], os.path.join(logs, "icap.log"))
+        secured_cases(squid, origin.server_address[1], os.path.join(logs, "icap.log"), admin)
         case("sluice still runs", running[0].poll() is None)
         running[0].send_signal(signal.SIGTERM)
         case("SIGTERM ends sluice with status 0", running[0].wait(40) == 0)

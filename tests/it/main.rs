@@ -2,6 +2,7 @@
 
 mod cases;
 mod corpus;
+mod documents;
 mod evasions;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;

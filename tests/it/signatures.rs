@@ -6,6 +6,7 @@ mod decoding;
 mod files;
 mod limits;
 mod literals;
+pub mod public;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,51 +21,7 @@ use sluice::rules::literal::Place;
 use sluice::rules::yara::YaraFile;
 use sluice::span::Span;
 
-/// A path beside the repository, or `None` with a note.
-fn shared(path: &str) -> Option<PathBuf> {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared")
-        .join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    eprintln!("skipped: ../shared/{path} is absent");
-    None
-}
-
-/// The files of a public set, whatever their permissions: tests trust them.
-fn public_set(folder: &Path) -> Vec<YaraFile> {
-    let mut files = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        let mut entries: Vec<_> = std::fs::read_dir(&folder)
-            .expect("a folder")
-            .map(|entry| entry.expect("an entry").path())
-            .collect();
-        entries.sort();
-        for path in entries {
-            if path.is_dir() {
-                open.push(path);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == "yar" || extension == "yara")
-            {
-                let bytes = std::fs::read(&path).expect("readable");
-                files.push(YaraFile {
-                    namespace: path
-                        .file_stem()
-                        .map(|stem| stem.to_string_lossy())
-                        .unwrap_or_default()
-                        .into(),
-                    shown: path.to_string_lossy().into(),
-                    text: sluice::rules::yara::text(&bytes).into(),
-                    bundle: "public".into(),
-                });
-            }
-        }
-    }
-    files
-}
+use public::{bodies, public_set, shared};
 
 fn compiled(files: Vec<YaraFile>) -> Arc<Signatures> {
     let mut bundle = Bundle::default();
@@ -125,25 +82,6 @@ fn ungated(rules: &Arc<Signatures>, body: &[u8]) -> Vec<String> {
     let span = Span::new(0, body.len() as u64);
     rules.yara().report(&matches, PartId::BODY, span, &mut out);
     ids(&out)
-}
-
-/// Bodies of a corpus file, every `step`th.
-fn bodies(path: &Path, step: usize) -> Vec<Vec<u8>> {
-    use base64::Engine as _;
-    let text = std::fs::read_to_string(path).expect("readable");
-    text.lines()
-        .step_by(step)
-        .map(|line| {
-            let record: serde_json::Value = serde_json::from_str(line).expect("a record");
-            let body = record
-                .get("body_base64")
-                .and_then(|body| body.as_str())
-                .expect("a body");
-            base64::engine::general_purpose::STANDARD
-                .decode(body)
-                .expect("base64")
-        })
-        .collect()
 }
 
 #[test]
@@ -470,63 +408,4 @@ fn a_full_spool_means_blocks_and_a_broken_one_is_never_silent() {
     assert_eq!(anomalies, ["windowed", "spool-failure"]);
     let (_, anomalies) = run(&folder.path().join("absent"), 64 << 20);
     assert_eq!(anomalies, ["spool-failure"]);
-}
-
-#[cfg(feature = "libyara")]
-mod reference {
-    use super::*;
-    use sluice::inspect::yara::YaraSet;
-    use sluice::inspect::yara::libyara::Reference;
-    use std::time::Duration;
-
-    /// Both engines on the same rules and the same bytes.
-    fn compare(files: &[YaraFile], samples: &[Vec<u8>]) -> usize {
-        let (set, problems) = YaraSet::compile(files, &YaraLimits::default());
-        assert!(problems.is_empty(), "{problems:?}");
-        let reference = Reference::compile(files).expect("compiles");
-        let mut matched = 0;
-        for (number, sample) in samples.iter().enumerate() {
-            let ours = set.names(&set.scan_ungated(sample, &Externals::default()));
-            let theirs = reference
-                .scan(sample, Duration::from_secs(60))
-                .expect("scans");
-            assert_eq!(ours, theirs, "sample {number} of {} bytes", sample.len());
-            matched += ours.len();
-        }
-        matched
-    }
-
-    #[test]
-    fn both_engines_agree_on_the_shipped_rules() {
-        let bundle = Bundle::embedded();
-        let samples: Vec<Vec<u8>> = bundle
-            .examples
-            .iter()
-            .map(|example| example.bytes.clone())
-            .collect();
-        assert!(compare(&bundle.yara, &samples) > 20);
-    }
-
-    #[test]
-    fn both_engines_agree_on_a_large_public_set() {
-        let Some(folder) = shared("yara-rules/signature-base") else {
-            return;
-        };
-        let mut files = public_set(&folder);
-        let samples: Vec<Vec<u8>> = files
-            .iter()
-            .step_by(5)
-            .map(|file| file.text.as_bytes().to_vec())
-            .chain(
-                shared("corpus/attack.jsonl")
-                    .iter()
-                    .flat_map(|path| bodies(path, 37)),
-            )
-            .collect();
-        // libyara's hash module needs a crypto library that the vendored build leaves out.
-        files.retain(|file| Reference::compile([file]).is_ok());
-        eprintln!("{} files, {} samples", files.len(), samples.len());
-        assert!(files.len() > 700);
-        assert!(compare(&files, &samples) > 100);
-    }
 }

@@ -1,0 +1,129 @@
+#!/bin/sh
+# Installs, starts, asks, and purges the package, and demands that nothing is left of it:
+#
+#   deploy/debian/check.sh target/debian/sluice_*.deb            # over this system, in a layer that is thrown away
+#   deploy/debian/check.sh target/debian/sluice_*.deb fresh      # in a new Debian 12, by debootstrap
+#
+# Needs root. systemd is not there, so the unit's command is run as the unit runs it: as the user sluice,
+# after the same check of the configuration, with its environment and its folders.
+set -eu
+[ -f "$1" ] || { echo "no package $1"; exit 2; }
+[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
+deb=$(realpath "$1")
+kind=${2:-layer}
+unit=$(realpath "$(dirname "$0")/../systemd/sluice.service")
+work=$(mktemp -d)
+mount -t tmpfs -o mode=0755 tmpfs "$work"
+root="$work/root"
+server=
+finish() {
+    [ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
+    umount "$root/proc" 2>/dev/null || true
+    umount "$root" 2>/dev/null || true
+    umount "$work" 2>/dev/null || true
+    # Never across a mount point: what could not be unmounted is left.
+    rm -rf --one-file-system "$work"
+}
+trap finish EXIT
+say() { printf -- '-- %s\n' "$1"; }
+enter() { exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
+inside() { (enter "$@"); }
+# Logs, caches and locks of the package system, and the copies that passwd tools keep, are not traces.
+kept='^\./\(proc\|tmp\|dev\|var/log\|var/cache\|var/lib/dpkg\)\(/\|$\)\|^\./etc/[a-z]*-$\|^\./run/adduser$'
+accounts() {
+    cat "$root/etc/passwd" "$root/etc/group"
+    sed -n 's/^Package: //p' "$root/var/lib/dpkg/status"
+}
+# What is on the disk: all files of a fresh system; over this system, what became different from it.
+listing() {
+    accounts
+    if [ "$kind" = fresh ]; then
+        (cd "$root" && find . -xdev) | grep -v "$kept" | sort
+        return
+    fi
+    (cd "$work/upper" && find . ! -name .) | grep -v "$kept" | sort | while read -r path; do
+        if [ -d "$work/upper/$path" ] && [ -d "/$path" ]; then continue; fi
+        cmp -s "$work/upper/$path" "/$path" || echo "$path"
+    done
+}
+
+if [ "$kind" = fresh ]; then
+    say "a fresh Debian 12"
+    mkdir "$root"
+    debootstrap --variant=minbase --include=adduser bookworm "$root" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
+    umount "$root/proc" "$root/sys" 2>/dev/null || true
+else
+    say "this Debian, with a layer above it that takes all writes"
+    mkdir "$work/upper" "$work/inner" "$root"
+    mount -t overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/inner" overlay "$root"
+fi
+mount -t proc proc "$root/proc"
+listing >"$work/before"
+
+say "install"
+cp "$deb" "$root/tmp/sluice.deb"
+inside dpkg -i /tmp/sluice.deb
+rm "$root/tmp/sluice.deb"
+inside dpkg --verify sluice
+for file in usr/bin/sluice etc/sluice/sluice.toml usr/share/man/man1/sluice.1.gz usr/share/man/man1/sluice-serve.1.gz \
+    usr/share/bash-completion/completions/sluice usr/share/zsh/vendor-completions/_sluice \
+    usr/share/fish/vendor_completions.d/sluice.fish; do
+    [ -s "$root/$file" ] || { echo "missing: $file"; exit 1; }
+done
+cmp "$unit" "$(find "$root/lib/systemd/system" "$root/usr/lib/systemd/system" -name sluice.service 2>/dev/null | head -n 1)"
+
+say "start as the unit does"
+inside install -d -o sluice -g sluice -m 0700 /var/lib/sluice /var/lib/sluice/spool
+as_the_unit() {
+    enter SLUICE__PROCESS__CONFINE_WRITES=on SLUICE__SPOOL__DIRECTORY=/var/lib/sluice/spool \
+        setpriv --reuid=sluice --regid=sluice --clear-groups --no-new-privs --bounding-set=-all /usr/bin/sluice "$@"
+}
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+port=$(free_port)
+(as_the_unit check --config /etc/sluice/sluice.toml)
+as_the_unit serve --config /etc/sluice/sluice.toml \
+    --listen "127.0.0.1:$port" --admin "127.0.0.1:$(free_port)" >"$work/server" 2>&1 &
+server=$!
+
+say "ask"
+if ! python3 - "$port" <<'ASK'
+import socket, sys, time
+port = int(sys.argv[1])
+eicar = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE" + "!$H+H*").encode()
+def ask(message):
+    for _ in range(300):
+        try:
+            sock = socket.create_connection(("127.0.0.1", port), 10)
+            break
+        except OSError:
+            time.sleep(0.1)
+    sock.sendall(message)
+    sock.shutdown(socket.SHUT_WR)
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+def reqmod(body):
+    head = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return (b"REQMOD icap://a/reqmod ICAP/1.0\r\nHost: a\r\nAllow: 204\r\nConnection: close\r\nEncapsulated: req-hdr=0, req-body=%d\r\n\r\n"
+            % len(head) + head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+options = ask(b"OPTIONS icap://a/reqmod ICAP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n")
+assert options.startswith(b"ICAP/1.0 200") and b"Methods: REQMOD" in options, options
+blocked = ask(reqmod(eicar))
+assert blocked.startswith(b"ICAP/1.0 200") and b"HTTP/1.1 403" in blocked and eicar not in blocked, blocked
+clean = ask(reqmod(b"seven pens and a ruler"))
+assert clean.startswith(b"ICAP/1.0 204"), clean
+print("OPTIONS answered, EICAR blocked, a clean body passed")
+ASK
+then
+    cat "$work/server"
+    exit 1
+fi
+kill "$server" || { cat "$work/server"; exit 1; }
+wait "$server"
+server=
+
+say "purge"
+listing >"$work/installed"
+! cmp -s "$work/before" "$work/installed" || { echo "the listing does not see the package"; exit 1; }
+inside dpkg --purge sluice
+listing >"$work/after"
+diff "$work/before" "$work/after" || { echo "traces are left"; exit 1; }
+echo "no trace is left"
