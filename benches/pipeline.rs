@@ -70,7 +70,57 @@ fn responses(c: &mut Criterion) {
     group.finish();
 }
 
-fn verdict(mut scan: Scan, body: &Bytes) {
+/// The benign bodies of the labelled corpus, where it lies beside the project: the figure that the detectors are judged by.
+fn corpus(c: &mut Criterion) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/benign.jsonl");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("pipeline/corpus skipped: no labelled corpus beside the project");
+        return;
+    };
+    let rules = Arc::new(Ruleset::embedded().expect("the shipped rules compile"));
+    let budget = Budget::new(1 << 30);
+    let profile = Arc::new(Profile::built_in(Direction::Request));
+    let samples: Vec<(RequestHead, Bytes)> = text.lines().map(sample).collect();
+    let total = samples.iter().map(|(_, body)| body.len() as u64).sum();
+    let mut group = c.benchmark_group("pipeline/corpus");
+    group.sample_size(10);
+    group.throughput(Throughput::Bytes(total));
+    group.bench_function("benign", |b| {
+        b.iter(|| {
+            for (head, body) in &samples {
+                let message = Message {
+                    request: Some(head),
+                    ..Message::new(Direction::Request)
+                };
+                run(
+                    Scan::new(&rules, &profile, &budget, &message),
+                    black_box(body),
+                );
+            }
+        });
+    });
+    group.finish();
+}
+
+fn sample(line: &str) -> (RequestHead, Bytes) {
+    use base64::Engine as _;
+    let fields: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+    let text = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
+    let head = format!(
+        "POST /api/items HTTP/1.1\r\nHost: shop.test\r\nContent-Type: {}\r\n\r\n",
+        text("content_type")
+    );
+    let body = base64::engine::general_purpose::STANDARD
+        .decode(text("body_base64"))
+        .expect("base64");
+    (RequestHead::parse(Bytes::from(head)), Bytes::from(body))
+}
+
+fn verdict(scan: Scan, body: &Bytes) {
+    assert_eq!(run(scan, body), Verdict::Allow);
+}
+
+fn run(mut scan: Scan, body: &Bytes) -> Verdict {
     scan.push(body.clone());
     scan.end(Ended::Complete);
     loop {
@@ -83,7 +133,7 @@ fn verdict(mut scan: Scan, body: &Bytes) {
             Step::Decided | Step::Done => break,
         }
     }
-    assert_eq!(scan.report().verdict, Verdict::Allow);
+    scan.report().verdict.clone()
 }
 
 fn json(size: usize) -> Bytes {
@@ -120,5 +170,5 @@ fn html(size: usize) -> Bytes {
     Bytes::from(text)
 }
 
-criterion_group!(benches, requests, responses);
+criterion_group!(benches, requests, responses, corpus);
 criterion_main!(benches);
