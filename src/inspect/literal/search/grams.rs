@@ -8,23 +8,22 @@
 //! pattern                    ${jndi:               entered:  ${jn  {jnd  jndi  ndi:   (GRAM = 4, STEP = 4)
 //! ```
 //!
-//! Four bytes tell a thousand patterns from ordinary text; fifty thousand would fill the space of four digits or four
-//! letters, so large sets take longer grams.
+//! Three or four bytes tell a thousand patterns from ordinary text; fifty thousand would fill the space of four digits or
+//! four letters, so large sets take longer grams.
 //!
 //! A sampled gram costs a multiplication and a look at a bitmap that fits the first- or second-level cache. What passes
 //! it meets a table of buckets; a bucket holds at most [`CROWD`] patterns, so that the worst text costs a constant
 //! number of comparisons a byte, and no text more than that.
 
+use std::fmt::Debug;
+
 use crate::inspect::literal::search::Sink;
 use crate::rules::literal::{Case, Pattern};
 
-/// The filter for patterns of at least `GRAM + STEP - 1` bytes. `GRAM` is 4 to 8.
+/// The filter for patterns of at least `GRAM + STEP - 1` bytes. `GRAM` is 3 to 8.
 #[derive(Debug)]
-pub(super) struct Grams<const GRAM: usize, const STEP: usize> {
-    /// A bit for each hash of an entered gram.
-    filter: Vec<u64>,
-    /// 32 minus the number of bits of a filter hash.
-    filter_shift: u32,
+pub(super) struct Grams<F, const GRAM: usize, const STEP: usize> {
+    filter: F,
     /// Where the entries of a bucket begin; one more than there are buckets.
     starts: Vec<u32>,
     bucket_shift: u32,
@@ -41,7 +40,88 @@ struct Entry {
     offset: u16,
 }
 
-/// Sampled grams that are hashed before any is looked at: enough for the compiler to use vector registers.
+/// Which hashes have been entered. Some others pass by chance.
+pub(super) trait Filter: Debug {
+    /// Room for so many entries.
+    fn new(entries: usize) -> Self;
+
+    /// Enters a hash.
+    fn enter(&mut self, hash: u32);
+
+    /// True for every hash that was entered.
+    fn passes(&self, hash: u32) -> bool;
+
+    /// Memory in bytes.
+    fn memory_bytes(&self) -> usize;
+}
+
+/// A bitmap of 8 KiB, which stays in the first-level cache: for the patterns of a small set. That its size is known to
+/// the compiler halves the cost of a look.
+#[derive(Debug)]
+pub(super) struct Small(Box<[u64; SMALL_WORDS]>);
+
+/// A bitmap that grows with the set.
+#[derive(Debug)]
+pub(super) struct Scaled {
+    words: Vec<u64>,
+    /// 32 minus the number of bits of a slot.
+    shift: u32,
+}
+
+impl Filter for Small {
+    fn new(_: usize) -> Self {
+        Self(Box::new([0; SMALL_WORDS]))
+    }
+
+    fn enter(&mut self, hash: u32) {
+        let slot = hash >> 16;
+        self.0[slot as usize / 64] |= 1 << (slot % 64);
+    }
+
+    #[inline(always)]
+    fn passes(&self, hash: u32) -> bool {
+        let slot = hash >> 16;
+        self.0[slot as usize / 64] >> (slot % 64) & 1 != 0
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+}
+
+impl Filter for Scaled {
+    fn new(entries: usize) -> Self {
+        let bits = (entries * BITS_AN_ENTRY).next_power_of_two().ilog2();
+        let bits = bits.clamp(*FILTER_BITS.start(), *FILTER_BITS.end());
+        Self {
+            words: vec![0; 1 << (bits - 6)],
+            shift: 32 - bits,
+        }
+    }
+
+    fn enter(&mut self, hash: u32) {
+        let slot = hash >> self.shift;
+        if let Some(word) = self.words.get_mut((slot / 64) as usize) {
+            *word |= 1 << (slot % 64);
+        }
+    }
+
+    #[inline(always)]
+    fn passes(&self, hash: u32) -> bool {
+        let slot = hash >> self.shift;
+        let word = self.words.get((slot / 64) as usize).copied().unwrap_or(0);
+        word >> (slot % 64) & 1 != 0
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.words.len() * 8
+    }
+}
+
+/// Words of [`Small`]: as many bits as sixteen bits number.
+const SMALL_WORDS: usize = 1 << 10;
+
+/// Sampled grams that are looked at before any pattern is compared.
 const LANES: usize = 16;
 
 /// Patterns with the same gram. A text made of that gram costs as many comparisons at each sampled place.
@@ -50,10 +130,10 @@ const CROWD: u32 = 24;
 /// Filter bits for each entry: one gram in sixteen at most passes by chance.
 const BITS_AN_ENTRY: usize = 16;
 
-/// The smallest filter, 2 KiB, and the largest, 4 MiB: half a million patterns of four grams each.
+/// The smallest scaled filter, 2 KiB, and the largest, 4 MiB: half a million patterns of four grams each.
 const FILTER_BITS: std::ops::RangeInclusive<u32> = 14..=25;
 
-impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
+impl<F: Filter, const GRAM: usize, const STEP: usize> Grams<F, GRAM, STEP> {
     /// Enters the patterns with the `numbers`; those that cannot be are added to `rest`. `None` when none is left.
     pub(super) fn new(
         patterns: &[Pattern],
@@ -84,15 +164,10 @@ impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
     }
 
     fn of_entries(mut entries: Vec<Entry>) -> Self {
-        let bits = (entries.len() * BITS_AN_ENTRY).next_power_of_two().ilog2();
-        let filter_shift = 32 - bits.clamp(*FILTER_BITS.start(), *FILTER_BITS.end());
         let bucket_shift = 32 - entries.len().next_power_of_two().ilog2().clamp(4, 24);
-        let mut filter = vec![0u64; 1 << (32 - filter_shift - 6)];
+        let mut filter = F::new(entries.len());
         for entry in &entries {
-            let hash = entry.hash >> filter_shift;
-            if let Some(word) = filter.get_mut((hash / 64) as usize) {
-                *word |= 1 << (hash % 64);
-            }
+            filter.enter(entry.hash);
         }
         // Within a bucket the later place in a pattern comes first: it belongs to the earlier occurrence.
         entries.sort_unstable_by_key(|entry| {
@@ -114,7 +189,6 @@ impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
         starts.push(u32::try_from(at).unwrap_or(u32::MAX));
         Self {
             filter,
-            filter_shift,
             starts,
             bucket_shift,
             entries,
@@ -122,22 +196,19 @@ impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.filter.len() * 8 + self.starts.len() * 4 + self.entries.len() * size_of::<Entry>()
+        self.filter.memory_bytes() + self.starts.len() * 4 + self.entries.len() * size_of::<Entry>()
     }
 
     /// Hands every occurrence in `text` to `sink`.
     pub(super) fn search(&self, patterns: &[Pattern], text: &[u8], sink: &mut Sink<'_>) {
         let mut at = 0;
         // The last gram of a block may reach into the next one.
-        while let Some(block) = text.get(at..at + (LANES - 1) * STEP + GRAM) {
-            let mut hashes = [0u32; LANES];
-            for (lane, slot) in hashes.iter_mut().enumerate() {
-                let gram = block.get(lane * STEP..lane * STEP + GRAM);
-                *slot = gram.and_then(hash::<GRAM>).unwrap_or_default();
-            }
+        while let Some(block) = text.get(at..at + (LANES - 1) * STEP + GRAM.max(4)) {
             let mut passed = 0u32;
-            for (lane, hash) in hashes.iter().enumerate() {
-                passed |= u32::from(self.passes(*hash)) << lane;
+            for lane in 0..LANES {
+                let hash = block.get(lane * STEP..).and_then(hash::<GRAM>);
+                let passes = hash.is_some_and(|hash| self.filter.passes(hash));
+                passed |= u32::from(passes) << lane;
             }
             while passed != 0 {
                 let lane = passed.trailing_zeros() as usize;
@@ -147,17 +218,11 @@ impl<const GRAM: usize, const STEP: usize> Grams<GRAM, STEP> {
             at += LANES * STEP;
         }
         while let Some(hash) = text.get(at..).and_then(hash::<GRAM>) {
-            if self.passes(hash) {
+            if self.filter.passes(hash) {
                 self.compare(patterns, text, at, sink);
             }
             at += STEP;
         }
-    }
-
-    fn passes(&self, hash: u32) -> bool {
-        let slot = hash >> self.filter_shift;
-        let word = self.filter.get((slot / 64) as usize).copied().unwrap_or(0);
-        word >> (slot % 64) & 1 != 0
     }
 
     /// Compares the patterns that have the gram at `at`.
@@ -202,6 +267,15 @@ const FOLD: u32 = 0x2020_2020;
 /// than eight, each multiplied (Fibonacci hashing) so that the upper bits depend on all of it.
 #[inline(always)]
 fn hash<const GRAM: usize>(bytes: &[u8]) -> Option<u32> {
+    if GRAM == 3 {
+        let gram = match (bytes.first_chunk::<4>(), bytes) {
+            // One load, where there is a byte more.
+            (Some(four), _) => u32::from_le_bytes(*four) & 0xff_ffff,
+            (None, [one, two, three]) => u32::from_le_bytes([*one, *two, *three, 0]),
+            (None, _) => return None,
+        };
+        return Some((gram | FOLD >> 8).wrapping_mul(0x9E37_79B1));
+    }
     let gram = bytes.first_chunk::<GRAM>()?;
     let first = u32::from_le_bytes(*gram.first_chunk()?) | FOLD;
     let hash = first.wrapping_mul(0x9E37_79B1);

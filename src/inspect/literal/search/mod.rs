@@ -2,7 +2,7 @@
 //!
 //! Knows bytes and pattern numbers only; what a pattern means is its callers' business.
 //!
-//! Two strategies share the patterns. [`grams`] looks at sampled four-byte grams through a bitmap and compares whole
+//! Two strategies share the patterns. [`grams`] looks at sampled grams of a few bytes through a bitmap and compares whole
 //! patterns where the bitmap says perhaps: four times the speed of any automaton on ordinary content, whatever the
 //! number of patterns. Patterns that are too short for it, or whose grams are all crowded (a million URLs of one
 //! host), go to an Aho-Corasick automaton that is stepped byte by byte. `benches/signatures.rs` has the figures.
@@ -17,7 +17,7 @@ use crate::rules::literal::{Case, Pattern};
 
 mod grams;
 
-use grams::Grams;
+use grams::{Grams, Scaled, Small};
 
 /// One occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,13 +33,15 @@ pub struct Hit {
 pub struct Search {
     patterns: Vec<Pattern>,
     /// Large sets: patterns of eleven bytes and more.
-    long: Option<Grams<8, 4>>,
+    long: Option<Grams<Scaled, 8, 4>>,
     /// Large sets: patterns of seven to ten bytes.
-    middle: Option<Grams<6, 2>>,
+    middle: Option<Grams<Scaled, 6, 2>>,
+    /// Large sets: patterns of four to six bytes.
+    short: Option<Grams<Scaled, 4, 1>>,
     /// Small sets: patterns of seven bytes and more.
-    few: Option<Grams<4, 4>>,
-    /// Patterns of four to six bytes.
-    short: Option<Grams<4, 1>>,
+    few: Option<Grams<Small, 4, 4>>,
+    /// Small sets: patterns of four to six bytes.
+    brief: Option<Grams<Small, 3, 2>>,
     rest: Option<Rest>,
     /// Bytes of the longest pattern that the grams look for.
     reach: usize,
@@ -82,20 +84,24 @@ impl Search {
             return Err(SearchError::Empty);
         }
         u32::try_from(patterns.len()).map_err(|_| SearchError::TooMany)?;
-        let [mut long, mut middle, mut few, mut short, mut rest] = [const { Vec::new() }; 5];
+        let [mut long, mut middle, mut short] = [const { Vec::new() }; 3];
+        let [mut few, mut brief, mut rest] = [const { Vec::new() }; 3];
+        let small = patterns.len() <= SMALL_SET;
         for (number, pattern) in (0u32..).zip(&patterns) {
             match pattern.bytes.len() {
                 0..=3 => rest.push(number),
+                4..=6 if small => brief.push(number),
+                _ if small => few.push(number),
                 4..=6 => short.push(number),
-                _ if patterns.len() <= SMALL_SET => few.push(number),
                 7..=10 => middle.push(number),
                 _ => long.push(number),
             }
         }
         let long = Grams::new(&patterns, long, &mut rest);
         let middle = Grams::new(&patterns, middle, &mut rest);
-        let few = Grams::new(&patterns, few, &mut rest);
         let short = Grams::new(&patterns, short, &mut rest);
+        let few = Grams::new(&patterns, few, &mut rest);
+        let brief = Grams::new(&patterns, brief, &mut rest);
         let reach = patterns
             .iter()
             .map(|pattern| pattern.bytes.len())
@@ -104,8 +110,9 @@ impl Search {
         Ok(Self {
             long,
             middle,
-            few,
             short,
+            few,
+            brief,
             rest: Rest::new(&patterns, rest)?,
             patterns,
             reach,
@@ -131,8 +138,9 @@ impl Search {
     pub fn memory_bytes(&self) -> usize {
         self.long.as_ref().map_or(0, Grams::memory_bytes)
             + self.middle.as_ref().map_or(0, Grams::memory_bytes)
-            + self.few.as_ref().map_or(0, Grams::memory_bytes)
             + self.short.as_ref().map_or(0, Grams::memory_bytes)
+            + self.few.as_ref().map_or(0, Grams::memory_bytes)
+            + self.brief.as_ref().map_or(0, Grams::memory_bytes)
             + self
                 .rest
                 .as_ref()
@@ -197,11 +205,14 @@ impl Search {
         if let Some(middle) = &self.middle {
             middle.search(&self.patterns, text, sink);
         }
+        if let Some(short) = &self.short {
+            short.search(&self.patterns, text, sink);
+        }
         if let Some(few) = &self.few {
             few.search(&self.patterns, text, sink);
         }
-        if let Some(short) = &self.short {
-            short.search(&self.patterns, text, sink);
+        if let Some(brief) = &self.brief {
+            brief.search(&self.patterns, text, sink);
         }
     }
 
