@@ -15,4 +15,5 @@ mod sanitize;
 mod scan;
 mod server;
 mod signatures;
+mod steady;
 mod structure;
