@@ -500,11 +500,13 @@ impl Path {
     }
 
     /// Steps below the root.
+    #[inline]
     pub fn depth(&self) -> usize {
         self.segments.len()
     }
 
     /// Goes one step down by name.
+    #[inline]
     pub fn push_name(&mut self, name: &[u8]) {
         let (start, end) = self.keep(name);
         self.segments.push(Segment::Name { start, end });
@@ -517,11 +519,13 @@ impl Path {
     }
 
     /// Goes one step down by index.
+    #[inline]
     pub fn push_index(&mut self, index: u32) {
         self.segments.push(Segment::Index(index));
     }
 
     /// Goes one step up.
+    #[inline]
     pub fn pop(&mut self) {
         match self.segments.pop() {
             Some(Segment::Name { start, .. } | Segment::Attribute { start, .. }) => {
@@ -532,6 +536,7 @@ impl Path {
     }
 
     /// Goes up until `depth` steps are left.
+    #[inline]
     pub fn truncate(&mut self, depth: usize) {
         while self.segments.len() > depth {
             self.pop();
@@ -548,6 +553,7 @@ impl Path {
     }
 
     /// The nearest name going up from the value: `card` for `$.card`, `$.card[0]`.
+    #[inline]
     pub fn last_name(&self) -> Option<&[u8]> {
         self.steps().rev().find_map(|step| match step {
             Step::Name(name) | Step::Attribute(name) => Some(name),
@@ -579,6 +585,7 @@ impl Path {
         (lengths, self.names.get(from..).unwrap_or_default())
     }
 
+    #[inline]
     fn keep(&mut self, name: &[u8]) -> (u32, u32) {
         let start = self.names.len() as u32;
         self.names
@@ -586,6 +593,7 @@ impl Path {
         (start, self.names.len() as u32)
     }
 
+    #[inline]
     fn name(&self, start: u32, end: u32) -> &[u8] {
         self.names
             .get(start as usize..end as usize)

@@ -104,4 +104,4 @@ fn begins(leaf: &Leaf<'_>) -> Option<usize> {
 }
 
 /// Digits of the shortest text that is looked for: eighteen bytes that are all text are no accident.
-const SHORTEST: usize = 24;
+pub(super) const SHORTEST: usize = 24;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::blob::Blob;
-use super::known::{Known, KnownNames, Role};
+use super::blob::{self, Blob};
+use super::known::{Hint, KnownNames, Role, Rules};
 use super::nested::Nested;
 use super::operator::{self, Mask};
 use super::plan::Plan;
@@ -22,7 +22,6 @@ pub(super) struct Editor {
     pub(super) profile: Arc<Profile>,
     scanner: Scanner,
     hits: Vec<Hit>,
-    key: Vec<u8>,
     known: KnownNames,
     plain: Vec<u8>,
     written: Vec<u8>,
@@ -35,10 +34,14 @@ pub(super) struct Editor {
     pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
     pub(super) windowed: u64,
-    /// The name that the object at hand gives to its value, and the depth of its members: `{"name": …, "value": …}`.
-    pair: Option<(usize, Vec<u8>)>,
+    /// Depth of the members of an object that gives a name to its value: `{"name": …, "value": …}`.
+    paired: Option<usize>,
+    /// That name, ended by a zero byte.
+    pair: Vec<u8>,
     /// Which values are looked at.
     pub(super) reach: Reach,
+    /// No selector names a place: the rules decide everywhere.
+    open: bool,
     /// Members that are taken out, where the profile asks for that.
     pub(super) removal: Option<Removal>,
     /// Where the member begins whose value is at hand.
@@ -59,11 +62,11 @@ impl Editor {
         let scanner = Scanner::new(profile.catalog().clone(), |entity| profile.wants(entity));
         Self {
             removal: profile.removes().then(Removal::default),
+            open: profile.is_open(),
             member: None,
             profile,
             scanner,
             hits: Vec::new(),
-            key: Vec::new(),
             known: KnownNames::default(),
             plain: Vec::new(),
             written: Vec::new(),
@@ -73,32 +76,28 @@ impl Editor {
             summary: Summary::default(),
             base: 0,
             windowed: 0,
-            pair: None,
+            paired: None,
+            pair: Vec::new(),
             reach: Reach::All,
         }
     }
 
-    /// What the names on `path` say: the last three of them, the host's own aside.
-    fn named(&mut self, path: &Path) -> Known {
-        let known = self.known.of(path, &mut self.scanner);
-        let paired = self
-            .pair
-            .as_ref()
-            .filter(|(depth, _)| known.role == Role::Value && *depth == path.depth());
-        let Some((_, name)) = paired else {
-            return known;
-        };
-        self.key.clear();
-        self.key.extend_from_slice(name);
-        self.key.push(0);
-        Known {
-            named: self.scanner.named(&self.key),
-            role: known.role,
-        }
+    /// True when no rule finds anything in `leaf`: most values of most documents are told by this alone.
+    #[inline]
+    fn is_plain(&self, leaf: &Leaf<'_>, hint: Hint) -> bool {
+        let named = hint.rules == Rules::Some
+            || hint.role == Role::Value && self.paired == Some(leaf.path.depth());
+        leaf.piece == Piece::Whole
+            && !named
+            && self.open
+            && !match leaf.host {
+                HostSyntax::JsonNumber => self.scanner.may_be(leaf.bytes),
+                _ => self.scanner.may_hold(leaf.bytes),
+            }
     }
 
     /// Finds what is sensitive in `leaf` and leaves it in `hits`.
-    fn find(&mut self, leaf: &Leaf<'_>) {
+    fn find(&mut self, leaf: &Leaf<'_>, hint: Hint) {
         self.hits.clear();
         match self.profile.place(leaf.path) {
             Place::Open if self.reach == Reach::All => {}
@@ -115,17 +114,24 @@ impl Editor {
                 return;
             }
         }
-        let Known { named, .. } = self.named(leaf.path);
+        let paired = hint.role == Role::Value && self.paired == Some(leaf.path.depth());
+        let pair;
+        let named = if paired {
+            pair = self.scanner.named(&self.pair);
+            &pair
+        } else {
+            self.known.of(leaf.path, &mut self.scanner)
+        };
         let whole = leaf.piece == Piece::Whole;
         if whole
             && named.is_sensitive()
-            && let Some(hit) = self.scanner.field(&named, leaf.bytes)
+            && let Some(hit) = self.scanner.field(named, leaf.bytes)
         {
             self.hits.push(hit);
             return;
         }
         let mut hits = std::mem::take(&mut self.hits);
-        self.scanner.content(leaf.bytes, &named, &mut hits);
+        self.scanner.content(leaf.bytes, named, &mut hits);
         match leaf.piece {
             Piece::Whole => {}
             Piece::Window { overlap, last } => {
@@ -271,14 +277,18 @@ impl Editor {
     }
 
     /// Remembers the name in `{"name": "password", "value": …}`.
-    fn pair(&mut self, leaf: &Leaf<'_>) {
-        let depth = leaf.path.depth();
-        let known = self.known.of(leaf.path, &mut self.scanner);
-        if known.role == Role::Name {
-            let short = leaf.bytes.len() <= PAIR_BYTES && leaf.piece == Piece::Whole;
-            self.pair = short.then(|| (depth, leaf.bytes.to_vec()));
-        } else if self.pair.as_ref().is_some_and(|(known, _)| depth < *known) {
-            self.pair = None;
+    #[inline]
+    fn pair(&mut self, leaf: &Leaf<'_>, hint: Hint) {
+        if hint.role == Role::Name {
+            self.paired = None;
+            if leaf.bytes.len() <= PAIR_BYTES && leaf.piece == Piece::Whole {
+                self.paired = Some(leaf.path.depth());
+                self.pair.clear();
+                self.pair.extend_from_slice(leaf.bytes);
+                self.pair.push(0);
+            }
+        } else if self.paired.is_some_and(|known| leaf.path.depth() < known) {
+            self.paired = None;
         }
     }
 
@@ -294,11 +304,19 @@ impl Editor {
     }
 
     /// Looks for a JSON document inside the string `leaf`; true when there was one.
+    #[inline]
     fn nested(&mut self, leaf: &Leaf<'_>) -> bool {
-        let begins = leaf.bytes.trim_ascii_start().first();
+        let begins = match leaf.bytes.first() {
+            Some(b' ' | b'\t' | b'\n' | b'\r' | b'\x0c') => leaf.bytes.trim_ascii_start().first(),
+            first => first,
+        };
         if leaf.piece != Piece::Whole || !matches!(begins, Some(b'{' | b'[')) {
             return false;
         }
+        self.read_nested(leaf)
+    }
+
+    fn read_nested(&mut self, leaf: &Leaf<'_>) -> bool {
         let Some(mut nested) = self.nested.take() else {
             return false;
         };
@@ -306,7 +324,11 @@ impl Editor {
             if !is_value(inner) {
                 return;
             }
-            self.find(inner);
+            let hint = self.known.hint(inner.path, &mut self.scanner);
+            if self.is_plain(inner, hint) {
+                return;
+            }
+            self.find(inner, hint);
             let hits = std::mem::take(&mut self.hits);
             for hit in &hits {
                 self.edit(inner, *hit, Some(leaf));
@@ -318,37 +340,52 @@ impl Editor {
     }
 }
 
-impl LeafSink for Editor {
-    fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if let Some(removal) = &mut self.removal
-            && leaf.host != HostSyntax::JsonKey
-        {
-            self.member = removal.value(raw(leaf).start);
-        }
-        if !is_value(leaf) && !self.is_selected_word(leaf) || self.nested(leaf) {
-            return;
-        }
-        if leaf.host == HostSyntax::JsonString {
-            self.pair(leaf);
-        }
-        self.find(leaf);
+impl Editor {
+    /// Edits what rules find in `leaf`; true when they found something.
+    fn look(&mut self, leaf: &Leaf<'_>, hint: Hint) -> bool {
+        self.find(leaf, hint);
         let hits = std::mem::take(&mut self.hits);
         for hit in &hits {
             self.edit(leaf, *hit, None);
         }
         let found = !hits.is_empty();
         self.hits = hits;
+        found
+    }
+}
+
+impl LeafSink for Editor {
+    #[inline]
+    fn leaf(&mut self, leaf: &Leaf<'_>) {
+        if leaf.host == HostSyntax::JsonKey {
+            return;
+        }
+        if let Some(removal) = &mut self.removal {
+            self.member = removal.value(raw(leaf).start);
+        }
+        if !is_value(leaf) && !self.is_selected_word(leaf) || self.nested(leaf) {
+            return;
+        }
+        let hint = self.known.hint(leaf.path, &mut self.scanner);
+        if leaf.host == HostSyntax::JsonString {
+            self.pair(leaf, hint);
+        }
+        if !self.is_plain(leaf, hint) && self.look(leaf, hint) {
+            return;
+        }
         // What takes members out follows the marks of one document only.
-        if !found && self.reach == Reach::All && self.removal.is_none() {
+        if leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All && self.removal.is_none()
+        {
             self.blob(leaf);
         }
     }
 
+    #[inline]
     fn mark(&mut self, mark: Mark, at: u64) {
-        let comma = self
-            .removal
-            .as_mut()
-            .and_then(|removal| removal.mark(mark, at));
+        let Some(removal) = &mut self.removal else {
+            return;
+        };
+        let comma = removal.mark(mark, at);
         if let (Some(comma), Mode::Enforce) = (comma, self.profile.mode()) {
             self.plan.add(comma.shifted(self.base), b"");
         }

@@ -338,9 +338,14 @@ impl Profile {
             .any(|mask| matches!(mask, Mask::Remove | Mask::Null))
     }
 
+    /// True when no selector names a place.
+    pub(super) fn is_open(&self) -> bool {
+        self.selected.is_empty() && self.exempt.is_empty()
+    }
+
     /// What an operator's selectors say of the value at `path`.
     pub(super) fn place(&self, path: &Path) -> Place<'_> {
-        if self.selected.is_empty() && self.exempt.is_empty() {
+        if self.is_open() {
             return Place::Open;
         }
         if self.exempt.iter().any(|selector| selector.matches(path)) {

@@ -229,8 +229,10 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
             Role::Value | Role::Comment => HostSyntax::JsonString,
         };
         let whole = fragment.first && fragment.last && fragment.raw.len() <= LEAF_BYTES;
-        let valid = fragment.ascii || whole && std::str::from_utf8(fragment.raw).is_ok();
-        if whole && !fragment.escaped && valid {
+        if whole
+            && !fragment.escaped
+            && (fragment.ascii || std::str::from_utf8(fragment.raw).is_ok())
+        {
             self.enter(role, fragment.raw, fragment.at);
             self.verbatim(host, &fragment);
             self.leave(role, Kind::Text, fragment.raw);
@@ -321,6 +323,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     }
 
     /// A fragment of a string that has escapes, does not lie in one window, or is broken.
+    #[inline(never)]
     fn assemble(&mut self, role: Role, host: HostSyntax, fragment: &Fragment<'_>) {
         if fragment.first {
             if role != Role::Key {
@@ -429,9 +432,13 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// A value or a name was handed out.
     #[inline]
     fn leave(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
-        if self.state.document.purpose == Purpose::Values {
-            return;
+        if self.state.document.purpose == Purpose::Structure {
+            self.compare(role, kind, bytes);
         }
+    }
+
+    /// Compares a value or a name with those before it.
+    fn compare(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
         match role {
             Role::Key => self.key(bytes),
             Role::Value => {

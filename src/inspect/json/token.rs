@@ -612,7 +612,33 @@ impl Tokenizer {
         pos: usize,
         sink: &mut S,
     ) -> usize {
-        let role = self.place(Token::Text, self.offset(pos), sink);
+        let role = match self.expect {
+            Expect::FirstKey | Expect::NextKey => {
+                self.expect = Expect::Colon;
+                Role::Key
+            }
+            Expect::Value | Expect::FirstItem | Expect::NextItem => {
+                self.expect = self.after();
+                Role::Value
+            }
+            _ => self.place(Token::Text, self.offset(pos), sink),
+        };
+        let (start, mut high) = (pos + 1, 0);
+        let rest = window.get(start..).unwrap_or_default();
+        let len = plain_len(rest, LOW * u64::from(quote), &mut high);
+        if rest.get(len) == Some(&quote) {
+            // Most strings: no escape in them, and all in this window.
+            let fragment = Fragment {
+                raw: rest.get(..len).unwrap_or_default(),
+                at: self.offset(start),
+                first: true,
+                last: true,
+                escaped: false,
+                ascii: high & HIGH == 0,
+            };
+            sink.string(role, fragment);
+            return self.behind(role, window, start + len + 1, sink);
+        }
         let text = Text {
             role,
             quote,
@@ -622,7 +648,26 @@ impl Tokenizer {
         self.text(text, window, pos + 1, sink)
     }
 
+    /// Reads the mark right behind a name or a value, if it is the one that belongs there.
     #[inline]
+    fn behind<S: Sink + ?Sized>(
+        &mut self,
+        role: Role,
+        window: &[u8],
+        pos: usize,
+        sink: &mut S,
+    ) -> usize {
+        match (role, window.get(pos)) {
+            (Role::Key, Some(b':')) => {
+                self.expect = Expect::Value;
+                sink.mark(Mark::Colon, self.offset(pos));
+                pos + 1 + usize::from(window.get(pos + 1) == Some(&b' '))
+            }
+            (Role::Value, Some(b',')) => self.comma(pos, sink),
+            _ => pos,
+        }
+    }
+
     fn text<S: Sink + ?Sized>(
         &mut self,
         text: Text,
@@ -701,6 +746,11 @@ impl Tokenizer {
     ) -> usize {
         let mut number = number;
         let mut pos = from;
+        if number == Number::Integer {
+            // More digits change nothing.
+            let digits = window.get(pos..).unwrap_or_default().iter();
+            pos += digits.take_while(|byte| byte.is_ascii_digit()).count();
+        }
         while let Some(&byte) = window.get(pos) {
             if ends_scalar(byte) {
                 if !number.is_whole() {

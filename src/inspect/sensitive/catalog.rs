@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex_automata::dfa::dense;
 use regex_automata::dfa::{Automaton, StartKind};
 use regex_automata::util::primitives::StateID;
@@ -11,6 +10,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 use super::check::{self, Check};
+use super::keyword::Keywords;
 use super::name::{Names, Words};
 use crate::rules::entity::{Boundary, DetectorRule, EntityError, EntityRules, FieldRule, Link};
 
@@ -31,9 +31,9 @@ pub enum CatalogError {
     /// A pattern is no regular expression, or too large a one.
     #[error("expected a regular expression of moderate size in an entity rule")]
     Pattern(#[from] Box<dense::BuildError>),
-    /// The keywords could not be compiled.
+    /// More keywords than there is room for.
     #[error("expected fewer keywords in the entity rules")]
-    Keywords(#[from] aho_corasick::BuildError),
+    Keywords,
     /// A rule names a validator that does not exist.
     #[error("an entity rule names a validator that does not exist")]
     UnknownCheck,
@@ -51,7 +51,9 @@ pub struct Catalog {
     pub(super) detectors: Vec<Detector>,
     pub(super) fields: Vec<Field>,
     pub(super) names: Names,
-    pub(super) keywords: AhoCorasick,
+    pub(super) keywords: Keywords,
+    /// Some keyword may stand in a number.
+    pub(super) numeric_keywords: bool,
     pub(super) targets: Vec<Vec<Target>>,
     pub(super) shapes: Shapes,
 }
@@ -77,8 +79,48 @@ pub(super) struct Detector {
     pub(super) back: Option<Box<[bool; 256]>>,
     pub(super) boundary: Boundary,
     pub(super) check: Option<Check>,
-    pub(super) context: Vec<Box<str>>,
-    pub(super) unless: Vec<Box<str>>,
+    pub(super) context: WordList,
+    pub(super) unless: WordList,
+}
+
+/// Words near a value that speak for or against it, compared without regard to ASCII case.
+#[derive(Debug, Default)]
+pub(super) struct WordList {
+    words: Vec<Box<str>>,
+    /// By the first byte's low bits: which lengths words have that begin so. Most words are told by it.
+    lengths: [u64; 32],
+}
+
+impl WordList {
+    fn of(words: &[String]) -> Self {
+        let mut lengths = [0; 32];
+        for word in words {
+            if let Some(slot) = Self::slot(word.as_bytes()) {
+                lengths[slot] |= 1 << word.len().min(63);
+            }
+        }
+        Self {
+            words: boxed(words),
+            lengths,
+        }
+    }
+
+    fn slot(word: &[u8]) -> Option<usize> {
+        word.first().map(|first| usize::from(first & 31))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    pub(super) fn contains(&self, word: &[u8]) -> bool {
+        let may =
+            Self::slot(word).is_some_and(|slot| self.lengths[slot] >> word.len().min(63) & 1 == 1);
+        may && self
+            .words
+            .iter()
+            .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+    }
 }
 
 /// A compiled [`FieldRule`].
@@ -168,9 +210,9 @@ impl Catalog {
         (0..self.labels.len()).filter_map(|index| u16::try_from(index).ok().map(Entity))
     }
 
-    /// The indexes of the field rules that apply to a field whose path spells `words`.
-    pub(super) fn fields_named(&self, words: &Words) -> Vec<u16> {
-        let mut list: Vec<u16> = Vec::new();
+    /// Puts into `list` the indexes of the field rules that apply to a field whose path spells `words`.
+    pub(super) fn fields_named(&self, words: &Words, list: &mut Vec<u16>) {
+        list.clear();
         for (index, first) in self.names.matching(words) {
             let barred = self.fields.get(usize::from(index)).is_none_or(|field| {
                 first
@@ -186,7 +228,6 @@ impl Catalog {
                 list.push(index);
             }
         }
-        list
     }
 }
 
@@ -218,8 +259,8 @@ impl Builder {
             back: byte_set(&rule.back)?,
             boundary: rule.boundary,
             check: named_check(rule.check.as_deref())?,
-            context: boxed(&rule.context),
-            unless: boxed(&rule.unless),
+            context: WordList::of(&rule.context),
+            unless: WordList::of(&rule.unless),
         };
         self.detectors.push(detector);
         for keyword in &rule.keywords {
@@ -312,6 +353,10 @@ impl Builder {
     }
 
     fn finish(self) -> Result<Catalog, CatalogError> {
+        let mut keywords = Keywords::default();
+        if !self.keywords.iter().all(|keyword| keywords.insert(keyword)) {
+            return Err(CatalogError::Keywords);
+        }
         Ok(Catalog {
             labels: self.labels,
             ids: self.ids,
@@ -319,11 +364,11 @@ impl Builder {
             detectors: self.detectors,
             fields: self.fields,
             names: self.names,
-            keywords: AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(&self.keywords)?,
+            keywords,
+            numeric_keywords: self.keywords.iter().any(|keyword| {
+                let numeric = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+                keyword.iter().all(numeric)
+            }),
             targets: self.targets,
             shapes: self.shapes,
         })

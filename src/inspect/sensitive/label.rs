@@ -31,15 +31,26 @@ impl Run<'_> {
         if text.get(..begin)?.ends_with(MASK) {
             return None;
         }
+        let name = text.get(begin..stop).unwrap_or_default();
+        // The last word alone tells of most names that they are none.
+        let last = name.iter().rposition(|byte| b"_-.[] ".contains(byte));
         self.words.clear();
         self.words
-            .push_name(text.get(begin..stop).unwrap_or_default());
+            .push_name(name.get(last.map_or(0, |at| at + 1)..).unwrap_or(name));
+        if !self.catalog.names.may_end(self.words) {
+            return None;
+        }
+        if last.is_some() {
+            self.words.clear();
+            self.words.push_name(name);
+        }
         self.labelled(begin..stop)
     }
 
-    fn labelled(&self, name: std::ops::Range<usize>) -> Option<Hit> {
+    fn labelled(&mut self, name: std::ops::Range<usize>) -> Option<Hit> {
         let text = self.text;
-        let fields = self.catalog.fields_named(self.words);
+        self.catalog.fields_named(self.words, self.fields);
+        let fields = &*self.fields;
         if fields.is_empty() {
             return None;
         }

@@ -4,6 +4,7 @@
 //! catalog   the rules of signatures/entity, compiled: patterns, keywords, shapes, names
 //! check     validators, the last word on a candidate
 //! name      field names as words, matched from their end
+//! keyword   literals that say where to look, all at once
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
 //! label     names inside running text: `password: …`, `born on …`
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod catalog;
 pub mod check;
+mod keyword;
 mod label;
 pub mod name;
 pub mod scanner;

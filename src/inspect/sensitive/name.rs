@@ -4,6 +4,7 @@
 //! `secretary` do not. A name's path counts as one sequence of words, so `card.number` is `card number`.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Words of a name, in lower case. Digits at the end of a word are dropped (`password2`), so are indexes.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,10 @@ impl Words {
     }
 
     fn push_text(&mut self, name: &str) {
+        if name.is_ascii() {
+            self.push_ascii(name.as_bytes());
+            return;
+        }
         let mut previous = Kind::Other;
         let mut chars = name.chars().peekable();
         while let Some(char) = chars.next() {
@@ -48,6 +53,29 @@ impl Words {
                 for lower in char.to_lowercase() {
                     self.text.push(unaccented(lower));
                 }
+            }
+            previous = kind;
+        }
+        self.end_word();
+    }
+
+    /// What [`push_text`](Self::push_text) does, byte by byte.
+    fn push_ascii(&mut self, name: &[u8]) {
+        let mut previous = Kind::Other;
+        for (at, byte) in name.iter().enumerate() {
+            let kind = Kind::of_byte(*byte);
+            let next_lower = || name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+            let cut = match (previous, kind) {
+                (_, Kind::Other) | (Kind::Lower, Kind::Upper) => true,
+                (Kind::Upper, Kind::Upper) => next_lower(),
+                (Kind::Digit, Kind::Lower | Kind::Upper) => true,
+                _ => false,
+            };
+            if cut {
+                self.end_word();
+            }
+            if kind != Kind::Other {
+                self.text.push(char::from(byte.to_ascii_lowercase()));
             }
             previous = kind;
         }
@@ -105,6 +133,15 @@ enum Kind {
 }
 
 impl Kind {
+    fn of_byte(byte: u8) -> Self {
+        match byte {
+            b'a'..=b'z' => Kind::Lower,
+            b'A'..=b'Z' => Kind::Upper,
+            b'0'..=b'9' => Kind::Digit,
+            _ => Kind::Other,
+        }
+    }
+
     fn of(char: char) -> Self {
         match char {
             'a'..='z' => Kind::Lower,
@@ -142,7 +179,29 @@ fn unaccented(char: char) -> char {
 /// Word sequences, found at the end of a name.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    by_last: HashMap<Box<str>, Vec<Sequence>>,
+    by_last: HashMap<Box<str>, Vec<Sequence>, BuildHasherDefault<Fnv>>,
+}
+
+/// FNV-1a: what is in the table are rules, so nobody outside can crowd it.
+#[derive(Clone)]
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -176,19 +235,17 @@ impl Names {
     /// The rules whose sequence stands at the end of `words`, longest sequence first, each with the number of words it
     /// covers. Words that only qualify (`value`, `confirmation`) may stand after it.
     pub fn matching<'a>(&'a self, words: &'a Words) -> impl Iterator<Item = (u16, usize)> + 'a {
-        let mut end = words.len();
-        let mut trimmed = Vec::with_capacity(2);
-        trimmed.push(end);
-        while end > 1
-            && trimmed.len() <= MAX_QUALIFIERS
+        let len = words.len();
+        let mut least = len;
+        while least > 1
+            && len - least < MAX_QUALIFIERS
             && words
-                .get(end - 1)
+                .get(least - 1)
                 .is_some_and(|word| QUALIFIERS.contains(&word))
         {
-            end -= 1;
-            trimmed.push(end);
+            least -= 1;
         }
-        trimmed.into_iter().flat_map(move |end| {
+        (least..=len).rev().flat_map(move |end| {
             words
                 .get(end.wrapping_sub(1))
                 .and_then(|last| self.by_last.get(last))
@@ -197,6 +254,14 @@ impl Names {
                 .filter(move |sequence| sequence.stands_before(words, end - 1))
                 .map(move |sequence| (sequence.rule, end - 1 - sequence.before.len()))
         })
+    }
+
+    /// False when no sequence can stand at the end of a name that ends in `words`, whatever comes before them.
+    pub fn may_end(&self, words: &Words) -> bool {
+        words
+            .backwards()
+            .next()
+            .is_none_or(|last| self.by_last.contains_key(last) || QUALIFIERS.contains(&last))
     }
 
     /// The last words of all sequences: what to look for in running text.

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{Input, MatchError};
-
 use super::catalog::{Catalog, Detector, Entity, Field, Pattern, Rule, Target};
+use super::keyword::Match;
 use super::name::Words;
 use crate::rules::entity::Boundary;
 
@@ -64,6 +62,8 @@ pub struct Scanner {
     named: HashMap<Box<[u8]>, Arc<Named>>,
     unnamed: Arc<Named>,
     words: Words,
+    fields: Vec<u16>,
+    found: Vec<Match>,
 }
 
 impl Scanner {
@@ -76,6 +76,8 @@ impl Scanner {
             named: HashMap::new(),
             unnamed: Arc::default(),
             words: Words::default(),
+            fields: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -92,15 +94,38 @@ impl Scanner {
         for name in key.split(|byte| *byte == 0) {
             words.push_name(name);
         }
-        let named = Arc::new(Named {
-            fields: self.catalog.fields_named(&words),
-            words,
-        });
+        let mut fields = Vec::new();
+        self.catalog.fields_named(&words, &mut fields);
+        let named = Arc::new(Named { fields, words });
         if self.named.len() >= NAMES_KEPT {
             self.named.clear();
         }
         self.named.insert(key.into(), named.clone());
         named
+    }
+
+    /// False when no field rule can apply to a value whose innermost name is `name`, whatever the names around it are.
+    pub fn may_name(&mut self, name: &[u8]) -> bool {
+        self.words.clear();
+        self.words.push_name(name);
+        self.catalog.names.may_end(&self.words)
+    }
+
+    /// False when [`content`](Self::content) finds nothing in `text`.
+    #[inline]
+    pub fn may_hold(&self, text: &[u8]) -> bool {
+        text.len() >= SHORTEST && telling(text)
+    }
+
+    /// False when [`content`](Self::content) does not find that `number`, a number of JSON, is a value as a whole.
+    #[inline]
+    pub fn may_be(&self, number: &[u8]) -> bool {
+        let numeric = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+        number.len() >= SHORTEST
+            && (self.catalog.shapes.at(number, 0) != 0
+                || self.catalog.numeric_keywords
+                // What a broken document has in the place of a number may be anything.
+                || !number.iter().all(numeric))
     }
 
     /// The sensitive part of a whole field value, when the field's name says that there is one.
@@ -128,10 +153,16 @@ impl Scanner {
             named,
             hits,
             words: &mut self.words,
+            fields: &mut self.fields,
             label_end: 0,
         };
-        run.shapes();
-        run.keywords();
+        self.found.clear();
+        run.shapes(&mut self.found);
+        // In order of their ends: the first name in an identifier speaks for all of it.
+        self.found.sort_unstable();
+        for found in &self.found {
+            run.keyword(*found);
+        }
         for hit in hits.iter_mut().skip(first) {
             hit.keep_characters(text);
         }
@@ -169,57 +200,69 @@ pub(super) struct Run<'a> {
     named: &'a Named,
     hits: &'a mut Vec<Hit>,
     pub(super) words: &'a mut Words,
+    pub(super) fields: &'a mut Vec<u16>,
     /// End of the name that was last looked at in running text.
     pub(super) label_end: usize,
 }
 
 impl Run<'_> {
-    fn shapes(&mut self) {
-        let mut in_word = false;
-        for (at, byte) in self.text.iter().enumerate() {
-            let class = CLASS[usize::from(*byte)];
-            let begins = class & STARTS != 0 && !in_word;
-            in_word = class & WORD != 0;
-            if !begins {
-                continue;
+    /// Runs the detectors whose values begin by shape, and collects keywords.
+    fn shapes(&mut self, found: &mut Vec<Match>) {
+        let catalog = self.catalog;
+        let text = self.text;
+        let (mut hash, mut in_word) = (0, 0);
+        for (index, block) in text.chunks(u64::BITS as usize).enumerate() {
+            // What each byte is, as bits: no branch but for what is worth a look.
+            let (mut words, mut starts, mut heads) = (0_u64, 0_u64, 0_u64);
+            for (bit, byte) in block.iter().enumerate() {
+                let class = CLASS[usize::from(*byte)];
+                words |= u64::from(class & WORD) << bit;
+                starts |= u64::from(class >> 1 & 1) << bit;
+                heads |= catalog.keywords.may_end(&mut hash, *byte) << bit;
             }
-            let mut bits = self.catalog.shapes.at(self.text, at);
-            while bits != 0 {
-                let bit = bits.trailing_zeros();
-                bits &= bits - 1;
-                if let Some(index) = self.catalog.shapes.detector(bit) {
-                    self.detect(index, at);
-                }
+            let mut begins = starts & !(words << 1 | in_word);
+            in_word = words >> 63;
+            let base = index * u64::BITS as usize;
+            while begins != 0 {
+                self.shape(base + begins.trailing_zeros() as usize);
+                begins &= begins - 1;
+            }
+            while heads != 0 {
+                let at = base + heads.trailing_zeros() as usize;
+                catalog.keywords.matches(text, at, found);
+                heads &= heads - 1;
             }
         }
     }
 
-    fn keywords(&mut self) {
-        let catalog = self.catalog;
-        let mut state = OverlappingState::start();
-        let input = Input::new(self.text);
-        loop {
-            let searched: Result<(), MatchError> = catalog
-                .keywords
-                .try_find_overlapping(input.clone(), &mut state);
-            let (Ok(()), Some(found)) = (searched, state.get_match()) else {
-                return;
-            };
-            let targets = catalog.targets.get(found.pattern().as_usize());
-            for target in targets.into_iter().flatten() {
-                match *target {
-                    Target::Detector(index) => self.keyword(index, found.start()),
-                    Target::Label => {
-                        if let Some(hit) = self.label(found.start(), found.end()) {
-                            self.hits.push(hit);
-                        }
+    #[inline]
+    fn shape(&mut self, at: usize) {
+        let mut bits = self.catalog.shapes.at(self.text, at);
+        while bits != 0 {
+            let bit = bits.trailing_zeros();
+            bits &= bits - 1;
+            if let Some(index) = self.catalog.shapes.detector(bit) {
+                self.detect(index, at);
+            }
+        }
+    }
+
+    fn keyword(&mut self, found: Match) {
+        let targets = self.catalog.targets.get(usize::from(found.keyword));
+        for target in targets.into_iter().flatten() {
+            match *target {
+                Target::Detector(index) => self.keyed(index, found.start),
+                Target::Label => {
+                    if let Some(hit) = self.label(found.start, found.end) {
+                        self.hits.push(hit);
                     }
                 }
             }
         }
     }
 
-    fn keyword(&mut self, index: u16, at: usize) {
+    /// Runs a detector whose keyword stands at `at`.
+    fn keyed(&mut self, index: u16, at: usize) {
         let Some(detector) = self.catalog.detectors.get(usize::from(index)) else {
             return;
         };
@@ -348,21 +391,17 @@ impl Detector {
 
     /// True when the words around allow it.
     fn fits(&self, text: &[u8], start: usize, named: &Named) -> bool {
-        let listed = |list: &[Box<str>], word: &[u8]| {
-            list.iter()
-                .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
-        };
         if !self.unless.is_empty() {
             let before = words_before(text, start).take(2);
             let name = named.words.backwards().take(3).map(str::as_bytes);
-            if before.chain(name).any(|word| listed(&self.unless, word)) {
+            if before.chain(name).any(|word| self.unless.contains(word)) {
                 return false;
             }
         }
         if !self.context.is_empty() {
             let before = words_before(text, start).take(4);
             let name = named.words.backwards().take(3).map(str::as_bytes);
-            return before.chain(name).any(|word| listed(&self.context, word));
+            return before.chain(name).any(|word| self.context.contains(word));
         }
         true
     }
