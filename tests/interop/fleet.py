@@ -292,7 +292,7 @@ def main():
         phases(nodes, load, bundle, seconds)
         load.finish()
         with open(f"{nodes[1].folder}/audit.jsonl", encoding="ascii") as file:
-            case("the audit records name the client behind the balancer", '"peer":"127.0.0.7' in file.read())
+            case("the access records name the client behind the balancer", '"127.0.0.7' in file.read())
         for node in nodes:
             case(f"{node.name} ends in order", node.stop() == 0)
     finally:
