@@ -71,34 +71,32 @@ pub(super) enum Stream {
 
 /// What every line begins with.
 pub(super) fn heading(record: &mut Object<'_>, at: SystemTime, stream: Stream) {
-    let (dataset, kind, category, kinds) = match stream {
-        Stream::Application => ("sluice.application", "event", "[\"process\"]", "[\"info\"]"),
-        Stream::Access => ("sluice.access", "event", "[\"web\"]", "[\"access\"]"),
-        Stream::Finding => (
-            "sluice.finding",
-            "alert",
-            "[\"intrusion_detection\"]",
-            "[\"info\"]",
-        ),
-    };
     record.time("@timestamp", at);
-    record.text("ecs.version", ECS_VERSION);
-    record.text("event.module", "sluice");
-    record.text("event.dataset", dataset);
-    record.text("event.kind", kind);
-    record.literal("event.category", category);
-    record.literal("event.type", kinds);
+    record.members(match stream {
+        Stream::Application => concat!(
+            r#""ecs.version":"8.17.0","event.module":"sluice","event.dataset":"sluice.application","#,
+            r#""event.kind":"event","event.category":["process"],"event.type":["info"]"#
+        ),
+        Stream::Access => concat!(
+            r#""ecs.version":"8.17.0","event.module":"sluice","event.dataset":"sluice.access","#,
+            r#""event.kind":"event","event.category":["web"],"event.type":["access"]"#
+        ),
+        Stream::Finding => concat!(
+            r#""ecs.version":"8.17.0","event.module":"sluice","event.dataset":"sluice.finding","#,
+            r#""event.kind":"alert","event.category":["intrusion_detection"],"event.type":["info"]"#
+        ),
+    });
 }
 
 /// Who asked for what.
 fn message(record: &mut Object<'_>, outcome: &Outcome) {
     let facts = &outcome.message;
-    record.text("transaction.id", &outcome.id.to_string());
+    record.shown("transaction.id", outcome.id);
     if let Some(context) = &facts.trace {
         record.text("trace.id", &context.trace_id());
     }
     if let Some(peer) = outcome.peer {
-        record.text("source.ip", &peer.to_string());
+        record.shown("source.ip", peer);
     }
     // What a gateway says need not be an address, which source.ip has to be.
     record.text_if("client.address", Some(&facts.client));
@@ -135,6 +133,3 @@ pub(super) fn severity_number(severity: Severity) -> u64 {
 
 /// Before names of our own.
 pub(super) const OWN: &str = "sluice.";
-
-/// The version of the schema whose names are used.
-const ECS_VERSION: &str = "8.17.0";

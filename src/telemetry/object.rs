@@ -1,6 +1,7 @@
 //! JSON objects on one line: printable ASCII whatever came from outside, each string capped, and lists that end where the
 //! line's cap is reached.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -56,7 +57,24 @@ impl<'a> Object<'a> {
 
     /// A number.
     pub fn number(&mut self, key: &str, number: u64) {
-        self.literal(key, &number.to_string());
+        self.key(key);
+        let _ = write!(self.line, "{number}");
+    }
+
+    /// A string that shows itself in printable ASCII without quotes: an address, an identifier, a moment.
+    pub fn shown(&mut self, key: &str, value: impl Display) {
+        self.key(key);
+        // Writing to a vector cannot fail.
+        let _ = write!(self.line, "\"{value}\"");
+    }
+
+    /// Members that are the same on every line, as JSON text of our own.
+    pub fn members(&mut self, json: &'static str) {
+        if !self.first {
+            self.line.push(b',');
+        }
+        self.first = false;
+        self.line.extend_from_slice(json.as_bytes());
     }
 
     /// JSON text of our own.
@@ -70,7 +88,7 @@ impl<'a> Object<'a> {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let nanos = i128::try_from(since.as_nanos()).unwrap_or_default();
         if let Ok(at) = jiff::Timestamp::from_nanosecond(nanos) {
-            self.literal(key, &format!("\"{at:.6}\""));
+            self.shown(key, format_args!("{at:.6}"));
         }
     }
 
@@ -146,6 +164,11 @@ impl<'a> Object<'a> {
 /// `text` as printable ASCII of at most about `cap` bytes, safe on a terminal and in any log format: controls, quotes of
 /// JSON, C1, bidirectional marks and all that is not ASCII become `\uXXXX`.
 pub fn escape_into(text: &str, cap: usize, out: &mut Vec<u8>) {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.len() <= cap && text.as_bytes().iter().all(plain) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
     let begin = out.len();
     for character in text.chars() {
         if out.len() - begin >= cap {

@@ -134,7 +134,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     if is_version_range(value.bytes) {
         return;
     }
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(FEW_TOKENS);
     let mut best = Evidence::default();
     // Quotes of markup belong to attributes.
     let setting = if is_markup(value.lower) {
@@ -390,6 +390,8 @@ fn temper(setting: Setting, tokens: &[Token], evidence: &mut Evidence) {
     }
 }
 
+/// Tokens that most values have at the most.
+const FEW_TOKENS: usize = 32;
 /// Tokens read of a short value; more is no short value.
 const SHORT_TOKENS: usize = 4096;
 /// Quotes tried in a text, and tokens read after each: the product bounds the work.
