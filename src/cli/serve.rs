@@ -42,7 +42,9 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
             Some(guard)
         }
     };
-    process::forbid_core_dumps();
+    if config.dumps == Switch::Off {
+        process::forbid_core_dumps();
+    }
     if config.confine_writes == Switch::On {
         let cage = process::confine_writes(&config).context("cannot confine file writes")?;
         match cage {

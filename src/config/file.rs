@@ -112,6 +112,9 @@ pub struct Process {
     pub confine_writes: Switch,
     /// Whether the kernel (seccomp) is to refuse system calls that a server never makes.
     pub confine_calls: Switch,
+    /// Whether the process may leave core dumps and be looked into by its own user (debuggers, `/proc/PID/mem`): both
+    /// show bodies, and the keys of tokens.
+    pub dumps: Switch,
 }
 
 impl Default for Process {
@@ -119,6 +122,7 @@ impl Default for Process {
         Self {
             confine_writes: Switch::Off,
             confine_calls: Switch::Off,
+            dumps: Switch::Off,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::redact::{
-    Despite, Heads, Mask, Mode, Profile, ProfileError, SELECTED, Selector, TokenKey,
+    Despite, Heads, Mask, Mode, Profile, ProfileError, Recode, SELECTED, Selector, TokenKey, Unread,
 };
 
 use super::file::Switch;
@@ -37,6 +37,11 @@ pub struct RedactionSetting {
     pub token: Option<TokenSetting>,
     /// What does not keep the profile from editing.
     pub despite: Vec<Obstacle>,
+    /// Text that is not read (base64 over 64 KiB, base64 inside base64): `judge` it as the anomaly `decode-limit`, or
+    /// `mask` it whole.
+    pub unread: Unread,
+    /// Edited bodies that came in content-codings leave in the `same` ones, or in none (`identity`).
+    pub recode: Recode,
 }
 
 /// A mask by its name.
@@ -113,6 +118,24 @@ pub struct TokenSetting {
     pub key_id: Option<Spanned<String>>,
     /// Equal values of two tenants have different tokens.
     pub tenant: String,
+    /// While keys are rotated, the one before: each token is written under both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<KeySetting>,
+}
+
+/// A key that is on its way out.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct KeySetting {
+    /// A file with the key. This or `key-env`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<Spanned<PathBuf>>,
+    /// A variable of the environment with the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<Spanned<String>>,
+    /// Its name, by which tokens under it are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<Spanned<String>>,
 }
 
 /// What can forbid an edit.
@@ -150,7 +173,7 @@ fn resolve(
     let key = setting
         .token
         .as_ref()
-        .map(|token| key(name, token, source))
+        .map(|token| keys(name, token, source))
         .transpose()?;
     let masks = Masks {
         source,
@@ -161,7 +184,9 @@ fn resolve(
         .named(name)
         .with_mode(setting.mode)
         .with_heads(heads(&setting.heads, source)?)
-        .with_despite(despite(&setting.despite));
+        .with_despite(despite(&setting.despite))
+        .with_unread(setting.unread)
+        .with_recode(setting.recode);
     if let Some(every) = &setting.mask {
         let place = source.place_of(every);
         if *every.get_ref() == MaskName::BinLast4 {
@@ -170,7 +195,7 @@ fn resolve(
         }
         profile = match masks.mask(every)? {
             Some(mask) => profile.with_every_mask(&mask),
-            None => Profile::none().named(name),
+            None => profile.without_masks(),
         };
     }
     for (what, mask) in &setting.masks {
@@ -225,7 +250,37 @@ fn despite(obstacles: &[Obstacle]) -> Despite {
         .collect()
 }
 
-fn key(name: &str, token: &TokenSetting, source: &Source<'_>) -> Result<TokenKey, Mistake> {
+/// The key of a profile's tokens, and with it the one before where there is one.
+fn keys(name: &str, token: &TokenSetting, source: &Source<'_>) -> Result<TokenKey, Mistake> {
+    let table = format!("redactions.{name}.token");
+    let setting = KeySetting {
+        key_file: token.key_file.clone(),
+        key_env: token.key_env.clone(),
+        key_id: token.key_id.clone(),
+    };
+    let current = key(&table, &setting, &token.tenant, source)?;
+    let Some(previous) = &token.previous else {
+        return Ok(current);
+    };
+    let table = format!("{table}.previous");
+    let id = |setting: &KeySetting| setting.key_id.as_ref().map(|id| id.get_ref().clone());
+    // Without names nobody could tell which half of a token joins what.
+    match (id(&setting), id(previous)) {
+        (Some(new), Some(old)) if new != old => {}
+        _ => {
+            let what = format!("{table} needs a key-id, and redactions.{name}.token another one");
+            return Err(source.mistake(None, &what));
+        }
+    }
+    Ok(current.with_previous(key(&table, previous, &token.tenant, source)?))
+}
+
+fn key(
+    table: &str,
+    token: &KeySetting,
+    tenant: &str,
+    source: &Source<'_>,
+) -> Result<TokenKey, Mistake> {
     let wrong = |place: Place, what: &str| source.mistake(None, what).at(place);
     let (secret, place) = match (&token.key_file, &token.key_env) {
         (Some(file), None) => {
@@ -254,7 +309,7 @@ fn key(name: &str, token: &TokenSetting, source: &Source<'_>) -> Result<TokenKey
             (secret.into_bytes(), place)
         }
         (None, None) | (Some(_), Some(_)) => {
-            let what = format!("redactions.{name}.token needs key-file or key-env, and not both");
+            let what = format!("{table} needs key-file or key-env, and not both");
             return Err(source.mistake(None, &what));
         }
     };
@@ -266,7 +321,7 @@ fn key(name: &str, token: &TokenSetting, source: &Source<'_>) -> Result<TokenKey
         Some(id) => id.get_ref().as_str(),
         None => "",
     };
-    TokenKey::new(&secret, &token.tenant)
+    TokenKey::new(&secret, tenant)
         .map(|key| key.with_id(id))
         .ok_or_else(|| wrong(place, "expected a token key of at least 16 bytes"))
 }
@@ -431,6 +486,10 @@ mod tests {
             (
                 "[redactions.x.token]\nkey-env = \"SLUICE_TEST_NO_SUCH_KEY\"\n",
                 "sluice.toml:2:11: the variable SLUICE_TEST_NO_SUCH_KEY with the token key is not set",
+            ),
+            (
+                "[redactions.x.token]\nkey-env = \"PATH\"\nkey-id = \"a\"\n[redactions.x.token.previous]\nkey-env = \"PATH\"\nkey-id = \"a\"\n",
+                "sluice.toml: redactions.x.token.previous needs a key-id, and redactions.x.token another one",
             ),
             (
                 "[redactions.x.heads]\nfields = [\"X Api\"]\n",

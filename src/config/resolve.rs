@@ -53,6 +53,8 @@ pub struct Config {
     pub confine_writes: Switch,
     /// Whether the kernel is to refuse system calls that a server never makes.
     pub confine_calls: Switch,
+    /// Whether the process may leave core dumps and be looked into by its user.
+    pub dumps: Switch,
     /// How much one client may have.
     pub quotas: Quotas,
     /// Age of a connection at which its next answer is its last.
@@ -175,6 +177,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         max_handshakes: server.max_handshakes,
         confine_writes: file.process.confine_writes,
         confine_calls: file.process.confine_calls,
+        dumps: file.process.dumps,
         quotas: file.quotas.clone(),
         connection_age: match server.connection_seconds {
             0 => None,

@@ -1,6 +1,8 @@
-//! A text in base64 that fills a value: decoded, read, and encoded again where something in it must go.
+//! A text in base64 inside a value: decoded, read, and encoded again where something in it must go.
 //!
 //! Pictures, keys and random tokens decode to no text and are left alone.
+
+use std::ops::Range;
 
 use bytes::BytesMut;
 
@@ -11,6 +13,7 @@ use super::plan::Plan;
 use super::rewriter::Rewriter;
 use crate::content::transfer::{Base64, Symbol};
 use crate::inspect::Findings;
+
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -24,24 +27,26 @@ pub(super) struct Blob {
 }
 
 impl Blob {
-    /// Edits the text that `leaf` holds in base64, if it does.
-    pub(super) fn read(&mut self, leaf: &Leaf<'_>, editor: &mut Editor) {
-        let Some(start) = begins(leaf) else { return };
-        let digits = leaf.bytes.get(start..).unwrap_or_default();
-        if !self.decode(digits) {
+    /// Edits the text that stands in base64 at `run` of `leaf`, if one does.
+    pub(super) fn read(&mut self, leaf: &Leaf<'_>, run: Range<usize>, editor: &mut Editor) {
+        let digits = leaf.bytes.get(run.clone()).unwrap_or_default();
+        if !decode(digits, &mut self.decoded) {
+            return;
+        }
+        if next_run(&self.decoded, 0).is_some_and(|all| all == (0..self.decoded.len()))
+            && holds_text(&self.decoded)
+        {
+            editor.unread(leaf, run);
             return;
         }
         let (notes, edits) = (editor.summary.notes.len(), editor.summary.edits);
-        let outer = std::mem::take(&mut editor.plan);
-        let (base, windowed) = (editor.base, editor.windowed);
-        editor.base = 0;
-        let mut findings = Findings::default();
-        let mut format = Format::below("", leaf.path.clone(), 0, 0);
-        format.push(&self.decoded, editor, &mut findings);
-        format.finish(editor, &mut findings);
-        let mut inner = std::mem::replace(&mut editor.plan, outer);
-        (editor.base, editor.windowed) = (base, windowed);
-        let span = leaf.map.raw(start, leaf.bytes.len()).shifted(base);
+        let mut inner = editor.inside(|editor| {
+            let mut findings = Findings::default();
+            let mut format = Format::below("", leaf.path.clone(), 0, 0);
+            format.push(&self.decoded, editor, &mut findings);
+            format.finish(editor, &mut findings);
+        });
+        let span = leaf.map.raw(run.start, run.end).shifted(editor.base);
         for note in editor.summary.notes.iter_mut().skip(notes) {
             note.span = span;
         }
@@ -53,21 +58,14 @@ impl Blob {
         }
     }
 
-    /// True when `digits` are the whole of a text.
-    fn decode(&mut self, digits: &[u8]) -> bool {
-        self.decoded.clear();
-        let mut decoder = Base64::default();
-        let fine = decoder.push(digits, &mut self.decoded) && decoder.is_complete();
-        let control = |byte: &u8| *byte < b' ' && !b"\t\r\n".contains(byte) || *byte == 0x7f;
-        fine && !self.decoded.iter().any(control) && std::str::from_utf8(&self.decoded).is_ok()
-    }
-
-    /// Writes the edited text in the alphabet of `digits`.
+    /// Writes the edited text in the alphabet and in lines of the width of `digits`.
     fn encode(&mut self, plan: &mut Plan, digits: &[u8]) {
         self.edited.clear();
         Rewriter::default().push(&self.decoded, u64::MAX, plan, &mut self.edited);
+        let count = digits.iter().filter(|byte| !byte.is_ascii_whitespace());
         let url = digits.iter().any(|byte| matches!(byte, b'-' | b'_'));
-        let padded = digits.last() == Some(&b'=') || digits.len().is_multiple_of(4);
+        let padded =
+            digits.trim_ascii_end().last() == Some(&b'=') || count.count().is_multiple_of(4);
         let text = match (url, padded) {
             (false, true) => STANDARD.encode(&self.edited),
             (false, false) => STANDARD_NO_PAD.encode(&self.edited),
@@ -75,33 +73,196 @@ impl Blob {
             (true, false) => URL_SAFE_NO_PAD.encode(&self.edited),
         };
         self.written.clear();
-        self.written.extend_from_slice(text.as_bytes());
+        let width = digits.iter().position(u8::is_ascii_whitespace);
+        let line_break = match digits.contains(&b'\r') {
+            true => &b"\r\n"[..],
+            false => b"\n",
+        };
+        let width = width.filter(|width| *width > 0).unwrap_or(usize::MAX);
+        for (index, line) in text.as_bytes().chunks(width).enumerate() {
+            if index > 0 {
+                self.written.extend_from_slice(line_break);
+            }
+            self.written.extend_from_slice(line);
+        }
     }
 }
 
-/// Where the digits begin in a value that can be a text in base64: after `data:…;base64,`, if it has that.
-fn begins(leaf: &Leaf<'_>) -> Option<usize> {
-    match leaf.host {
-        HostSyntax::JsonString
-        | HostSyntax::XmlText
-        | HostSyntax::XmlCdata
-        | HostSyntax::XmlAttribute
-        | HostSyntax::FormValue
-        | HostSyntax::CsvCell
-        | HostSyntax::CsvQuoted => {}
-        _ => return None,
-    }
-    if leaf.piece != Piece::Whole || leaf.bytes.len() < SHORTEST {
-        return None;
-    }
-    let start = match leaf.bytes.strip_prefix(b"data:") {
-        Some(_) => memchr::memmem::find(leaf.bytes, b";base64,")? + 8,
-        None => 0,
-    };
-    let digits = leaf.bytes.get(start..)?;
-    let digit = |byte: &u8| matches!(Symbol::of(*byte), Symbol::Digit(_) | Symbol::Pad);
-    digits.iter().all(digit).then_some(start)
+/// True when `digits` are the whole of a text in base64.
+pub(super) fn holds_text(digits: &[u8]) -> bool {
+    decode(digits, &mut Vec::new())
 }
+
+/// Decodes `digits`; false when they are not the whole of a text.
+fn decode(digits: &[u8], decoded: &mut Vec<u8>) -> bool {
+    decoded.clear();
+    let mut decoder = Base64::default();
+    // Hashes and random keys betray themselves in their first bytes.
+    let (first, rest) = digits.split_at(digits.len().min(GLANCE));
+    let first_fine = decoder.push(first, decoded) && is_text(decoded);
+    let first_fine = first_fine && starts_as_text(decoded);
+    first_fine
+        && decoder.push(rest, decoded)
+        && decoder.is_complete()
+        && is_text(decoded)
+        && std::str::from_utf8(decoded).is_ok()
+}
+
+/// True when no control character stands in `bytes`.
+fn is_text(bytes: &[u8]) -> bool {
+    let control = |byte: &u8| *byte < b' ' && !b"\t\r\n".contains(byte) || *byte == 0x7f;
+    !bytes.iter().any(control)
+}
+
+/// True when `bytes` begin a text: a character of UTF-8 may be cut at their end.
+fn starts_as_text(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
+}
+
+/// Runs of base64 digits in a value that are long enough to be a text.
+#[derive(Debug)]
+pub(super) struct Runs<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The next run, once it was looked for.
+    next: Option<Option<Range<usize>>>,
+}
+
+impl<'a> Runs<'a> {
+    /// Those of `leaf`; none where base64 cannot stand.
+    pub(super) fn of(leaf: &Leaf<'a>) -> Self {
+        let bytes = match leaf.host {
+            HostSyntax::HeaderValue | HostSyntax::CookieValue | HostSyntax::UrlPath => &[],
+            _ if leaf.piece != Piece::Whole => &[],
+            _ => leaf.bytes,
+        };
+        Self::within(bytes)
+    }
+
+    /// No runs.
+    pub(super) fn none() -> Self {
+        Self::within(&[])
+    }
+
+    fn within(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            next: (bytes.len() < SHORTEST).then_some(None),
+        }
+    }
+
+    /// The next run that ends at `limit` or before.
+    pub(super) fn before(&mut self, limit: usize) -> Option<Range<usize>> {
+        let next = self
+            .next
+            .get_or_insert_with(|| next_run(self.bytes, self.at));
+        let run = next.take_if(|run| run.end <= limit)?;
+        self.at = run.end;
+        self.next = None;
+        Some(run)
+    }
+
+    /// Leaves out the runs that begin before `at`.
+    pub(super) fn skip_to(&mut self, at: usize) {
+        self.at = self.at.max(at);
+        if let Some(run) = self
+            .next
+            .take_if(|next| next.as_ref().is_some_and(|run| run.start < at))
+        {
+            self.at = self.at.max(run.map_or(0, |run| run.end));
+        }
+    }
+}
+
+/// True when `window`, the first of a long value, is text in base64 to its end.
+pub(super) fn begins_text(window: &[u8]) -> bool {
+    let Some(run) = next_run(window, 0) else {
+        return false;
+    };
+    // It may end in a line break.
+    let digits = window.get(run.clone()).unwrap_or_default();
+    let first = digits.get(..WINDOW_GLANCE).unwrap_or(digits);
+    let mut decoded = Vec::new();
+    run.end + 2 >= window.len()
+        && Base64::default().push(first, &mut decoded)
+        && is_text(&decoded)
+        && starts_as_text(&decoded)
+}
+
+/// The first run from `from` on. One of [`SHORTEST`] digits covers a multiple of that: only those places are looked at.
+fn next_run(bytes: &[u8], from: usize) -> Option<Range<usize>> {
+    let mut at = from + SHORTEST - 1;
+    while let Some(byte) = bytes.get(at) {
+        if is_digit(byte) {
+            let (before, after) = bytes.split_at(at);
+            let before = before.get(from..).unwrap_or_default();
+            let start = at
+                - before
+                    .iter()
+                    .rev()
+                    .take_while(|byte| is_digit(byte))
+                    .count();
+            let end = at + digits(after);
+            if end - start >= SHORTEST {
+                let end = end + more_lines(bytes.get(end..).unwrap_or_default(), end - start);
+                let rest = bytes.get(end..).unwrap_or_default();
+                let pads = rest
+                    .iter()
+                    .take(2)
+                    .take_while(|byte| **byte == b'=')
+                    .count();
+                return Some(start..end + pads);
+            }
+            at = end;
+        }
+        at += SHORTEST;
+    }
+    None
+}
+
+/// Bytes of the lines of digits that follow a first one of that width: all but the last are as long.
+fn more_lines(rest: &[u8], width: usize) -> usize {
+    let mut at = 0;
+    if !width.is_multiple_of(4) {
+        return 0;
+    }
+    loop {
+        let line = rest.get(at..).unwrap_or_default();
+        let line_break = match line {
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            _ => break,
+        };
+        let more = digits(line.get(line_break..).unwrap_or_default());
+        if more == 0 || more > width {
+            break;
+        }
+        at += line_break + more;
+        if more < width {
+            break;
+        }
+    }
+    at
+}
+
+/// Digits at the front of `bytes`.
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| is_digit(byte)).count()
+}
+
+fn is_digit(byte: &u8) -> bool {
+    matches!(Symbol::of(*byte), Symbol::Digit(_))
+}
+
+/// Digits that tell a text from a hash.
+const GLANCE: usize = 16;
+
+/// Digits of a long value that tell what it is.
+const WINDOW_GLANCE: usize = 4096;
 
 /// Digits of the shortest text that is looked for: eighteen bytes that are all text are no accident.
 pub(super) const SHORTEST: usize = 24;

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::blob::{self, Blob};
+use super::blob::{self, Blob, Runs, begins_text, holds_text};
 use super::known::{Hint, KnownNames, Role, Rules};
 use super::nested::Nested;
 use super::operator::{self, Mask};
 use super::plan::Plan;
-use super::profile::{Mode, Place, Profile, SELECTED};
+use super::profile::{Mode, Place, Profile, SELECTED, Unread};
 use super::redactor::{Action, EditNote, MAX_NOTES, Summary};
 use super::removal::Removal;
+use crate::anomaly::Anomaly;
 use crate::inspect::json::Mark;
 use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece};
 use crate::inspect::sensitive::catalog::Rule;
@@ -46,6 +47,10 @@ pub(super) struct Editor {
     pub(super) removal: Option<Removal>,
     /// Where the member begins whose value is at hand.
     member: Option<u64>,
+    /// What else goes where all of the value at hand is taken out: its element, its attribute, its pair.
+    enclosing: Option<Span>,
+    /// The long value at hand is text in base64 that is not read.
+    veiled: bool,
 }
 
 /// Which values are looked at.
@@ -64,6 +69,8 @@ impl Editor {
             removal: profile.removes().then(Removal::default),
             open: profile.is_open(),
             member: None,
+            enclosing: None,
+            veiled: false,
             profile,
             scanner,
             hits: Vec::new(),
@@ -176,23 +183,11 @@ impl Editor {
         let mut span = leaf.map.raw(hit.start, hit.end);
         if outer.is_none()
             && profile.mode() == Mode::Enforce
-            && let Some(member) = self.whole(leaf, hit)
+            && let Some((taken, left)) = self.taken(leaf, hit, mask)
         {
-            match mask {
-                Mask::Null => {
-                    self.written.clear();
-                    self.written.extend_from_slice(b"null");
-                    span = raw(leaf);
-                }
-                Mask::Remove => {
-                    let removal = self.removal.as_mut();
-                    if let Some(gone) = removal.and_then(|one| one.take(member, raw(leaf))) {
-                        self.written.clear();
-                        span = gone;
-                    }
-                }
-                _ => {}
-            }
+            self.written.clear();
+            self.written.extend_from_slice(left);
+            span = taken;
         }
         if let Some(outer) = outer {
             std::mem::swap(&mut self.plain, &mut self.written);
@@ -212,6 +207,72 @@ impl Editor {
             return;
         }
         self.note(hit.rule, (label, span, action), outer.unwrap_or(leaf).path);
+    }
+
+    /// Where a mask takes more than the value between its quotes: what, and what is left in its place.
+    fn taken(&mut self, leaf: &Leaf<'_>, hit: Hit, mask: &Mask) -> Option<(Span, &'static [u8])> {
+        match (mask, leaf.host) {
+            (Mask::Null, HostSyntax::HtmlAttribute) => {
+                // Without a quote around nothing, the next attribute would be the value.
+                let bare = self.enclosing?.end == leaf.span.end && covers(leaf, hit);
+                bare.then_some((leaf.span, b"\"\""))
+            }
+            (Mask::Null, _) => self.whole(leaf, hit).map(|_| (raw(leaf), &b"null"[..])),
+            (Mask::Remove, _) => {
+                let gone = match self.whole(leaf, hit) {
+                    Some(member) => self.removal.as_mut()?.take(member, raw(leaf)),
+                    None => self.enclosed(leaf, hit),
+                };
+                gone.map(|gone| (gone, &b""[..]))
+            }
+            _ => None,
+        }
+    }
+
+    /// The element, attribute or pair that `hit` fills, if nothing in it was edited before.
+    fn enclosed(&mut self, leaf: &Leaf<'_>, hit: Hit) -> Option<Span> {
+        let gone = self.enclosing?;
+        let first = gone.start + self.base >= self.plan.end();
+        if !first || !covers(leaf, hit) {
+            return None;
+        }
+        if let (HostSyntax::FormValue, Some(removal)) = (leaf.host, &mut self.removal) {
+            removal.pairs.gone();
+        }
+        Some(gone)
+    }
+
+    /// As [`leaf`](LeafSink::leaf), where `gone` is what goes if all of the value is taken out.
+    pub(super) fn leaf_within(&mut self, leaf: &Leaf<'_>, gone: Option<Span>) {
+        self.enclosing = gone;
+        self.leaf(leaf);
+        self.enclosing = None;
+    }
+
+    /// Takes note of where the leaf lies, where the profile takes values out.
+    fn follow(&mut self, leaf: &Leaf<'_>) {
+        let Some(removal) = &mut self.removal else {
+            return;
+        };
+        match leaf.host {
+            HostSyntax::JsonKey => {}
+            HostSyntax::FormName => {
+                let mark = removal.pairs.name(leaf.span);
+                if let (Some(mark), Mode::Enforce) = (mark, self.profile.mode()) {
+                    self.plan.add(mark, b"");
+                }
+            }
+            HostSyntax::FormValue => self.enclosing = removal.pairs.value(leaf.span, leaf.piece),
+            // Readers of markup say what goes.
+            HostSyntax::XmlText
+            | HostSyntax::XmlCdata
+            | HostSyntax::XmlAttribute
+            | HostSyntax::HtmlAttribute => {}
+            _ => {
+                self.enclosing = None;
+                self.member = removal.value(raw(leaf).start);
+            }
+        }
     }
 
     /// True for `true` and `false` where a selector names them.
@@ -292,15 +353,91 @@ impl Editor {
         }
     }
 
-    /// Looks for a text in base64 that fills `leaf`.
-    fn blob(&mut self, leaf: &Leaf<'_>) {
-        // One inside the other is not looked for: what was taken is not there.
-        if let Some(mut blob) = self.blob.take() {
-            if matches!(self.profile.place(leaf.path), Place::Open) {
-                blob.read(leaf, self);
-            }
-            self.blob = Some(blob);
+    /// Looks for a text in base64 at `run` of `leaf`.
+    fn blob(&mut self, leaf: &Leaf<'_>, run: std::ops::Range<usize>) {
+        if !matches!(self.profile.place(leaf.path), Place::Open) {
+            return;
         }
+        match self.blob.take() {
+            Some(mut blob) => {
+                blob.read(leaf, run, self);
+                self.blob = Some(blob);
+            }
+            // One inside the other: what was taken is not there.
+            None if holds_text(leaf.bytes.get(run.clone()).unwrap_or_default()) => {
+                self.unread(leaf, run);
+            }
+            None => {}
+        }
+    }
+
+    /// True when `leaf` is a piece of a long text in base64, which is not read, and was masked for that; else that is
+    /// judged.
+    fn veil(&mut self, leaf: &Leaf<'_>) -> bool {
+        let Piece::Window { overlap, last } = leaf.piece else {
+            return false;
+        };
+        if overlap == 0 {
+            let open = matches!(self.profile.place(leaf.path), Place::Open);
+            self.veiled = open && self.reach == Reach::All && begins_text(leaf.bytes);
+        }
+        if !self.veiled {
+            return false;
+        }
+        let range = overlap..leaf.bytes.len();
+        let masked = self.profile.unread() == Unread::Mask;
+        if masked {
+            self.note_window(leaf, range.end, last);
+        }
+        self.unread(leaf, range);
+        masked
+    }
+
+    /// What stands at `range` of `leaf` is text that is not read.
+    pub(super) fn unread(&mut self, leaf: &Leaf<'_>, range: std::ops::Range<usize>) {
+        match self.profile.unread() {
+            Unread::Judge => self.summary.anomaly(Anomaly::DecodeLimit),
+            Unread::Mask => {
+                if let Some(hit) = self.scanner.selected(range, SELECTED) {
+                    self.put(leaf, hit, (UNREAD, &Mask::Fixed));
+                }
+            }
+        }
+    }
+
+    /// Plans to mask `hit` in `leaf` as it says, whatever the rules do.
+    fn put(&mut self, leaf: &Leaf<'_>, hit: Hit, (label, mask): (&str, &Mask)) {
+        self.plain.clear();
+        self.written.clear();
+        mask.render(label, b"", &mut self.plain);
+        operator::write(leaf.host, &self.plain, &mut self.written);
+        let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
+        let action = match self.profile.mode() {
+            Mode::Observe => Action::Observed,
+            Mode::Enforce => Action::Masked,
+        };
+        if action == Action::Observed || self.plan.add(span, &self.written) {
+            self.note(hit.rule, (label, span, action), leaf.path);
+        }
+    }
+
+    /// Runs `read` with a place of its own for the edits and the structure of a document inside a value.
+    pub(super) fn inside(&mut self, read: impl FnOnce(&mut Self)) -> Plan {
+        let outer = std::mem::take(&mut self.plan);
+        let removal = self.removal.is_some().then(Removal::default);
+        let removal = std::mem::replace(&mut self.removal, removal);
+        let (base, windowed) = (self.base, self.windowed);
+        let (member, enclosing) = (self.member, self.enclosing);
+        let paired = self.paired.take();
+        let pair = std::mem::take(&mut self.pair);
+        self.base = 0;
+        (self.member, self.enclosing) = (None, None);
+        read(self);
+        (self.base, self.windowed) = (base, windowed);
+        (self.member, self.enclosing) = (member, enclosing);
+        (self.paired, self.pair) = (paired, pair);
+        self.removal = removal;
+        std::mem::replace(&mut self.plan, outer)
     }
 
     /// Looks for a JSON document inside the string `leaf`; true when there was one.
@@ -341,16 +478,26 @@ impl Editor {
 }
 
 impl Editor {
-    /// Edits what rules find in `leaf`; true when they found something.
-    fn look(&mut self, leaf: &Leaf<'_>, hint: Hint) -> bool {
+    /// Edits what rules find in `leaf`, and in the base64 between that.
+    fn look(&mut self, leaf: &Leaf<'_>, hint: Hint, mut runs: Runs<'_>) {
         self.find(leaf, hint);
         let hits = std::mem::take(&mut self.hits);
         for hit in &hits {
+            while let Some(run) = runs.before(hit.start) {
+                self.blob(leaf, run);
+            }
+            runs.skip_to(hit.end);
             self.edit(leaf, *hit, None);
         }
-        let found = !hits.is_empty();
         self.hits = hits;
-        found
+        self.decode(leaf, runs);
+    }
+
+    /// Edits what lies in `runs` of base64.
+    fn decode(&mut self, leaf: &Leaf<'_>, mut runs: Runs<'_>) {
+        while let Some(run) = runs.before(leaf.bytes.len()) {
+            self.blob(leaf, run);
+        }
     }
 }
 
@@ -360,8 +507,8 @@ impl LeafSink for Editor {
         if leaf.host == HostSyntax::JsonKey {
             return;
         }
-        if let Some(removal) = &mut self.removal {
-            self.member = removal.value(raw(leaf).start);
+        if self.removal.is_some() {
+            self.follow(leaf);
         }
         if !is_value(leaf) && !self.is_selected_word(leaf) || self.nested(leaf) {
             return;
@@ -370,13 +517,15 @@ impl LeafSink for Editor {
         if leaf.host == HostSyntax::JsonString {
             self.pair(leaf, hint);
         }
-        if !self.is_plain(leaf, hint) && self.look(leaf, hint) {
+        if leaf.piece != Piece::Whole && self.veil(leaf) {
             return;
         }
-        // What takes members out follows the marks of one document only.
-        if leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All && self.removal.is_none()
-        {
-            self.blob(leaf);
+        let long = leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All;
+        let runs = if long { Runs::of(leaf) } else { Runs::none() };
+        if !self.is_plain(leaf, hint) {
+            self.look(leaf, hint, runs);
+        } else if long {
+            self.decode(leaf, runs);
         }
     }
 
@@ -400,6 +549,14 @@ fn raw(leaf: &Leaf<'_>) -> Span {
     }
 }
 
+/// True when there is nothing in `leaf` but `hit` and white space.
+fn covers(leaf: &Leaf<'_>, hit: Hit) -> bool {
+    let blank = |range: Option<&[u8]>| range.is_some_and(|bytes| bytes.trim_ascii().is_empty());
+    leaf.piece == Piece::Whole
+        && blank(leaf.bytes.get(..hit.start))
+        && blank(leaf.bytes.get(hit.end..))
+}
+
 /// False for names, for words such as `true`, and for what came in pieces before.
 fn is_value(leaf: &Leaf<'_>) -> bool {
     let other = matches!(
@@ -411,6 +568,9 @@ fn is_value(leaf: &Leaf<'_>) -> bool {
     );
     !other && !leaf.bytes.is_empty()
 }
+
+/// What text that is masked unread is called in masks and records.
+const UNREAD: &str = "UNREAD";
 
 /// Bytes of a name in `{"name": …, "value": …}`.
 const PAIR_BYTES: usize = 64;

@@ -4,6 +4,7 @@ use super::csv::Table;
 use super::editor::Editor;
 use super::markup::{self, Markup};
 use super::multipart::{Parts, parameter};
+use super::pairs::Pairs;
 use super::recoded::Recoded;
 use super::text::{self, Lines};
 use super::unsure::Unsure;
@@ -48,6 +49,11 @@ impl Place {
 }
 
 impl Place {
+    /// Where what is read now begins.
+    fn reading(&self) -> u64 {
+        self.pending.unwrap_or(self.at)
+    }
+
     fn settled(&self, editor: &Editor) -> u64 {
         self.pending
             .map_or(self.at, |begun| begun.max(editor.windowed).min(self.at))
@@ -210,6 +216,9 @@ impl Format {
                 place.pending = reader.pending().map(|at| at + place.base);
             }
             Format::Form(reader, place) => {
+                if let Some(removal) = editor.removal.as_mut().filter(|_| place.at == place.base) {
+                    removal.pairs = Pairs::new(place.base);
+                }
                 reader.push(input, editor, findings);
                 place.at += input.len() as u64;
                 place.pending = reader.pending();
@@ -270,15 +279,20 @@ impl Format {
                 match &editor.removal {
                     Some(removal) => {
                         let base = place.base;
-                        let reading = place.pending.unwrap_or(place.at).saturating_sub(base);
+                        let reading = place.reading().saturating_sub(base);
                         settled.min(removal.settled(reading) + base)
                     }
                     None => settled,
                 }
             }
-            Format::Form(_, place) | Format::Value(_, _, place) | Format::Opaque(place) => {
-                place.settled(editor)
+            Format::Form(_, place) => {
+                let settled = place.settled(editor);
+                match &editor.removal {
+                    Some(removal) => settled.min(removal.pairs.settled(place.reading())),
+                    None => settled,
+                }
             }
+            Format::Value(_, _, place) | Format::Opaque(place) => place.settled(editor),
             Format::Text(lines) => lines.settled(editor),
             Format::Table(table) => table.settled(editor),
             Format::Markup(markup) => markup.settled(editor),

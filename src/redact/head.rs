@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::editor::{Editor, Reach};
+use super::pairs::Pairs;
 use super::plan::Plan;
 use super::profile::{Heads, Profile};
 use super::redactor::Summary;
@@ -143,6 +144,9 @@ fn read_query(url: &[u8], editor: &mut Editor) {
     let end = memchr::memchr(b'#', query).unwrap_or(query.len());
     let mut reader = form::Reader::new();
     let mut findings = Findings::default();
+    if let Some(removal) = &mut editor.removal {
+        removal.pairs = Pairs::new(mark as u64 + 1);
+    }
     reader.begin(PartId::HEAD, Root::Query, mark as u64 + 1);
     reader.push(query.get(..end).unwrap_or_default(), editor, &mut findings);
     reader.finish(editor, &mut findings);

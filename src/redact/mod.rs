@@ -8,7 +8,7 @@
 //! - [`sanitize`] — structure that attacks its reader is cut out, for profiles that say so
 //! - [`plan`] — sorted, disjoint edits
 //! - [`rewriter`] — the streaming splice
-//! - `removal` — members and elements that go with their commas
+//! - `removal`, `pairs` — members and elements of JSON that go with their commas, pairs of a form
 //! - `editor` — from leaves to edits; `known` — what names say; `nested` and `blob` — JSON and base64 inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
@@ -28,6 +28,7 @@ mod multipart;
 mod nested;
 pub mod operator;
 mod outline;
+mod pairs;
 pub mod plan;
 pub mod profile;
 mod recoded;
@@ -42,7 +43,7 @@ mod unsure;
 pub use format::type_by_name;
 pub use head::{HeadEdit, redact_head};
 pub use operator::{Mask, TokenKey};
-pub use profile::{Despite, Heads, Mode, Profile, ProfileError, SELECTED};
+pub use profile::{Despite, Heads, Mode, Profile, ProfileError, Recode, SELECTED, Unread};
 pub use redactor::{Action, EditNote, MAX_NOTES, Redactor, Summary};
 pub use rewriter::Seam;
 pub use sanitize::{Document, Sanitized, Sanitizer};

@@ -35,6 +35,8 @@ pub struct TokenKey {
     tenant: Box<str>,
     /// Names the key in each token.
     id: Box<str>,
+    /// While keys are rotated: the one before.
+    previous: Option<Box<TokenKey>>,
 }
 
 impl std::fmt::Debug for TokenKey {
@@ -67,6 +69,7 @@ impl TokenKey {
             outer: block.map(|byte| byte ^ 0x5c),
             tenant: tenant.into(),
             id: "".into(),
+            previous: None,
         })
     }
 
@@ -79,6 +82,16 @@ impl TokenKey {
         }
     }
 
+    /// The same key, while it takes the place of `previous`: tokens are written under both, `tok_2026b_….2026a_…`, so that
+    /// what is new joins what was written before the rotation.
+    #[must_use]
+    pub fn with_previous(self, previous: Self) -> Self {
+        Self {
+            previous: Some(Box::new(previous)),
+            ..self
+        }
+    }
+
     /// What tells this key from another without telling anything of either.
     pub fn fingerprint(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -86,8 +99,18 @@ impl TokenKey {
         out
     }
 
-    /// `tok_` and 22 characters: 128 bits of HMAC-SHA-256 over entity, tenant and value.
+    /// `tok_`, the digest and, while keys are rotated, a dot and the digest under the key before.
     fn token(&self, entity: &str, value: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(b"tok_");
+        self.digest(entity, value, out);
+        if let Some(previous) = &self.previous {
+            out.push(b'.');
+            previous.digest(entity, value, out);
+        }
+    }
+
+    /// The key's name and 22 characters: 128 bits of HMAC-SHA-256 over entity, tenant and value.
+    fn digest(&self, entity: &str, value: &[u8], out: &mut Vec<u8>) {
         let mut inner = Sha256::new_with_prefix(self.inner);
         for part in [entity.as_bytes(), self.tenant.as_bytes(), value] {
             // Lengths keep (`ab`, `c`) and (`a`, `bc`) apart.
@@ -97,7 +120,6 @@ impl TokenKey {
         let mut outer = Sha256::new_with_prefix(self.outer);
         outer.update(inner.finalize());
         let digest = outer.finalize();
-        out.extend_from_slice(b"tok_");
         if !self.id.is_empty() {
             out.extend_from_slice(self.id.as_bytes());
             out.push(b'_');
@@ -278,6 +300,20 @@ mod tests {
         assert_ne!(one, rendered(&key("a"), "PAN", "4112"));
         assert!(TokenKey::new(b"short", "a").is_none());
         assert!(!format!("{:?}", key("a")).contains('7'));
+    }
+
+    #[test]
+    fn while_keys_are_rotated_a_token_joins_both_what_was_and_what_will_be() {
+        let key = |secret: u8, id: &str| {
+            let key = TokenKey::new(&[secret; 32], "a").expect("long enough");
+            key.with_id(id)
+        };
+        let token = |key: TokenKey| rendered(&Mask::Token(Arc::new(key)), "PAN", "4111");
+        let (old, new) = (token(key(1, "2026a")), token(key(2, "2026b")));
+        let both = token(key(2, "2026b").with_previous(key(1, "2026a")));
+        let old = old.strip_prefix("tok_").expect("a token");
+        assert!(old.starts_with("2026a_"), "{old}");
+        assert_eq!(both, format!("{new}.{old}"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Outline {
     unnamed: Path,
     /// The name that the tag at hand gives to its value.
     label: Vec<u8>,
+    /// XML: that name is the last step of the path.
+    labelled: bool,
     table: Table,
     /// A text that ended in a colon: the name of the next text.
     announced: Vec<u8>,
@@ -62,6 +64,7 @@ impl Outline {
             depths: Vec::new(),
             beyond: 0,
             label: Vec::new(),
+            labelled: false,
             table: Table::default(),
             announced: Vec::new(),
             role: Role::Other,
@@ -114,6 +117,11 @@ impl Outline {
         }
     }
 
+    /// True inside an XML element that another one holds.
+    pub(super) fn is_inside(&self) -> bool {
+        self.dialect == Dialect::Xml && self.beyond == 0 && self.depths.len() > 1
+    }
+
     /// The path of the text at hand.
     pub(super) fn text(&self) -> &Path {
         &self.path
@@ -130,8 +138,12 @@ impl Outline {
     /// The path of an attribute of the tag at hand.
     pub(super) fn attribute(&mut self, name: &[u8]) -> &Path {
         self.attribute.assign(&self.path);
+        let names = |known: &&[u8]| known.eq_ignore_ascii_case(name);
         if self.dialect == Dialect::Html {
             self.attribute.truncate(self.base);
+        } else if self.labelled && NAMING.iter().any(names) {
+            // In `<entry key="clientSecret">` the name is no value of that name.
+            self.attribute.truncate(self.path.depth().saturating_sub(1));
         }
         let value = VALUES.iter().any(|known| known.eq_ignore_ascii_case(name));
         if value && !self.label.is_empty() {
@@ -179,6 +191,7 @@ impl Outline {
     }
 
     fn open_xml(&mut self, name: &[u8]) {
+        self.labelled = false;
         if self.depths.len() >= DEPTH {
             self.beyond += 1;
             return;
@@ -192,6 +205,7 @@ impl Outline {
             .any(|known| known.eq_ignore_ascii_case(local));
         if generic && !self.label.is_empty() {
             self.path.push_name(&self.label);
+            self.labelled = true;
         }
     }
 

@@ -32,6 +32,32 @@ pub struct Profile {
     exempt: Vec<Selector>,
     heads: Heads,
     despite: Despite,
+    unread: Unread,
+    recode: Recode,
+}
+
+/// What is done with a value that holds text which is not read: base64 over the size that is decoded, or inside other
+/// base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unread {
+    /// It stays, and [`Anomaly::DecodeLimit`](crate::anomaly::Anomaly::DecodeLimit) is judged: block, or pass with a
+    /// record.
+    #[default]
+    Judge,
+    /// It is masked whole.
+    Mask,
+}
+
+/// How a body leaves that came in content-codings and was edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recode {
+    /// In the same codings.
+    #[default]
+    Same,
+    /// In none.
+    Identity,
 }
 
 /// What is done with values.
@@ -146,6 +172,8 @@ impl Profile {
             exempt: Vec::new(),
             heads: Heads::default(),
             despite: Despite::default(),
+            unread: Unread::default(),
+            recode: Recode::default(),
         }
     }
 
@@ -215,6 +243,13 @@ impl Profile {
         self
     }
 
+    /// The same profile that masks no entity by itself.
+    #[must_use]
+    pub fn without_masks(mut self) -> Self {
+        self.masks.iter_mut().for_each(|slot| *slot = None);
+        self
+    }
+
     /// The same profile that masks whole values at a place, whatever they are, and calls them `label`.
     #[must_use]
     pub fn with_selector(mut self, selector: Selector, mask: Mask, label: &str) -> Self {
@@ -245,6 +280,30 @@ impl Profile {
     pub fn with_heads(mut self, heads: Heads) -> Self {
         self.heads = heads;
         self
+    }
+
+    /// The same profile with another way of treating text that is not read.
+    #[must_use]
+    pub fn with_unread(mut self, unread: Unread) -> Self {
+        self.unread = unread;
+        self
+    }
+
+    /// The same profile with another way of sending bodies that came in content-codings.
+    #[must_use]
+    pub fn with_recode(mut self, recode: Recode) -> Self {
+        self.recode = recode;
+        self
+    }
+
+    /// What is done with text that is not read.
+    pub fn unread(&self) -> Unread {
+        self.unread
+    }
+
+    /// How an edited body leaves that came in content-codings.
+    pub fn recode(&self) -> Recode {
+        self.recode
     }
 
     /// Its name.

@@ -61,6 +61,13 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Takes note of an anomaly, once.
+    pub(super) fn anomaly(&mut self, anomaly: Anomaly) {
+        if !self.anomalies.contains(&anomaly) {
+            self.anomalies.push(anomaly);
+        }
+    }
+
     /// The same values, none of which could be masked, for this reason.
     #[must_use]
     pub fn not_made(mut self, why: Anomaly) -> Self {
@@ -157,10 +164,7 @@ impl Redactor {
     }
 
     fn note(&mut self, anomaly: Anomaly) {
-        let known = &mut self.editor.summary.anomalies;
-        if !known.contains(&anomaly) {
-            known.push(anomaly);
-        }
+        self.editor.summary.anomaly(anomaly);
     }
 
     /// What the readers found wrong is for the inspectors; here only limits count.

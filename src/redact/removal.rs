@@ -10,6 +10,7 @@
 //! What lies between the comma and the value is held back until the value is known; where it is longer than a name can
 //! sensibly be, the value becomes `null` instead.
 
+use super::pairs::Pairs;
 use crate::inspect::json::Mark;
 use crate::span::Span;
 
@@ -19,6 +20,8 @@ pub(super) struct Removal {
     frames: Vec<Frame>,
     /// Objects and arrays inside the innermost one that is followed.
     beyond: usize,
+    /// The form at hand.
+    pub(super) pairs: Pairs,
 }
 
 /// One object or array.

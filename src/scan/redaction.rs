@@ -18,7 +18,7 @@ use crate::budget::{Budget, Reservation};
 use crate::content::{Declared, Encoder, MediaType, Part, PartKind};
 use crate::inspect::cut::Cuts;
 use crate::inspect::{Direction, PartId};
-use crate::redact::{self, Redactor, Seam, Summary, type_by_name};
+use crate::redact::{self, Recode, Redactor, Seam, Summary, type_by_name};
 
 use super::cleaning::Cleaning;
 
@@ -58,6 +58,12 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// True when edited bodies leave in no content-coding.
+    fn sends_plain(&self) -> bool {
+        let profile = self.profile.as_ref();
+        profile.is_some_and(|profile| profile.recode() == Recode::Identity)
+    }
+
     fn redactor(&self, content_type: &str) -> Option<Redactor> {
         let profile = Arc::clone(self.profile.as_ref()?);
         let redactor = Redactor::new(profile, content_type, self.direction, &self.budget);
@@ -72,6 +78,8 @@ enum Recodes {
     No,
     /// Coded anew: other bytes even where nothing was edited.
     Yes,
+    /// In no coding, for the profile says so.
+    Identity,
     /// The codings cannot be written: nothing leaves from here.
     Impossible,
 }
@@ -91,9 +99,10 @@ impl Redaction {
     /// # Errors
     /// [`Anomaly::MemoryBudget`]: there is no room for the encoders.
     pub(super) fn new(way: Way, declared: &Declared) -> Result<Self, Anomaly> {
+        let plain = way.sends_plain() && !declared.codings().is_empty();
         let codings = match way.obstacle {
-            Some(_) => &[],
-            None => declared.codings(),
+            None if !plain => declared.codings(),
+            Some(_) | None => &[],
         };
         let mut memory = way.budget.reservation();
         let needed = codings.iter().copied().map(Encoder::memory_bytes).sum();
@@ -101,6 +110,7 @@ impl Redaction {
         let encoders: Result<Vec<_>, _> = codings.iter().copied().map(Encoder::new).collect();
         let recodes = match &encoders {
             _ if way.obstacle.is_some() => Recodes::Impossible,
+            _ if plain => Recodes::Identity,
             Ok(encoders) if encoders.is_empty() => Recodes::No,
             Ok(_) => Recodes::Yes,
             Err(_) => Recodes::Impossible,
@@ -124,7 +134,12 @@ impl Redaction {
 
     /// True when what leaves differs from what came even where nothing was edited.
     pub(super) fn recodes(&self) -> bool {
-        self.recodes == Recodes::Yes
+        matches!(self.recodes, Recodes::Yes | Recodes::Identity)
+    }
+
+    /// True when the outgoing body is in no content-coding although it came in one.
+    pub(super) fn decodes(&self) -> bool {
+        self.recodes == Recodes::Identity
     }
 
     /// True when the message as a whole must not be edited.
@@ -179,8 +194,7 @@ impl Redaction {
 
     /// From here on the body cannot be written in its codings: what its decoders yield is not all of it.
     pub(super) fn coding_fails(&mut self, anomaly: Anomaly) {
-        let coded = self.recodes == Recodes::Yes;
-        if coded && CODING_FAILURES.contains(&anomaly) {
+        if self.recodes() && CODING_FAILURES.contains(&anomaly) {
             self.recodes = Recodes::Impossible;
             self.ready.clear();
             self.encoders.clear();
@@ -270,8 +284,10 @@ impl Redaction {
     fn forward(&mut self, bytes: &[u8]) -> Result<(), Anomaly> {
         match self.recodes {
             Recodes::Impossible => {}
-            Recodes::No if bytes.is_empty() => {}
-            Recodes::No => self.ready.push_back(Bytes::copy_from_slice(bytes)),
+            Recodes::No | Recodes::Identity if bytes.is_empty() => {}
+            Recodes::No | Recodes::Identity => {
+                self.ready.push_back(Bytes::copy_from_slice(bytes));
+            }
             Recodes::Yes => self.encode(bytes)?,
         }
         Ok(())

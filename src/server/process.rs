@@ -8,7 +8,7 @@ use landlock::{
     ABI, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     RulesetStatus, path_beneath_rules,
 };
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::config::listeners::Address;
 use crate::telemetry::lines::Target;
 
-/// No core dumps: they would hold bodies.
+/// No core dumps, which would hold bodies and token keys; and no looking into the process for its own user: PR_SET_DUMPABLE
+/// keeps debuggers and `/proc/PID/mem` for who may trace anything (prctl(2)).
 pub fn forbid_core_dumps() {
     let none = Rlimit {
         current: Some(0),
@@ -24,6 +25,9 @@ pub fn forbid_core_dumps() {
     };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core dumps cannot be forbidden");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "the process cannot be hidden from its user");
     }
 }
 

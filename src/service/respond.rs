@@ -84,6 +84,8 @@ pub enum Change {
     None,
     /// Other bytes in the same content-codings; their length where it is known.
     Edited(Option<u64>),
+    /// Other bytes in no content-coding; their length where it is known.
+    Decoded(Option<u64>),
 }
 
 impl Heads {
@@ -170,8 +172,15 @@ impl Heads {
 
 /// Fields that describe bytes which are no longer there (RFC 9110 §8, RFC 9530, RFC 1864).
 fn edit(fields: &mut crate::wire::Fields, change: Change) {
-    let Change::Edited(length) = change else {
-        return;
+    let length = match change {
+        Change::None => return,
+        Change::Edited(length) => length,
+        Change::Decoded(length) => {
+            // RFC 9110 §8.4: the field tells what was applied, and nothing is any more. `Vary` stays: it speaks of how
+            // the origin chose, and a cache that keeps this answer for who asks otherwise asks again.
+            fields.remove("content-encoding");
+            length
+        }
     };
     remove_stale(fields);
     let strong = fields

@@ -1,6 +1,7 @@
 //! Names inside running text and the values that follow them: `password: …`, `DB_PASSWORD=…`, `born on …`.
 
 use super::catalog::Entity;
+use super::name::SUFFIXES;
 use super::scanner::{Hit, Run};
 use crate::rules::entity::Link;
 
@@ -139,11 +140,16 @@ fn joined(text: &[u8], start: usize, end: usize) -> bool {
     let (Some(first), Some(last)) = (first, last) else {
         return true;
     };
-    let glued_before = before.is_some_and(|before| match before {
-        b'a'..=b'z' => first.is_ascii_lowercase(),
-        b'A'..=b'Z' | b'0'..=b'9' => first.is_ascii_alphanumeric(),
-        _ => false,
-    });
+    let word = text.get(start..end).unwrap_or_default();
+    let suffix = SUFFIXES
+        .iter()
+        .any(|suffix| word.eq_ignore_ascii_case(suffix.as_bytes()));
+    let glued_before = !suffix
+        && before.is_some_and(|before| match before {
+            b'a'..=b'z' => first.is_ascii_lowercase(),
+            b'A'..=b'Z' | b'0'..=b'9' => first.is_ascii_alphanumeric(),
+            _ => false,
+        });
     let glued_after = after.is_some_and(|after| match after {
         b'a'..=b'z' => last.is_ascii_alphanumeric(),
         b'A'..=b'Z' => last.is_ascii_uppercase(),
@@ -204,6 +210,10 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
         reader.at = next;
         reader.skip(b".\"'`*_ \t");
     }
+    // `Pass-Nr.: …`
+    if reader.peek() == Some(b'.') && matches!(text.get(reader.at + 1), Some(b':' | b'=')) {
+        reader.at += 1;
+    }
     if reader.peek() == Some(b'(') {
         reader.remark();
     }
@@ -211,6 +221,9 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
     if let Some(next) = FILLERS.iter().find_map(|word| reader.word(word)) {
         reader.at = next;
         reader.skip(b" \t");
+    }
+    if let Some(next) = PURPOSES.iter().find_map(|word| reader.word(word)) {
+        reader.purpose(next);
     }
     if let Some(next) = COPULAS.iter().find_map(|word| reader.word(word)) {
         reader.at = next;
@@ -288,6 +301,31 @@ impl Cursor<'_> {
         (here.eq_ignore_ascii_case(word.as_bytes()) && !next.is_ascii_alphanumeric()).then_some(end)
     }
 
+    /// Steps over what a name is for, if its value comes after that: `password for your account is …`.
+    fn purpose(&mut self, from: usize) {
+        let mut ahead = Cursor {
+            text: self.text,
+            at: from,
+        };
+        for _ in 0..=PURPOSE_WORDS {
+            ahead.skip(b" \t");
+            let says = VERBS.iter().any(|verb| ahead.word(verb).is_some());
+            if says || ahead.peek() == Some(b':') {
+                self.at = ahead.at;
+                return;
+            }
+            let rest = ahead.text.get(ahead.at..).unwrap_or_default();
+            let letters = rest.iter().take(PURPOSE_WORD_BYTES);
+            let word = letters
+                .take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80 || **byte == b'-')
+                .count();
+            if word == 0 {
+                return;
+            }
+            ahead.at += word;
+        }
+    }
+
     /// Steps over a short remark in parentheses: `date of birth (dd/mm/yyyy): …`.
     fn remark(&mut self) {
         let rest = self.text.get(self.at..).unwrap_or_default();
@@ -313,8 +351,41 @@ const QUALIFIERS: &[&str] = &[
 
 /// Words that may stand before those: `call me at`, `password changed to`.
 const FILLERS: &[&str] = &[
-    "me", "us", "him", "her", "changed", "set", "reset", "now", "mich", "uns", "me a",
+    "has been set",
+    "has been changed",
+    "has been reset",
+    "was set",
+    "was changed",
+    "was reset",
+    "is now",
+    "me",
+    "us",
+    "him",
+    "her",
+    "changed",
+    "set",
+    "reset",
+    "now",
+    "mich",
+    "uns",
+    "me a",
 ];
+
+/// Words that say what a name is for.
+const PURPOSES: &[&str] = &[
+    "for", "für", "para", "pour", "per", "voor", "of", "de", "del", "du", "di", "zu", "zum", "zur",
+];
+
+/// Words that come between that and the value.
+const VERBS: &[&str] = &[
+    "is", "was", "will be", "ist", "lautet", "es", "est", "era", "è", "é", "jest",
+];
+
+/// Words of what a name is for.
+const PURPOSE_WORDS: usize = 4;
+
+/// Bytes of one of them.
+const PURPOSE_WORD_BYTES: usize = 24;
 
 /// Words that tie a value to a name.
 const COPULAS: &[&str] = &[

@@ -248,7 +248,7 @@ impl Names {
         (least..=len).rev().flat_map(move |end| {
             words
                 .get(end.wrapping_sub(1))
-                .and_then(|last| self.by_last.get(last))
+                .and_then(|last| self.ending(last))
                 .into_iter()
                 .flatten()
                 .filter(move |sequence| sequence.stands_before(words, end - 1))
@@ -261,7 +261,15 @@ impl Names {
         words
             .backwards()
             .next()
-            .is_none_or(|last| self.by_last.contains_key(last) || QUALIFIERS.contains(&last))
+            .is_none_or(|last| self.ending(last).is_some() || QUALIFIERS.contains(&last))
+    }
+
+    /// The sequences that end in `last`, or in what it ends in where words are written as one.
+    fn ending(&self, last: &str) -> Option<&Vec<Sequence>> {
+        self.by_last.get(last).or_else(|| {
+            let suffix = SUFFIXES.iter().find(|suffix| last.ends_with(**suffix))?;
+            self.by_last.get(*suffix)
+        })
     }
 
     /// The last words of all sequences: what to look for in running text.
@@ -280,6 +288,9 @@ impl Sequence {
     }
 }
 
+/// Ends of words that mean the same with anything before them: `PGPASSWORD`, `Zugangspasswort`.
+pub(super) const SUFFIXES: &[&str] = &["password", "passwd", "passwort", "kennwort"];
+
 /// Words after a name that do not change what it names.
 const QUALIFIERS: &[&str] = &[
     "value",
@@ -291,6 +302,8 @@ const QUALIFIERS: &[&str] = &[
     "plaintext",
     "cleartext",
     "raw",
+    "iso",
+    "formatted",
     "confirm",
     "confirmation",
     "confirmed",

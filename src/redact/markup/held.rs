@@ -13,6 +13,8 @@ pub(super) struct Held {
     pub(super) map: OffsetMap,
     pub(super) span: Span,
     pub(super) host: HostSyntax,
+    /// The whole attribute and the white space before it.
+    pub(super) gone: Option<Span>,
 }
 
 /// Holds an attribute's value; hands on what is too long for that.
@@ -20,13 +22,15 @@ pub(super) struct AttributeSink<'a> {
     pub(super) editor: &'a mut Editor,
     pub(super) held: &'a mut Vec<Held>,
     pub(super) name: &'a [u8],
+    /// The whole attribute, once its end is known.
+    pub(super) gone: Option<Span>,
 }
 
 impl LeafSink for AttributeSink<'_> {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
         let fits = leaf.bytes.len() <= HELD_BYTES && self.held.len() < MOST_HELD;
         if leaf.piece != Piece::Whole || !fits {
-            self.editor.leaf(leaf);
+            self.editor.leaf_within(leaf, None);
             return;
         }
         self.held.push(Held {
@@ -35,6 +39,7 @@ impl LeafSink for AttributeSink<'_> {
             map: leaf.map.clone(),
             span: leaf.span,
             host: leaf.host,
+            gone: self.gone,
         });
     }
 }

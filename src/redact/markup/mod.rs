@@ -19,17 +19,20 @@
 //! is judged: one state a byte, and both dialects differ in three places.
 //!
 //! - `held` — attributes until the end of their tag
+//! - `filling` — the text of an element until the tag behind it, where values are taken out
 //! - `section` — comments, CDATA sections, scripts
 
+mod filling;
 mod held;
 mod section;
 
+use self::filling::{Filling, TextSink};
 use self::held::{AttributeSink, Held, attribute_host};
 use self::section::Section;
 use super::editor::Editor;
 use super::entity;
 use super::outline::Outline;
-use crate::inspect::leaf::{Assembler, HostSyntax, Leaf, LeafSink, Outlet, Path, Piece, Root};
+use crate::inspect::leaf::{Assembler, HostSyntax, Leaf, Outlet, Path, Piece, Root};
 use crate::span::Span;
 
 /// Which language is read.
@@ -56,7 +59,10 @@ pub(super) struct Markup {
     tag_at: u64,
     name: Vec<u8>,
     attribute: Vec<u8>,
+    /// Where the white space before the attribute at hand begins, or itself.
+    attribute_at: u64,
     held: Vec<Held>,
+    filling: Filling,
     outline: Outline,
     path: Path,
 }
@@ -112,7 +118,9 @@ impl Markup {
             tag_at: base,
             name: Vec::new(),
             attribute: Vec::new(),
+            attribute_at: base,
             held: Vec::new(),
+            filling: Filling::default(),
             outline: Outline::new(dialect, path.clone()),
             path,
         }
@@ -130,6 +138,7 @@ impl Markup {
         self.flush_ahead(editor);
         self.end_value(editor);
         self.release(editor);
+        self.filling.spoil(editor);
     }
 
     /// Offset before which no edit will be planned any more.
@@ -139,7 +148,30 @@ impl Markup {
             _ if self.open => self.value.start().max(editor.windowed),
             _ => self.at - self.ahead.len() as u64,
         };
+        let begun = match editor.removal {
+            Some(_) => begun.min(self.may_go_from()),
+            None => begun,
+        };
         begun.min(self.at)
+    }
+
+    /// Where the element begins that may be taken out once more of it was read.
+    fn may_go_from(&self) -> u64 {
+        let in_tag = !matches!(
+            self.state,
+            State::Text
+                | State::Entity(Inside::Text)
+                | State::Close
+                | State::Bang
+                | State::Section(_)
+                | State::Declaration(_)
+                | State::Element
+        );
+        match self.filling.element {
+            Some(element) => element,
+            None if in_tag && self.at - self.tag_at <= TAG_BYTES => self.tag_at,
+            None => self.at,
+        }
     }
 
     /// Reads the byte at the front, or a run; says how many bytes were read.
@@ -149,11 +181,18 @@ impl Markup {
             State::Open => return self.open_tag(byte, editor),
             State::Name => match byte {
                 b'>' => self.end_tag(editor),
-                b'/' | b' ' | b'\t' | b'\r' | b'\n' => self.state = State::Attributes,
+                b'/' | b' ' | b'\t' | b'\r' | b'\n' => {
+                    self.attribute_at = self.at;
+                    self.state = State::Attributes;
+                    if byte == b'/' {
+                        keep(&mut self.ahead, byte);
+                    }
+                }
                 _ => keep(&mut self.name, byte),
             },
             State::Close => match byte {
                 b'>' => {
+                    self.filling.close(self.at + 1, editor);
                     let name = std::mem::take(&mut self.name);
                     self.outline.close(&name);
                     self.name = name;
@@ -167,6 +206,9 @@ impl Markup {
                 b'/' => keep(&mut self.ahead, b'/'),
                 byte if byte.is_ascii_whitespace() => {}
                 _ => {
+                    if !self.ahead.is_empty() {
+                        self.attribute_at = self.at;
+                    }
                     self.ahead.clear();
                     self.attribute.clear();
                     self.attribute.push(byte);
@@ -176,7 +218,10 @@ impl Markup {
             State::Attribute => match byte {
                 b'=' => self.state = State::Before,
                 b'>' => self.end_tag(editor),
-                b'/' => self.state = State::Attributes,
+                b'/' => {
+                    keep(&mut self.ahead, byte);
+                    self.state = State::Attributes;
+                }
                 byte if byte.is_ascii_whitespace() => self.state = State::Equals,
                 _ => keep(&mut self.attribute, byte),
             },
@@ -184,6 +229,7 @@ impl Markup {
                 b'=' => self.state = State::Before,
                 byte if byte.is_ascii_whitespace() => {}
                 _ => {
+                    self.attribute_at = self.at;
                     self.state = State::Attributes;
                     return 0;
                 }
@@ -271,6 +317,7 @@ impl Markup {
         self.held.clear();
         self.state = next;
         if next == State::Name {
+            self.filling.spoil(editor);
             self.name.push(byte);
         }
         1
@@ -285,8 +332,11 @@ impl Markup {
             .map(|held| (&*held.name, held.bytes.as_slice()));
         self.outline.open(&self.name, attributes);
         self.release(editor);
+        let short = self.at - self.tag_at <= TAG_BYTES;
         if empty {
             self.outline.close(&self.name);
+        } else if editor.removal.is_some() && short && self.outline.is_inside() {
+            self.filling.open(self.tag_at);
         }
         let raw = self.dialect == Dialect::Html
             && RAW_ELEMENTS
@@ -299,14 +349,15 @@ impl Markup {
     fn release(&mut self, editor: &mut Editor) {
         for held in self.held.drain(..) {
             self.path.assign(self.outline.attribute(&held.name));
-            editor.leaf(&Leaf {
+            let leaf = Leaf {
                 path: &self.path,
                 host: held.host,
                 span: held.span,
                 bytes: &held.bytes,
                 map: &held.map,
                 piece: Piece::Whole,
-            });
+            };
+            editor.leaf_within(&leaf, held.gone);
         }
     }
 
@@ -322,9 +373,11 @@ impl Markup {
             Inside::Bare | Inside::Text => byte.is_ascii_whitespace() || byte == b'>',
         };
         if ends(byte) {
-            self.end_attribute(editor);
+            let length = usize::from(inside != Inside::Bare);
+            self.end_attribute(self.at + length as u64, editor);
+            self.attribute_at = self.at + length as u64;
             self.state = State::Attributes;
-            return usize::from(inside != Inside::Bare);
+            return length;
         }
         if byte == b'&' {
             self.ahead.push(b'&');
@@ -405,11 +458,12 @@ impl Markup {
             return;
         }
         let host = self.host();
+        let filling = &mut self.filling;
         self.value.plain(
             raw,
             at,
             &mut Outlet {
-                sink: editor,
+                sink: &mut TextSink { editor, filling },
                 path: place(&self.outline, host),
                 host,
             },
@@ -422,6 +476,7 @@ impl Markup {
                 editor,
                 held: &mut self.held,
                 name: &self.attribute,
+                gone: None,
             };
             let host = attribute_host(self.dialect);
             self.value.unit(
@@ -436,11 +491,12 @@ impl Markup {
             return;
         }
         let host = self.host();
+        let filling = &mut self.filling;
         self.value.unit(
             decoded,
             span,
             &mut Outlet {
-                sink: editor,
+                sink: &mut TextSink { editor, filling },
                 path: place(&self.outline, host),
                 host,
             },
@@ -452,6 +508,7 @@ impl Markup {
             editor,
             held: &mut self.held,
             name: &self.attribute,
+            gone: None,
         };
         let host = attribute_host(self.dialect);
         self.value.plain(
@@ -465,12 +522,17 @@ impl Markup {
         );
     }
 
-    fn end_attribute(&mut self, editor: &mut Editor) {
+    /// Ends the value of the attribute at hand, which itself ends before `end`.
+    fn end_attribute(&mut self, end: u64, editor: &mut Editor) {
         self.open = false;
+        // A name that other names need stays.
+        let declares = self.attribute.starts_with(b"xmlns");
+        let is_held = !self.held.is_empty() || self.at - self.tag_at <= TAG_BYTES;
         let mut sink = AttributeSink {
             editor,
             held: &mut self.held,
             name: &self.attribute,
+            gone: (!declares && is_held).then(|| Span::new(self.attribute_at, end)),
         };
         let host = attribute_host(self.dialect);
         self.value.finish(&mut Outlet {
@@ -486,8 +548,9 @@ impl Markup {
             return;
         }
         let host = self.host();
+        let filling = &mut self.filling;
         self.value.finish(&mut Outlet {
-            sink: editor,
+            sink: &mut TextSink { editor, filling },
             path: place(&self.outline, host),
             host,
         });
@@ -507,7 +570,7 @@ impl Markup {
         }
         match self.state {
             State::Quoted(_) | State::Bare | State::Entity(Inside::Quoted(_) | Inside::Bare) => {
-                self.end_attribute(editor);
+                self.end_attribute(self.at, editor);
             }
             _ => {}
         }
@@ -534,6 +597,9 @@ const RAW_ELEMENTS: [&[u8]; 2] = [b"script", b"style"];
 
 /// Bytes of a name that are looked at.
 const NAME_BYTES: usize = 128;
+
+/// Bytes of a start tag that are held back because its element may be taken out.
+const TAG_BYTES: u64 = 4096;
 
 /// `&#x10ffff` and the longest names of characters that matter.
 const ENTITY_BYTES: usize = 32;

@@ -311,6 +311,11 @@ impl Scan {
         self.redaction.as_ref().is_some_and(Redaction::recodes)
     }
 
+    /// True when the released bytes are in no content-coding although the body came in one.
+    pub fn decodes(&self) -> bool {
+        self.redaction.as_ref().is_some_and(Redaction::decodes)
+    }
+
     /// True when the message as a whole must not be edited, so that a value in it leads to a block, or to nothing.
     pub fn forbids_edits(&self) -> bool {
         self.redaction.as_ref().is_some_and(Redaction::is_forbidden)

@@ -71,7 +71,7 @@ impl Transaction {
             (true, false, _) => (Source::Store(Copy::Edited), Change::None),
             (true, true, _) => {
                 let length = Some(self.edited_bytes);
-                (Source::Store(Copy::Edited), Change::Edited(length))
+                (Source::Store(Copy::Edited), self.change(length))
             }
         };
         if source == Source::Store(Copy::Edited) {
@@ -84,6 +84,14 @@ impl Transaction {
                 .redacted(&mut answer, scan.report(), self.id);
         }
         self.respond((answer, source))
+    }
+
+    /// What an edited body of that length is to the one that came.
+    pub(super) fn change(&self, length: Option<u64>) -> Change {
+        match self.scan.as_ref().is_some_and(Scan::decodes) {
+            true => Change::Decoded(length),
+            false => Change::Edited(length),
+        }
     }
 
     fn body_changed(&self) -> bool {

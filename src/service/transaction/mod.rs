@@ -708,7 +708,7 @@ impl Transaction {
 
     fn begin_stream(&mut self) -> Action {
         let (copy, change) = match self.scan.as_ref().is_some_and(Scan::edits) {
-            true => (Copy::Edited, Change::Edited(None)),
+            true => (Copy::Edited, self.change(None)),
             false => (Copy::Original, Change::None),
         };
         self.streams = Some(copy);

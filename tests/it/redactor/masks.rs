@@ -148,3 +148,118 @@ fn null_is_the_word_in_json_and_nothing_elsewhere() {
         assert_eq!(masked(&profile, content_type, body), left, "{body}");
     }
 }
+
+#[test]
+fn elements_and_attributes_of_xml_go_as_a_whole() {
+    let profile = removing(&Mask::Remove);
+    let pan = "4111111111111111";
+    for (body, left) in [
+        ("<o><cvv>123</cvv><n>1</n></o>", "<o><n>1</n></o>"),
+        (
+            "<o>\n  <cvv>123</cvv>\n  <n>1</n>\n</o>",
+            "<o>\n  \n  <n>1</n>\n</o>",
+        ),
+        ("<o><cvv> 123 </cvv></o>", "<o></o>"),
+        ("<o><cvv><![CDATA[123]]></cvv></o>", "<o></o>"),
+        ("<o><cvv>&#49;23</cvv><cvv>124</cvv></o>", "<o></o>"),
+        ("<o><cvv>123</cvv ><a/></o>", "<o><a/></o>"),
+        // The document's own element stays, or there would be none.
+        ("<cvv>123</cvv>", "<cvv></cvv>"),
+        // Something else lies inside, before or behind.
+        ("<o><cvv>123<b/></cvv></o>", "<o><cvv><b/></cvv></o>"),
+        ("<o><n><b/>a@b.org</n></o>", "<o><n><b/></n></o>"),
+        (
+            "<o><n>a@b.org<!-- c@b.org --></n></o>",
+            "<o><n><!--  --></n></o>",
+        ),
+        ("<o><n>mail a@b.org now</n></o>", "<o><n>mail  now</n></o>"),
+        (
+            "<o><n>a@b.org<![CDATA[c@b.org]]></n></o>",
+            "<o><n><![CDATA[]]></n></o>",
+        ),
+        // Attributes go with the blank before them; names that others need stay.
+        (
+            "<o><c a=\"1\" cvv=\"123\" b='2'/></o>",
+            "<o><c a=\"1\" b='2'/></o>",
+        ),
+        (
+            "<o><c cvv='123' mail=\"a@b.org\">x</c></o>",
+            "<o><c>x</c></o>",
+        ),
+        ("<o><c\n  cvv = '123'\n/></o>", "<o><c\n/></o>"),
+        ("<o><c xmlns:p='a@b.org'/></o>", "<o><c xmlns:p=''/></o>"),
+        // What was edited in its tag keeps an element.
+        (
+            &format!("<o><c mail='a@b.org'>{pan}</c></o>"),
+            "<o><c></c></o>",
+        ),
+        ("<o a='1' /><!-- a@b.org -->", "<o a='1' /><!--  -->"),
+        ("<o><cvv>123</cvv", "<o><cvv></cvv"),
+        (
+            "<o><a>x &lt; y</a><email>a@b.org</email></o>",
+            "<o><a>x &lt; y</a></o>",
+        ),
+    ] {
+        let out = masked(&profile, "application/xml", body);
+        assert_eq!(out, left, "{body}");
+    }
+}
+
+#[test]
+fn a_place_that_names_an_element_takes_what_lies_in_it_and_leaves_its_blanks() {
+    let selector = Selector::parse("//card").expect("a selector");
+    let body = "<o>\n <card>\n  <no>1</no>\n  <x y=\"2\">\n   3</x>\n </card>\n</o>";
+    let with = |mask| Arc::new(Profile::none().with_selector(selector.clone(), mask, "CARD"));
+    assert_eq!(
+        masked(&with(Mask::Remove), "application/xml", body),
+        "<o>\n <card>\n  \n  <x></x>\n </card>\n</o>"
+    );
+    assert_eq!(
+        masked(&with(Mask::Fixed), "application/xml", body),
+        "<o>\n <card>\n  <no>[REDACTED:CARD]</no>\n  <x y=\"[REDACTED:CARD]\">[REDACTED:CARD]</x>\n </card>\n</o>"
+    );
+}
+
+#[test]
+fn pairs_of_a_form_go_with_one_ampersand() {
+    let profile = removing(&Mask::Remove);
+    for (body, left) in [
+        ("a=1&cvv=123&b=3", "a=1&b=3"),
+        ("cvv=123&b=3", "b=3"),
+        ("cvv=123&cvc=124&b=3&cvv=125", "b=3"),
+        ("a=1&cvv=123", "a=1"),
+        ("cvv=123", ""),
+        ("flag&cvv=123&b", "flag&b"),
+        ("cvv=123&flag&cvv=124", "flag"),
+        ("a=&cvv=%31%32%33&b=", "a=&b="),
+        ("note=mail+a%40b.org+now&x=1", "note=mail++now&x=1"),
+        ("a=1&&cvv=123", "a=1"),
+    ] {
+        let out = masked(&profile, "application/x-www-form-urlencoded", body);
+        assert_eq!(out, left, "{body}");
+    }
+}
+
+#[test]
+fn an_attribute_without_quotes_is_never_left_without_a_value() {
+    let page = "<input type=hidden value=a@b.org name=x><p title='a@b.org'>t</p>";
+    assert_eq!(
+        masked(&removing(&Mask::Null), "text/html", page),
+        "<input type=hidden value=\"\" name=x><p title=''>t</p>"
+    );
+    assert_eq!(
+        masked(&removing(&Mask::Remove), "text/html", page),
+        "<input type=hidden name=x><p>t</p>"
+    );
+}
+
+#[test]
+fn members_inside_base64_go_with_one_comma_as_well() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let inner = STANDARD.encode(r#"{"a":1,"cvv":"123","b":2}"#);
+    let body = format!(r#"{{"x":1,"data":"{inner}","cvv":"123"}}"#);
+    let left = STANDARD.encode(r#"{"a":1,"b":2}"#);
+    let out = masked(&removing(&Mask::Remove), "application/json", &body);
+    assert_eq!(out, format!(r#"{{"x":1,"data":"{left}"}}"#));
+}

@@ -7,6 +7,7 @@ mod masks;
 mod parts;
 mod properties;
 mod reach;
+mod variants;
 
 use std::sync::Arc;
 

@@ -268,6 +268,11 @@ fn utf16(text: &str) -> Vec<u8> {
 #[test]
 fn every_body_is_redacted_or_an_anomaly_says_that_it_was_not() {
     let base64 = STANDARD.encode(TEXT);
+    let long = STANDARD.encode(TEXT.repeat(1000));
+    let lines = |text: &str| {
+        let lines = text.as_bytes().chunks(76).map(String::from_utf8_lossy);
+        lines.collect::<Vec<_>>().join("\\n")
+    };
     let multipart = |head: &str, body: &[u8]| {
         let head = format!(
             "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n{head}\r\n\r\n"
@@ -431,6 +436,36 @@ fn every_body_is_redacted_or_an_anomaly_says_that_it_was_not() {
             Way::Redacted,
         ),
         (
+            "base64 in running text",
+            "text/plain",
+            format!("payload={base64} took 3 ms\n").into(),
+            Way::Redacted,
+        ),
+        (
+            "base64 in lines",
+            "application/json",
+            format!(r#"{{"content": "{}\n{}\n"}}"#, &base64[..60], &base64[60..]).into(),
+            Way::Redacted,
+        ),
+        (
+            "base64 over 64 KiB",
+            "application/json",
+            format!(r#"{{"data": "{long}"}}"#).into(),
+            Way::Blocked(Anomaly::DecodeLimit),
+        ),
+        (
+            "base64 over 64 KiB in lines",
+            "application/json",
+            format!(r#"{{"data": "{}"}}"#, lines(&long)).into(),
+            Way::Blocked(Anomaly::DecodeLimit),
+        ),
+        (
+            "base64 inside base64",
+            "application/json",
+            format!(r#"{{"data": "{}"}}"#, STANDARD.encode(&base64)).into(),
+            Way::Blocked(Anomaly::DecodeLimit),
+        ),
+        (
             "base64 in xml",
             "application/xml",
             format!("<a><data>{base64}</data></a>").into(),
@@ -513,6 +548,87 @@ fn every_body_is_redacted_or_an_anomaly_says_that_it_was_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn text_that_is_not_read_is_masked_whole_where_policy_says_so() {
+    let long = STANDARD.encode(TEXT.repeat(1000));
+    let twice = STANDARD.encode(STANDARD.encode(TEXT));
+    let profile = || Profile {
+        redact: Some(Arc::new(
+            sluice::redact::Profile::all().with_unread(sluice::redact::Unread::Mask),
+        )),
+        ..Profile::built_in(Direction::Response)
+    };
+    let within = STANDARD.encode(format!("{{\"x\": \"{}\"}}", STANDARD.encode(TEXT)));
+    let body = format!(
+        r#"{{"a": 1, "data": "{long}", "twice": "{twice}", "within": "{within}", "mail": "x"}}"#
+    );
+    let mut first = None;
+    for size in [body.len(), 16 << 10, 777] {
+        let head = "Content-Type: application/json";
+        let passed = respond(head, body.as_bytes(), profile(), size);
+        let counts = &passed.report.redactions;
+        assert!(
+            counts.get("UNREAD").is_some_and(|count| *count > 1),
+            "{counts:?}"
+        );
+        let edited = String::from_utf8(passed.edited.expect("it is edited")).expect("UTF-8");
+        let json: serde_json::Value = serde_json::from_str(&edited).expect("JSON");
+        let data = json["data"].as_str().expect("a string");
+        assert_eq!(data.replace("[REDACTED:UNREAD]", ""), "", "{size}");
+        assert_eq!(json["twice"], "[REDACTED:UNREAD]");
+        // Somewhere inside the outer text: only that is masked.
+        let inner = STANDARD.decode(json["within"].as_str().expect("a string"));
+        assert_eq!(inner.expect("base64"), b"{\"x\": \"[REDACTED:UNREAD]\"}");
+        assert_eq!((&json["a"], &json["mail"]), (&1.into(), &"x".into()));
+        assert_eq!(
+            first.get_or_insert_with(|| edited.clone()),
+            &edited,
+            "{size}"
+        );
+    }
+    // A picture is no text, however long it is.
+    let noise: Vec<u8> = (0..90_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let body = format!(
+        r#"{{"png": "data:image/png;base64,{}"}}"#,
+        STANDARD.encode(noise)
+    );
+    let passed = respond(
+        "Content-Type: application/json",
+        body.as_bytes(),
+        profile(),
+        4096,
+    );
+    assert_eq!(passed.report.verdict, Verdict::Allow);
+}
+
+#[test]
+fn coded_bodies_leave_in_no_coding_where_policy_says_so() {
+    let (expected, _) = super::redacted("application/json", [TEXT.as_bytes()]);
+    let profile = || Profile {
+        redact: Some(Arc::new(
+            sluice::redact::Profile::all().with_recode(sluice::redact::Recode::Identity),
+        )),
+        ..Profile::built_in(Direction::Response)
+    };
+    for coding in ["gzip", "deflate", "br", "zstd"] {
+        let head = format!("Content-Type: application/json\r\nContent-Encoding: {coding}");
+        let coded = encoded(coding, TEXT.as_bytes());
+        let passed = respond(&head, &coded, profile(), 17);
+        assert_eq!(passed.edited.as_ref(), Some(&expected), "{coding}");
+        let clean = encoded(coding, b"{\"a\": 1}");
+        let passed = respond(&head, &clean, profile(), 17);
+        assert_eq!(passed.report.verdict, Verdict::Allow, "{coding}");
+        // A coding that lies is judged as ever.
+        let broken = respond(&head, TEXT.as_bytes(), profile(), 17);
+        assert!(
+            matches!(broken.report.verdict, Verdict::Block(_)),
+            "{coding}"
+        );
+    }
 }
 
 #[test]

@@ -326,3 +326,82 @@ fn what_forbids_an_edit_blocks_passes_or_is_overruled_by_policy() {
         assert_eq!(passed["sluice.redactions"][0]["action"], action, "{passed}");
     }
 }
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory does not fail");
+    encoder.finish().expect("memory does not fail")
+}
+
+#[test]
+fn an_edited_body_leaves_in_no_coding_where_policy_says_so() {
+    let profiles = r#"
+[redactions.plain]
+recode = "identity"
+[profiles.redact-response]
+redact = "plain"
+"#;
+    for release in ["at-verdict", "as-settled"] {
+        let server = Running::start(&format!("{profiles}release = \"{release}\"\n"));
+        let mut client = Client::connect(server.icap());
+        for body in [CARD, b"{\"a\":1}"] {
+            let coded = gzip(body);
+            let response = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding\r\n\
+                 ETag: \"abc\"\r\nContent-Length: {}\r\n\r\n",
+                coded.len()
+            );
+            let reply = client.ask(answered("", GET, &response, Some(&coded)));
+            assert!(
+                reply.http.contains("Vary: Accept-Encoding"),
+                "{}",
+                reply.http
+            );
+            if reply.body == coded {
+                assert_eq!(
+                    (body == CARD, reply.http.as_str()),
+                    (false, response.as_str())
+                );
+                continue;
+            }
+            let plain = if body == CARD { MASKED } else { body };
+            assert_eq!(reply.body, plain, "{release}");
+            for gone in ["Content-Encoding", "ETag"] {
+                assert!(!reply.http.contains(gone), "{release} {}", reply.http);
+            }
+            let length = format!("Content-Length: {}\r\n", plain.len());
+            let told = reply.http.contains("Content-Length");
+            assert_eq!(told, release == "at-verdict", "{}", reply.http);
+            assert!(!told || reply.http.contains(&length), "{}", reply.http);
+        }
+    }
+}
+
+#[test]
+fn headers_that_tell_of_edits_are_renamed_or_left_out() {
+    for (lines, infection, counts) in [
+        ("", "X-Infection-Found", "X-Sluice-Redactions"),
+        (
+            "[verdict-headers]\ninfection-found = \"\"\nredactions = \"X-Masked\"\n",
+            "",
+            "X-Masked",
+        ),
+        (
+            "[verdict-headers]\nredactions = \"\"\n",
+            "X-Infection-Found",
+            "",
+        ),
+    ] {
+        let server = Running::start(lines);
+        let reply = json_answer("", "/a", &server);
+        assert_eq!(reply.body, MASKED);
+        let told = "Type=1; Resolution=1; Threat=sensitive data;";
+        let expect = |name: &str, value| (!name.is_empty()).then_some(value);
+        assert_eq!(reply.field("X-Infection-Found"), expect(infection, told));
+        assert_eq!(reply.field(counts), expect(counts, "PAN=1"));
+        if counts != "X-Sluice-Redactions" {
+            assert_eq!(reply.field("X-Sluice-Redactions"), None);
+        }
+    }
+}

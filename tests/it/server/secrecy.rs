@@ -213,3 +213,59 @@ fn no_labelled_value_is_found_in_anything_that_the_program_writes() {
         }
     }
 }
+
+/// The program as a user that is not root, and who owns what of it only its owner may read.
+fn owner_of_memory(dumps: &str) -> Option<(u32, u32)> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    use std::os::unix::process::CommandExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(folder.path(), open).expect("our folder");
+    let config = folder.path().join("sluice.toml");
+    let spool = folder.path();
+    let toml = format!(
+        "[log]\nformat = \"json\"\n[process]\ndumps = \"{dumps}\"\n[spool]\ndirectory = {spool:?}\n"
+    );
+    fs::write(&config, toml).expect("a file");
+    let log = File::create(folder.path().join("stderr")).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .arg(format!("--config={}", config.display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::from(log));
+    if fs::metadata("/proc/self").expect("procfs").uid() == 0 {
+        command.uid(NOBODY);
+    }
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => {
+            println!("skipped: another user cannot run the program: {error}");
+            return None;
+        }
+    };
+    address(folder.path(), "listening for ICAP");
+    let owner = |name: &str| {
+        let path = format!("/proc/{}/{name}", child.id());
+        fs::metadata(path).expect("a running process").uid()
+    };
+    // proc_pid(5): files of a process that is not dumpable belong to root, the folder does not.
+    let owners = (owner("environ"), owner(""));
+    child.kill().expect("our child");
+    child.wait().expect("our child");
+    Some(owners)
+}
+
+#[test]
+fn the_memory_of_the_process_is_shut_to_its_own_user() {
+    if let Some((memory, user)) = owner_of_memory("off") {
+        assert!(memory == 0 && user != 0, "{memory} {user}");
+    }
+    if let Some((memory, user)) = owner_of_memory("on") {
+        assert_eq!(memory, user);
+    }
+}
+
+/// The user that owns nothing, as most systems number it.
+const NOBODY: u32 = 65534;

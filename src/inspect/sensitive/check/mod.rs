@@ -38,6 +38,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("cvv", payment::card_code),
     ("dni", national::dni),
     ("domain-mailbox", network::mailbox),
+    ("encoded-mailbox", network::encoded_mailbox),
     ("ethereum", wallet::ethereum),
     ("bitcoin", wallet::bitcoin),
     ("github", token::github),
@@ -59,6 +60,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("random", token::random),
     ("random-digits", token::random_digits),
     ("secret", word::secret),
+    ("session", word::session),
     ("ssn", national::ssn),
     ("ssn-digits", national::ssn_digits),
 ];

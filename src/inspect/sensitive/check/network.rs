@@ -35,6 +35,32 @@ pub fn mailbox(text: &[u8]) -> bool {
         && top_level(top)
 }
 
+/// The same, percent-encoded (RFC 6068 §2 for `mailto:`).
+pub fn encoded_mailbox(text: &[u8]) -> bool {
+    let hex = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        let pair = match (byte, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match pair {
+            Some((high, low)) => {
+                decoded.push(high << 4 | low);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => decoded.push(byte),
+        }
+    }
+    mailbox(&decoded)
+}
+
 fn top_level(top: &[u8]) -> bool {
     let mut lower = [0_u8; 24];
     let Some(lower) = lower.get_mut(..top.len()) else {
@@ -95,9 +121,18 @@ pub fn phone_international(text: &[u8]) -> bool {
     if digits.all_same() {
         return false;
     }
+    // `+31.612345678` has its country code before the dot (RFC 5733 §2.5); `+ 3.1415926535` is a sum.
+    let group = text.iter().skip_while(|byte| !byte.is_ascii_digit());
+    let group = group.take_while(|byte| byte.is_ascii_digit()).count();
+    let digits_on = text.iter().skip_while(|byte| !byte.is_ascii_digit());
+    let mut marks = digits_on.filter(|byte| !byte.is_ascii_digit());
+    let codes = match (marks.next(), marks.next()) {
+        (Some(b'.'), None) => group..=group.min(3),
+        _ => 1..=3,
+    };
     // `+44 (0) 20 …`: the zero is for callers inside the country.
     let trunk = usize::from(text.windows(3).any(|window| window == b"(0)"));
-    (1..=3).any(|code_digits| {
+    codes.into_iter().any(|code_digits| {
         let code = digits.number(0, code_digits);
         let rest = digits.len.saturating_sub(code_digits + trunk);
         CALLING_CODES

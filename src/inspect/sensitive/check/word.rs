@@ -28,7 +28,13 @@ pub fn strong_password(text: &[u8]) -> bool {
 
 /// The password of a URL's user information.
 pub fn url_password(text: &[u8]) -> bool {
-    !text.is_empty() && !template(text)
+    !text.is_empty() && !template(text) && !variable(text)
+}
+
+/// A variable of a shell: `$DB_PASS`.
+fn variable(text: &[u8]) -> bool {
+    let name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    matches!(text, [b'$', first, rest @ ..] if !first.is_ascii_digit() && name(first) && rest.iter().all(name))
 }
 
 /// A secret, key or token where a name says so: eight characters or more, no sentence, no plain word, no placeholder.
@@ -41,6 +47,17 @@ pub fn secret(text: &[u8]) -> bool {
         && !title_word(text)
         && !lower_words(text)
         && !address_like(text)
+}
+
+/// The name of a session that is as good as a key: a secret with a digit, and no UUID, which tracing gives to everything.
+pub fn session(text: &[u8]) -> bool {
+    let dashes = text.iter().filter(|byte| **byte == b'-').count();
+    let uuid = text.len() == 36
+        && dashes == 4
+        && text
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
+    secret(text) && !uuid && text.iter().any(u8::is_ascii_digit)
 }
 
 /// One word with a capital letter: `Identifier`, `ACCESS`.
