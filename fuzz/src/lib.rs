@@ -16,8 +16,11 @@ pub mod rules;
 pub mod signatures;
 pub mod xml;
 
+/// Panics when it does not hold for these bytes.
+pub type Property = fn(&[u8]);
+
 /// Every target by its name; `fuzz_targets/` says the same once more, a file each, for cargo-fuzz.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Property)] = &[
     ("archive", content::archive),
     ("bundle", rules::bundle),
     ("charset", content::charset),
@@ -70,7 +73,7 @@ pub fn cut<'a>(data: &'a [u8], choices: &[u8]) -> Vec<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     /// Every seed, and small mutations of it, so that the properties are exercised without the fuzzer.
-    fn over_seeds(target: &str, holds: fn(&[u8])) {
+    fn over_seeds(target: &str, holds: super::Property) {
         let folder = fuzz_folder().join("seeds").join(target);
         let mut seeds = 0;
         for entry in std::fs::read_dir(&folder).expect("the seeds are in the tree") {
