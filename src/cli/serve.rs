@@ -61,7 +61,6 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
         .thread_name("sluice")
-        .event_interval(EVENT_INTERVAL)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
@@ -83,11 +82,6 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
 }
-
-/// Turns of tasks between two looks at the sockets. Tokio's 61 is meant for turns of microseconds; a turn here is up to a
-/// window's inspection, half a millisecond, and 61 of them of a client with many connections kept another's request
-/// unseen for up to 30 ms. A look costs less than a microsecond.
-const EVENT_INTERVAL: u32 = 2;
 
 /// The streams but the application's, with what must live until their last line is written.
 fn telemetry(config: &Config) -> anyhow::Result<(Telemetry, Vec<LinesGuard>)> {
