@@ -11,6 +11,7 @@ mod rules;
 mod scan;
 mod serve;
 mod token;
+mod weight;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

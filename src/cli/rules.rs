@@ -16,12 +16,12 @@ use crate::rules::store::{Downgrade, Store};
 use crate::rules::{RulesError, pack, signature};
 use crate::scan::Ruleset;
 use crate::server::rules::aside::{self, Bounds};
-use crate::server::rules::examination::{self, Examples};
+use crate::server::rules::examination::{self, Examination, Examples};
 use crate::server::rules::update::{self, Expired, Leave, Package, Trial};
 use crate::server::rules::{catalogue, fetch, report};
 use crate::telemetry::severity_code;
 
-use super::FINDINGS_STATUS;
+use super::{FINDINGS_STATUS, weight};
 
 /// `sluice rules`
 #[derive(Debug, clap::Args)]
@@ -35,10 +35,10 @@ enum Command {
     /// List rules: id, category, severity, mode; with --admin those of a running server, with their hits since its start
     #[command(after_help = "Example: sluice rules list --admin http://127.0.0.1:9380")]
     List(List),
-    /// Load and compile rules: grammar, duplicate ids, rules that run on every body
+    /// Load and compile rules: grammar, duplicate ids, slow rules, rules that run on every body
     ///
     /// Exit code 1 when a YARA rule was left out, 2 when the bundle cannot be used.
-    Check(Folders),
+    Check(Check),
     /// Run the examples of every rule
     ///
     /// Exit code 1 when one fails.
@@ -74,6 +74,26 @@ enum Command {
 struct Folders {
     /// Bundles: folders, packs (.tar.zst) or single rule files; without any, the rules that come with the program
     bundles: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Check {
+    #[command(flatten)]
+    folders: Folders,
+    /// How to print the result
+    #[arg(long, value_enum, default_value = "text")]
+    format: CheckStyle,
+    /// Print the time and memory that the set takes instead: one JSON object
+    #[arg(long, conflicts_with = "format")]
+    stats: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum CheckStyle {
+    /// A line for each thing of note
+    Text,
+    /// One object
+    Json,
 }
 
 #[derive(Debug, clap::Args)]
@@ -222,7 +242,7 @@ enum Kind {
 pub(super) fn run(arguments: &Rules) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),
-        Command::Check(folders) => check(folders),
+        Command::Check(arguments) => check(arguments),
         Command::Test(arguments) => test(arguments),
         Command::Pack(arguments) => make_pack(arguments),
         Command::Keygen(arguments) => keygen(arguments),
@@ -286,13 +306,28 @@ fn list_of_server(admin: &str, token: Option<&str>) -> anyhow::Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(folders: &Folders) -> anyhow::Result<ExitCode> {
-    let raws = folders.read()?;
+fn check(arguments: &Check) -> anyhow::Result<ExitCode> {
+    let raws = arguments.folders.read()?;
     for bundle in examination::parsed(&raws)? {
         let now = Some(jiff::Timestamp::now());
         bundle.manifest.check(Path::new("bundle.toml"), now)?;
     }
+    if arguments.stats {
+        return weight::weigh(raws);
+    }
     let seen = examination::examine(&raws, Examples::None)?;
+    match arguments.format {
+        CheckStyle::Json => println!("{}", serde_json::to_string(&seen)?),
+        CheckStyle::Text => print_check(&seen),
+    }
+    let good = seen.problems.is_empty() && seen.clashes.is_empty();
+    Ok(match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(FINDINGS_STATUS),
+    })
+}
+
+fn print_check(seen: &Examination) {
     for bundle in &seen.bundles {
         println!(
             "bundle {} {}, digest {}, {} rules",
@@ -308,12 +343,13 @@ fn check(folders: &Folders) -> anyhow::Result<ExitCode> {
     for rule in &seen.costly {
         println!("runs on every body: {rule}");
     }
+    for slow in &seen.slow {
+        println!(
+            "slow: {} ({}:{}) takes {} ms a MiB",
+            slow.rule, slow.file, slow.line, slow.ms_per_mib
+        );
+    }
     println!("{} rules compiled in {} ms", seen.rules, seen.compile_ms);
-    let good = seen.problems.is_empty() && seen.clashes.is_empty();
-    Ok(match good {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(FINDINGS_STATUS),
-    })
 }
 
 fn test(arguments: &Test) -> anyhow::Result<ExitCode> {

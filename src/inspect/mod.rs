@@ -5,6 +5,7 @@
 //! `policy`'s. Nothing here keeps or prints payload bytes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::anomaly::Anomaly;
 use crate::span::Span;
@@ -69,6 +70,8 @@ pub struct Findings {
     pub list: Vec<Finding>,
     /// Anomalies, in order of discovery.
     pub anomalies: Vec<AnomalyAt>,
+    /// Rules that used up the time of a scan, each time with [`Anomaly::ScanTimeout`].
+    pub late: Vec<Arc<str>>,
 }
 
 impl Findings {
@@ -98,7 +101,7 @@ impl Findings {
 
     /// True when nothing was found.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty() && self.anomalies.is_empty()
+        self.list.is_empty() && self.anomalies.is_empty() && self.late.is_empty()
     }
 }
 

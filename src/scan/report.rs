@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::{AnomalyAt, Finding, PartId};
@@ -47,6 +48,8 @@ pub struct Report {
     pub head_edits: u64,
     /// The first redactions, without values.
     pub edit_notes: Vec<EditNote>,
+    /// Rules that used up the time of a scan, as far as they are known: once a scan.
+    pub late_rules: Vec<Arc<str>>,
 }
 
 /// Why bytes passed without full inspection.
@@ -108,6 +111,12 @@ impl Report {
             PartId::BODY => "body",
             below => self.paths.get(&below).map_or("", |path| path),
         }
+    }
+
+    /// Takes the names of rules that used up a scan's time, as many as are kept of anything.
+    pub(super) fn name_late(&mut self, late: &mut Vec<Arc<str>>) {
+        let room = MAX_RECORDED.saturating_sub(self.late_rules.len());
+        self.late_rules.extend(late.drain(..).take(room));
     }
 
     pub(super) fn keep(&mut self, fact: Finding, ruling: Ruling) {

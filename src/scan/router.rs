@@ -199,4 +199,5 @@ pub(super) fn merge(from: &mut Findings, into: &mut Findings) {
     for at in from.anomalies.drain(..) {
         into.anomaly(at.anomaly, at.part, at.offset);
     }
+    into.late.append(&mut from.late);
 }

@@ -64,6 +64,7 @@ impl Workspace {
         self.parts.clear();
         self.findings.list.clear();
         self.findings.anomalies.clear();
+        self.findings.late.clear();
         self.json.truncate(KEPT_READERS);
         self.xml.truncate(KEPT_READERS);
         self.form.truncate(KEPT_READERS);

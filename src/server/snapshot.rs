@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::config::file::BrokenRules;
 use crate::icap::IsTag;
-use crate::inspect::yara::Engine;
+use crate::inspect::yara::YaraLimits;
 use crate::policy::standing::Modes;
 use crate::rules::bundle::BundleDigest;
 use crate::rules::raw::Raw;
@@ -40,7 +40,7 @@ impl Snapshot {
     /// When the rules do not load.
     pub fn load(config: Arc<Config>) -> Result<Self, LoadError> {
         let raws = load::gathered(&config.rules)?;
-        let rules = load::compiled(&raws, &config.rules)?;
+        let rules = load::compiled(&raws, &config)?;
         Ok(Self::of(
             config,
             &rules,
@@ -64,7 +64,7 @@ impl Snapshot {
         if same {
             return Ok(Self::of(config, &self.house.rules, (sources, modes)));
         }
-        let rules = load::replacing(&self.house.rules, raws, &config.rules, program)?;
+        let rules = load::replacing(&self.house.rules, raws, &config, program)?;
         Ok(Self::of(config, &rules, (sources, modes)))
     }
 
@@ -107,9 +107,9 @@ impl Snapshot {
 }
 
 /// What else decides how rules are compiled, besides their bytes.
-fn settings(config: &Config) -> (BrokenRules, bool, Engine) {
+fn settings(config: &Config) -> (BrokenRules, bool, YaraLimits) {
     let rules = &config.rules;
-    (rules.broken, rules.embedded, rules.engine)
+    (rules.broken, rules.embedded, load::limits(config))
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).

@@ -26,6 +26,9 @@ pub struct Metrics {
     exceptions: Family<ExceptionLabels, Counter>,
     anomalies: Family<ReasonLabels, Counter>,
     redactions: Family<EntityLabels, Counter>,
+    rule_timeouts: Family<RuleLabels, Counter>,
+    rule_seconds: Family<RuleLabels, Gauge<f64, AtomicU64>>,
+    rule_per_mib: Family<RuleLabels, Gauge<f64, AtomicU64>>,
     errors: Family<KindLabels, Counter>,
     shed: Family<ReasonLabels, Counter>,
     reloads: Family<ResultLabels, Counter>,
@@ -74,6 +77,11 @@ struct ReasonLabels {
 struct EntityLabels {
     entity: String,
     policy: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RuleLabels {
+    rule: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -149,6 +157,10 @@ impl Metrics {
         );
         let anomalies = counted.family("anomalies", "Transactions that met this anomaly");
         let redactions = counted.family("redactions", "Values redacted, by entity");
+        let rule_timeouts = counted.family(
+            "rule_timeouts",
+            "Scans whose time this rule used up, where it is known",
+        );
         let errors = counted.family("errors", "Transactions and connections that failed");
         let shed = counted.family("shed", "Work refused because of load");
         let reloads = counted.family("reload", "Reloads of configuration and rules");
@@ -189,6 +201,18 @@ impl Metrics {
             "When the certificate of a listener expires",
             certificate_expiry.clone(),
         );
+        let rule_seconds = Family::default();
+        registry.register(
+            "slow_rule_scan_seconds",
+            "Time that the slowest rules have taken since they were loaded",
+            rule_seconds.clone(),
+        );
+        let rule_per_mib = Family::default();
+        registry.register(
+            "slow_rule_seconds_per_mib",
+            "Time that the slowest rules take for a MiB, measured when they were loaded",
+            rule_per_mib.clone(),
+        );
         let rules = Family::default();
         registry.register("rules_info", "The rules in force", rules.clone());
         Self {
@@ -200,6 +224,9 @@ impl Metrics {
             exceptions,
             anomalies,
             redactions,
+            rule_timeouts,
+            rule_seconds,
+            rule_per_mib,
             errors,
             shed,
             reloads,
@@ -291,6 +318,12 @@ impl Metrics {
                 })
                 .inc_by(*edits);
         }
+        for rule in &report.late_rules {
+            let labels = RuleLabels {
+                rule: rule.to_string(),
+            };
+            self.rule_timeouts.get_or_create(&labels).inc();
+        }
         for (why, bytes) in &report.uninspected {
             self.unscanned_bytes
                 .get_or_create(&ReasonLabels { reason: why.code() })
@@ -347,6 +380,17 @@ impl Metrics {
                 self.findings.get(&labels).map(|counter| counter.get())
             })
             .sum()
+    }
+
+    /// States what the slowest rules take: each with its time for a MiB and what it has taken, both in seconds.
+    pub fn slow_rules<'a>(&self, slowest: impl Iterator<Item = (&'a str, f64, f64)>) {
+        self.rule_seconds.clear();
+        self.rule_per_mib.clear();
+        for (rule, per_mib, seconds) in slowest.take(SLOW_RULES) {
+            let labels = RuleLabels { rule: rule.into() };
+            self.rule_seconds.get_or_create(&labels).set(seconds);
+            self.rule_per_mib.get_or_create(&labels).set(per_mib);
+        }
     }
 
     /// Names the rules in force.
@@ -454,6 +498,9 @@ impl Counted<'_> {
         gauge
     }
 }
+
+/// Slow rules that are shown, so that a rule set cannot make labels without end.
+const SLOW_RULES: usize = 10;
 
 /// 100 µs to 52 s, each twice the one before: small transactions take tens of microseconds, big bodies seconds.
 fn histogram() -> Histogram {

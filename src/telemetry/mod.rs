@@ -88,6 +88,9 @@ impl Telemetry {
                 });
             });
         }
+        for rule in &outcome.report.late_rules {
+            tracing::warn!(transaction = %outcome.id, %rule, "a rule used up the time of a scan");
+        }
         match outcome.ending {
             Ending::Failed(Failure::Panic) => {
                 tracing::error!(transaction = %outcome.id, "a transaction was ended by a panic");

@@ -363,6 +363,19 @@ fn a_long_body_is_scanned_whole_from_its_spool_file() {
             assert_eq!(anomalies, Vec::<&str>::new());
         }
     }
+    // No memory for the whole of it: its blocks, and that is said.
+    let poor = Budget::with_disk(3 << 20, disk.clone());
+    let body = long_body(6 << 20, 5 << 20);
+    let (found, mut anomalies) = long_run(&rules, &poor, keeping, (&body, 16 * 1024));
+    anomalies.sort_unstable();
+    assert_eq!(anomalies, ["memory-budget", "windowed"]);
+    let wanted = [
+        "block/block_anywhere",
+        "block/block_far",
+        "block/block_name",
+    ];
+    assert_eq!(found, wanted);
+    assert_eq!(poor.used(), 0);
     // Too long for the spool, with blocks due in memory, in the file and after it.
     for place in [100, 3 << 20, (8 << 20) - 3, 9 << 20] {
         let body = long_body((10 << 20) + 77, place);

@@ -24,7 +24,7 @@ use crate::budget::Budget;
 use crate::inspect::hash::{HashSet, HashState};
 use crate::inspect::literal::search::{Hit, Search, SearchError, SearchState};
 use crate::inspect::literal::{LiteralSet, LiteralState, PartFacts};
-use crate::inspect::yara::{YaraGate, YaraLimits, YaraSet};
+use crate::inspect::yara::{Due, YaraGate, YaraLimits, YaraSet};
 use crate::inspect::{Direction, Findings, PartId};
 use crate::rules::literal::Place;
 use crate::rules::{About, Bundle, RulesError};
@@ -126,6 +126,11 @@ impl Signatures {
     /// The YARA part of it.
     pub fn yara(&self) -> &YaraSet {
         &self.yara
+    }
+
+    /// Digests on lists.
+    pub fn digests(&self) -> usize {
+        self.hashes.len()
     }
 
     /// The shared literal search.
@@ -480,6 +485,24 @@ impl SignatureScan {
         }
     }
 
+    /// The blocks of a spooled part in which some rule could be true; `rest` are the bytes of the last one.
+    fn blocks_due(&mut self, rest: &[u8]) -> Vec<(Span, Due)> {
+        let blocks = std::mem::take(&mut self.kept.due).into_iter();
+        let mut blocks: Vec<_> = blocks
+            .map(|(number, due)| {
+                let (from, to) = block_span(number);
+                (Span::new(from, to), due)
+            })
+            .collect();
+        let head = rest.get(..kept::HEAD_BYTES).unwrap_or(rest);
+        let yara = &self.rules.yara;
+        let last = yara.due_in_block(&self.gate, head, rest.len() as u64);
+        if !last.is_empty() {
+            blocks.push((Span::new(self.kept.base, self.length), last));
+        }
+        blocks
+    }
+
     /// The part is over. What YARA still has to do, if anything; after what [`take_work`](Self::take_work) gives.
     pub fn finish(&mut self, out: &mut Findings) -> Option<YaraWork> {
         let part = self.facts.part;
@@ -512,10 +535,18 @@ impl SignatureScan {
         let task = match self.kept.mode {
             Keep::Nothing | Keep::Whole => Task::Whole { body, due },
             Keep::Blocks => Task::Block { body, due, span },
-            Keep::Spooled => match self.pending(body, span.start) {
-                Some(rest) => Task::File { rest, due, length },
-                None => return None,
-            },
+            Keep::Spooled => {
+                let blocks = self.blocks_due(&body);
+                match self.pending(body, span.start) {
+                    Some(rest) => Task::File {
+                        rest,
+                        due,
+                        length,
+                        blocks,
+                    },
+                    None => return None,
+                }
+            }
         };
         Some(self.work(task))
     }

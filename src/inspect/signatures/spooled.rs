@@ -1,4 +1,7 @@
-//! The file of a part that is too long for memory: without a name, written in order, mapped once at the end.
+//! The file of a part that waits for its end outside of memory: without a name, written in order, read once at the end.
+//!
+//! Not mapped: a map is sound only while nobody touches the file, which no safe program can prove. Reading costs a copy, one
+//! part in fifty of a scan's time, and memory while the scan runs, which is drawn from the budget before.
 //!
 //! Writing and scanning are [work](super::YaraWork), for threads that may wait for a disk; here is only what they share.
 
@@ -78,14 +81,14 @@ impl Shared {
     pub(super) fn read(&self, from: u64, to: u64) -> Result<Vec<u8>, io::ErrorKind> {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
         let mut bytes = vec![0; length];
-        self.whole()?
+        self.written()?
             .read_exact_at(&mut bytes, from)
             .map_err(|error| error.kind())?;
         Ok(bytes)
     }
 
     /// The file, when all of it was written.
-    pub(super) fn whole(&self) -> Result<&File, io::ErrorKind> {
+    fn written(&self) -> Result<&File, io::ErrorKind> {
         match self.failed.get() {
             Some(kind) => Err(*kind),
             None => self.file(),

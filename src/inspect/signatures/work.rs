@@ -1,11 +1,12 @@
 //! YARA's work over a part, or over a block of it: done by whoever has the time, in the order in which it came.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use crate::anomaly::Anomaly;
-use crate::budget::Reservation;
-use crate::inspect::yara::{Due, Externals, Subject, YaraMatches};
+use crate::budget::{Exhausted, Reservation};
+use crate::inspect::yara::{Due, Externals, YaraMatches};
 use crate::inspect::{Findings, PartId};
 use crate::span::Span;
 
@@ -22,7 +23,6 @@ pub struct YaraWork {
     /// Rules that earlier blocks of the part have reported; `None`: there are none.
     pub(super) reported: Option<Reported>,
     /// The bytes' share of the budget, given back with them.
-    #[expect(dead_code, reason = "held for its drop")]
     pub(super) reserved: Reservation,
 }
 
@@ -43,11 +43,12 @@ pub(super) enum Task {
     },
     /// Write the bytes from `skip` on.
     Write(Pending),
-    /// Write the rest, and scan the whole file.
+    /// Write the rest, and scan the whole file; if there is no memory for that, its blocks that are due.
     File {
         rest: Pending,
         due: Due,
         length: u64,
+        blocks: Vec<(Span, Due)>,
     },
 }
 
@@ -92,57 +93,87 @@ impl YaraWork {
     }
 
     /// Does the work and records what it finds.
-    pub fn run(self, externals: &Externals, out: &mut Findings) {
+    pub fn run(mut self, externals: &Externals, out: &mut Findings) {
         match &self.task {
             Task::Whole { body, due } => {
                 let span = Span::new(0, body.len() as u64);
-                self.scan(Subject::Bytes(body), due, span, externals, out);
+                self.scan((body, span), due, externals, out);
             }
             Task::Block { body, due, span } => {
-                self.scan(Subject::Bytes(body), due, *span, externals, out);
+                self.scan((body, *span), due, externals, out);
             }
-            Task::Blocks { file, due } => {
-                for (span, due) in due {
-                    match file.read(span.start, span.end) {
-                        Ok(body) => {
-                            self.scan(Subject::Bytes(&body), due, *span, externals, out);
-                        }
-                        Err(_) => out.anomaly(Anomaly::SpoolFailure, self.part, span.start),
-                    }
-                }
-            }
+            Task::Blocks { file, due } => self.scan_blocks(file, due, externals, out),
             Task::Write(pending) => pending.write(),
-            Task::File { rest, due, length } => {
+            Task::File {
+                rest,
+                due,
+                length,
+                blocks,
+            } => {
                 rest.write();
-                match rest.file.whole() {
-                    Ok(file) => {
-                        use std::os::fd::AsRawFd;
-                        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-                        let subject = Subject::File(Path::new(&path), *length);
-                        self.scan(subject, due, Span::new(0, *length), externals, out);
+                match patiently(&mut self.reserved, *length) {
+                    Ok(()) => {
+                        let whole = [(Span::new(0, *length), due.clone())];
+                        self.scan_blocks(&rest.file, &whole, externals, out);
                     }
-                    Err(_) => out.anomaly(Anomaly::SpoolFailure, self.part, 0),
+                    Err(Exhausted) => {
+                        out.anomaly(Anomaly::Windowed, self.part, 0);
+                        out.anomaly(Anomaly::MemoryBudget, self.part, 0);
+                        self.reported.get_or_insert_default();
+                        self.scan_blocks(&rest.file, blocks, externals, out);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Scans stretches of the file, each read into memory by itself.
+    fn scan_blocks(
+        &self,
+        file: &Shared,
+        blocks: &[(Span, Due)],
+        externals: &Externals,
+        out: &mut Findings,
+    ) {
+        for (span, due) in blocks {
+            match file.read(span.start, span.end) {
+                Ok(body) => self.scan((&body, *span), due, externals, out),
+                Err(_) => out.anomaly(Anomaly::SpoolFailure, self.part, span.start),
             }
         }
     }
 
     fn scan(
         &self,
-        subject: Subject<'_>,
+        (body, span): (&[u8], Span),
         due: &Due,
-        span: Span,
         externals: &Externals,
         out: &mut Findings,
     ) {
         let yara = self.rules.yara();
-        let mut matches: YaraMatches = yara.scan(subject, due, externals);
+        let mut matches: YaraMatches = yara.scan(body, due, externals);
         if let Some(mut reported) = self.reported.as_ref().and_then(|list| list.lock().ok()) {
             matches.keep_new(&mut reported);
         }
         yara.report(&matches, self.part, span, out);
     }
 }
+
+/// Takes `bytes` from the budget, and waits a little where other scans hold it: they end soon, and a body that is scanned
+/// whole when the server is idle should be so when it is not.
+fn patiently(reserved: &mut Reservation, bytes: u64) -> Result<(), Exhausted> {
+    for _ in 0..ATTEMPTS {
+        if reserved.grow(bytes).is_ok() {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
+    reserved.grow(bytes)
+}
+
+/// How often memory for a whole body is asked for, and how long in between: two seconds in all.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Pending {
     fn write(&self) {

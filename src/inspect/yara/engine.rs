@@ -1,10 +1,10 @@
 //! The adapter of boreal. Nothing outside this file knows which engine runs.
 //!
-//! Never used: compiled rules from elsewhere, process memory, includes. Memory maps only by [`mapped`].
+//! Never used: compiled rules from elsewhere, process memory, memory maps, includes.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use boreal::Compiler;
 use boreal::compiler::CompilerParams;
@@ -14,7 +14,7 @@ use boreal::scanner::{
 
 use crate::inspect::yara::source::{Source, Visibility};
 use crate::inspect::yara::unit::Outcome;
-use crate::inspect::yara::{Externals, Subject, YaraLimits, mapped, modules};
+use crate::inspect::yara::{Externals, YaraLimits, modules};
 use crate::rules::{Fault, RulesError, line_of};
 
 /// Rules compiled together: cheap to share, nothing is built for a scan.
@@ -88,12 +88,11 @@ impl Unit {
     /// Scans `body` whole.
     pub(super) fn scan(
         &self,
-        body: Subject<'_>,
+        body: &[u8],
         externals: &Externals,
         time: Duration,
         out: &mut Outcome,
     ) {
-        let begun = Instant::now();
         let own;
         let scanner = if self.externals || time != *self.limit() {
             let mut copy = self.scanner.clone();
@@ -127,20 +126,16 @@ impl Unit {
             }
             ScanCallbackResult::Continue
         };
-        let result = match body {
-            Subject::Bytes(bytes) => scanner.scan_mem_with_callback(bytes, callback),
-            Subject::File(path, _) => mapped::scan(scanner, path, callback),
-        };
+        let result = scanner.scan_mem_with_callback(body, callback);
         out.matches.append(&mut matches);
         out.capped |= capped;
         out.timed_out |= match result {
             Ok(()) => false,
             Err(ScanError::Timeout) => true,
-            Err(ScanError::CannotReadFile(_)) => {
+            Err(_) => {
                 out.failed = true;
                 false
             }
-            Err(_) => begun.elapsed() >= time,
         };
     }
 

@@ -154,14 +154,14 @@ pub(super) fn order(sources: &[Source]) -> Vec<usize> {
 }
 
 impl Gate {
-    pub(super) fn new(sources: &[Source], packs: &[&[usize]]) -> Self {
+    pub(super) fn new(sources: &[Source], packs: &[Vec<usize>]) -> Self {
         let mut gate = Self {
             group: vec![0; sources.len()],
             groups: packs.len(),
             ..Self::default()
         };
         for (number, pack) in (0u16..).zip(packs) {
-            for rule in *pack {
+            for rule in pack {
                 if let Some(group) = gate.group.get_mut(*rule) {
                     *group = number;
                 }
@@ -214,6 +214,13 @@ impl Gate {
                 fitting.map(|(number, _)| number).collect()
             })
             .collect();
+    }
+
+    /// The rules of a group.
+    pub(super) fn rules_of(&self, group: usize) -> impl Iterator<Item = usize> {
+        let all = self.group.iter().enumerate();
+        all.filter(move |(_, own)| usize::from(**own) == group)
+            .map(|(rule, _)| rule)
     }
 
     pub(super) fn patterns(&self) -> &[Pattern] {

@@ -12,7 +12,7 @@ use yara::{Compiler, Rules, ScanFlags};
 
 use crate::inspect::yara::source::{Source, Visibility};
 use crate::inspect::yara::unit::Outcome;
-use crate::inspect::yara::{Externals, Subject, YaraLimits};
+use crate::inspect::yara::{Externals, YaraLimits};
 use crate::rules::yara::YaraFile;
 use crate::rules::{Fault, RulesError};
 
@@ -76,7 +76,7 @@ impl Unit {
     /// Scans `body` whole.
     pub(super) fn scan(
         &self,
-        body: Subject<'_>,
+        body: &[u8],
         externals: &Externals,
         time: Duration,
         out: &mut Outcome,
@@ -98,11 +98,7 @@ impl Unit {
                 return;
             }
         }
-        let found = match body {
-            Subject::Bytes(bytes) => scanner.scan_mem(bytes).map_err(Error::from),
-            Subject::File(path, _) => scanner.scan_file(path),
-        };
-        match found {
+        match scanner.scan_mem(body).map_err(Error::from) {
             Ok(found) => out.matches.extend(found.iter().filter_map(|rule| {
                 let name = (rule.namespace.into(), rule.identifier.into());
                 self.numbers.get(&name)

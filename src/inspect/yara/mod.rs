@@ -7,6 +7,7 @@
 //!                     magic numbers and sizes   (lanes: a JSON body never meets the rules for executables)
 //!                     necessary strings         (found by the literal search, in the one pass that it makes anyway)
 //!       ─► unit     one engine or the other: engine knows boreal, libyara libyara, and nobody else does
+//!       ─► slow     rules that take long stand alone, so that their time and its end bear their names
 //! ```
 //!
 //! Why: with thousands of rules any engine spends half a millisecond on 1 KiB before it has looked at it, since it
@@ -14,7 +15,7 @@
 //!
 //! A body for which many groups are due is scanned by all rules in one unit instead, when that is cheaper.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::anomaly::Anomaly;
@@ -30,7 +31,6 @@ mod engine;
 mod gate;
 #[cfg(feature = "libyara")]
 pub mod libyara;
-mod mapped;
 mod modules;
 mod need;
 mod slow;
@@ -41,6 +41,7 @@ mod unit;
 
 use gate::Gate;
 pub use gate::{Due, YaraGate};
+use slow::Ledger;
 pub use slow::SlowRule;
 use source::{Source, Visibility};
 use unit::{Outcome, Unit};
@@ -146,35 +147,20 @@ impl Externals {
     }
 }
 
-/// What is scanned.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    /// Bytes in memory.
-    Bytes(&'a [u8]),
-    /// A file that nobody changes, and its length.
-    File(&'a Path, u64),
-}
-
-impl Subject<'_> {
-    fn length(&self) -> u64 {
-        match self {
-            Subject::Bytes(bytes) => bytes.len() as u64,
-            Subject::File(_, length) => *length,
-        }
-    }
-}
-
 /// Compiled rules; immutable, shared.
 #[derive(Debug, Default)]
 pub struct YaraSet {
     sources: Vec<Source>,
     gate: Gate,
+    /// Rules in groups, and then the slow ones, each alone.
     groups: Vec<Unit>,
-    /// All rules in one unit; only when there are several groups.
+    /// The groups that are not of one slow rule.
+    ordinary: usize,
+    /// All ordinary rules in one unit; only when there are several groups.
     all: Option<Unit>,
-    time: Duration,
-    time_per_mib: Duration,
-    engine: Engine,
+    slow: Vec<SlowRule>,
+    ledger: Ledger,
+    limits: YaraLimits,
 }
 
 /// Rules compiled by themselves. Larger groups mean fewer tables, smaller ones fewer rules that run for nothing.
@@ -186,27 +172,31 @@ impl YaraSet {
         let names = Externals::default().pairs().map(|(name, _)| name);
         let (sources, mut problems) = source::read(files, &names);
         let order = gate::order(&sources);
-        let packs: Vec<&[usize]> = order.chunks(GROUP_RULES).collect();
+        let mut packs: Vec<Vec<usize>> = order.chunks(GROUP_RULES).map(<[_]>::to_vec).collect();
         let mut groups = Vec::with_capacity(packs.len());
         for pack in &packs {
             let (unit, failed) = Unit::compile(&sources, &with_before(&sources, pack), limits);
             groups.push(unit);
             problems.extend(failed);
         }
-        let all = (groups.len() > 1).then(|| {
-            let every: Vec<usize> = (0..sources.len()).collect();
-            Unit::compile(&sources, &every, limits).0
-        });
-        let gate = Gate::new(&sources, &packs);
         dedup(&mut problems);
+        let ordinary = groups.len();
+        let slow = slow::find(&sources, &groups, &packs, limits);
+        slow::part(&sources, (&mut groups, &mut packs), &slow, limits);
+        let all = (ordinary > 1).then(|| {
+            let mut most: Vec<usize> = packs.iter().take(ordinary).flatten().copied().collect();
+            most.sort_unstable();
+            Unit::compile(&sources, &with_before(&sources, &most), limits).0
+        });
         let set = Self {
+            gate: Gate::new(&sources, &packs),
+            ledger: Ledger::new(groups.len(), ordinary),
+            slow: slow.into_iter().map(|(_, rule)| rule).collect(),
             sources,
-            gate,
             groups,
+            ordinary,
             all,
-            time: limits.scan_time,
-            time_per_mib: limits.scan_time_per_mib,
-            engine: limits.engine,
+            limits: limits.clone(),
         };
         (set, problems)
     }
@@ -224,16 +214,16 @@ impl YaraSet {
             .map(|source| &*source.about)
     }
 
-    /// Rules that take long on ordinary bytes, the slowest first. Takes a tenth of a second for thousands of rules.
-    pub fn slow(&self) -> Vec<SlowRule> {
-        let order = gate::order(&self.sources);
-        let packs = order.chunks(GROUP_RULES).map(<[usize]>::to_vec);
-        let packs: Vec<_> = self.groups.iter().zip(packs).collect();
-        let limits = YaraLimits {
-            engine: self.engine,
-            ..YaraLimits::default()
-        };
-        slow::find(&self.sources, &packs, &limits)
+    /// Rules that take long on ordinary bytes, the slowest first.
+    pub fn slow(&self) -> &[SlowRule] {
+        &self.slow
+    }
+
+    /// Time that the slow rules have taken since they were compiled.
+    pub fn spent(&self) -> impl Iterator<Item = (&Arc<str>, Duration)> {
+        let alone = self.groups.len().saturating_sub(self.ordinary);
+        let rules = self.slow.iter().take(alone).map(|rule| &rule.about.id);
+        rules.zip(self.ledger.spent())
     }
 
     /// Rules that no gate can keep from running, whatever the body: an operator should know them.
@@ -278,28 +268,18 @@ impl YaraSet {
     }
 
     /// Runs the groups that are due over `body`; findings come in the order of the rules.
-    pub fn scan(&self, body: Subject<'_>, due: &Due, externals: &Externals) -> YaraMatches {
-        let mut outcome = Outcome::default();
-        let everything = self
+    pub fn scan(&self, body: &[u8], due: &Due, externals: &Externals) -> YaraMatches {
+        let together = self
             .all
             .as_ref()
-            .filter(|_| self.all_is_cheaper(due, body.length()));
-        match everything {
-            Some(all) => all.scan(body, externals, self.time_for(body), &mut outcome),
-            None => self.scan_groups(body, due, externals, &mut outcome),
-        }
-        YaraMatches::from(outcome)
+            .filter(|_| self.all_is_cheaper(due, body.len()));
+        self.run(body, (due, together), externals)
     }
 
     /// Runs every rule over `body` without the gate: the measure that the gate is held against.
     pub fn scan_ungated(&self, body: &[u8], externals: &Externals) -> YaraMatches {
-        let mut outcome = Outcome::default();
-        let body = Subject::Bytes(body);
-        match &self.all {
-            Some(all) => all.scan(body, externals, self.time_for(body), &mut outcome),
-            None => self.scan_groups(body, &Due::all(self.groups.len()), externals, &mut outcome),
-        }
-        YaraMatches::from(outcome)
+        let due = Due::all(self.groups.len());
+        self.run(body, (&due, self.all.as_ref()), externals)
     }
 
     /// Records what was found in the bytes `span` of a part.
@@ -311,6 +291,7 @@ impl YaraSet {
         }
         if matches.timed_out {
             out.anomaly(Anomaly::ScanTimeout, part, span.start);
+            out.late.extend(matches.late.iter().cloned());
         }
         if matches.capped {
             out.anomaly(Anomaly::TooManyMatches, part, span.start);
@@ -321,41 +302,78 @@ impl YaraSet {
     }
 
     /// Short bodies all have the same time, so that their scans need no parameters of their own.
-    fn time_for(&self, body: Subject<'_>) -> Duration {
-        let mib = u32::try_from(body.length() >> 20).unwrap_or(u32::MAX);
-        self.time
-            .saturating_add(self.time_per_mib.saturating_mul(mib))
+    fn time_for(&self, body: &[u8]) -> Duration {
+        let mib = u32::try_from(body.len() >> 20).unwrap_or(u32::MAX);
+        let more = self.limits.scan_time_per_mib.saturating_mul(mib);
+        self.limits.scan_time.saturating_add(more)
     }
 
-    fn scan_groups(
+    /// Runs the groups that are due, the ordinary ones as the one unit `together` where there is one.
+    fn run(
         &self,
-        body: Subject<'_>,
-        due: &Due,
+        body: &[u8],
+        (due, together): (&Due, Option<&Unit>),
         externals: &Externals,
-        outcome: &mut Outcome,
-    ) {
+    ) -> YaraMatches {
         let begun = Instant::now();
         let time = self.time_for(body);
-        for group in due.groups() {
-            let Some(left) = time
-                .checked_sub(begun.elapsed())
-                .filter(|left| !left.is_zero())
-            else {
-                outcome.timed_out = true;
-                return;
-            };
-            // Most scans end within microseconds: the unit's own limit will do for them.
-            let left = if left > time / 2 { time } else { left };
-            if let Some(unit) = self.groups.get(group) {
-                unit.scan(body, externals, left, outcome);
+        let mut outcome = Outcome::default();
+        if let Some(all) = together {
+            all.scan(body, externals, time, &mut outcome);
+            if outcome.timed_out {
+                let name = self.late(
+                    due.groups().take_while(|group| *group < self.ordinary),
+                    body,
+                );
+                return YaraMatches::of(outcome, name);
             }
         }
+        let left_out = together.map_or(0, |_| self.ordinary);
+        for group in due.groups().skip_while(|group| *group < left_out) {
+            let Some(unit) = self.groups.get(group) else {
+                continue;
+            };
+            let before = begun.elapsed();
+            let left = time.saturating_sub(before);
+            if left.is_zero() {
+                // Many groups together: no rule to name.
+                outcome.timed_out = true;
+                break;
+            }
+            // Most scans end within microseconds: the unit's own limit will do for them.
+            let left = if left > time / 2 { time } else { left };
+            unit.scan(body, externals, left, &mut outcome);
+            if let Some(alone) = group.checked_sub(self.ordinary) {
+                self.ledger
+                    .add(alone, begun.elapsed().saturating_sub(before));
+            }
+            if outcome.timed_out {
+                let name = self.late(std::iter::once(group), body);
+                return YaraMatches::of(outcome, name);
+            }
+        }
+        YaraMatches::of(outcome, None)
+    }
+
+    /// The rule to blame for the time that one of these groups took on `body`, if it can be told.
+    fn late(&self, groups: impl Iterator<Item = usize>, body: &[u8]) -> Option<Arc<str>> {
+        let groups: Vec<usize> = groups.collect();
+        let alone = groups
+            .first()
+            .and_then(|group| group.checked_sub(self.ordinary));
+        if let Some(rule) = alone.and_then(|alone| self.slow.get(alone)) {
+            return Some(Arc::clone(&rule.about.id));
+        }
+        self.ledger.blame(&groups, || {
+            let numbers = groups.iter().flat_map(|group| self.gate.rules_of(*group));
+            slow::blame(&self.sources, numbers, body, &self.limits)
+        })
     }
 
     /// Compares what the groups that are due would cost with what all rules together would, by figures measured with
     /// 32 and with 5,849 rules (`benches/signatures.rs`): a scan costs about a tenth of a microsecond a rule, and a byte
     /// 0.7 ns and 2.3 ns more for every thousand rules.
-    fn all_is_cheaper(&self, due: &Due, bytes: u64) -> bool {
+    fn all_is_cheaper(&self, due: &Due, bytes: usize) -> bool {
         let cost = |units: f64, rules: f64| {
             units * (rules * 100.0 + bytes as f64 * (0.7 + rules * 0.0023))
         };
@@ -371,6 +389,8 @@ pub struct YaraMatches {
     capped: bool,
     timed_out: bool,
     failed: bool,
+    /// The rule that took the time, where it is known.
+    late: Option<Arc<str>>,
 }
 
 impl YaraMatches {
@@ -391,8 +411,8 @@ impl YaraMatches {
     }
 }
 
-impl From<Outcome> for YaraMatches {
-    fn from(outcome: Outcome) -> Self {
+impl YaraMatches {
+    fn of(outcome: Outcome, late: Option<Arc<str>>) -> Self {
         let mut rules = outcome.matches;
         // A rule that others refer to is in several groups.
         rules.sort_unstable();
@@ -402,6 +422,7 @@ impl From<Outcome> for YaraMatches {
             capped: outcome.capped,
             timed_out: outcome.timed_out,
             failed: outcome.failed,
+            late,
         }
     }
 }

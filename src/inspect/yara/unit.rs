@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::inspect::yara::source::Source;
-use crate::inspect::yara::{Engine, Externals, Subject, YaraLimits, engine};
+use crate::inspect::yara::{Engine, Externals, YaraLimits, engine};
 use crate::rules::RulesError;
 
 #[cfg(feature = "libyara")]
@@ -18,7 +18,7 @@ pub(super) struct Outcome {
     pub(super) capped: bool,
     /// The time was over before the end.
     pub(super) timed_out: bool,
-    /// The body could not be read.
+    /// The engine could not do its work.
     pub(super) failed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Unit {
     /// Scans `body` whole.
     pub(super) fn scan(
         &self,
-        body: Subject<'_>,
+        body: &[u8],
         externals: &Externals,
         time: Duration,
         out: &mut Outcome,

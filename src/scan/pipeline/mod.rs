@@ -560,6 +560,7 @@ impl Scan {
         for at in found.anomalies.drain(..) {
             self.judge_anomaly(at);
         }
+        self.report.name_late(&mut found.late);
         for finding in found.list.drain(..) {
             let standing = self.rules.standings.of(&finding);
             let ruling = match self.judge.finding(&self.profile, &finding, standing) {

@@ -73,6 +73,12 @@ pub(super) async fn metrics(
     let shared = &admin.shared;
     let used = i64::try_from(shared.memory.used()).unwrap_or(i64::MAX);
     shared.telemetry.metrics.inflight_bytes.set(used);
+    let snapshot = shared.snapshot.load();
+    let yara = snapshot.house.rules.signatures().yara();
+    let slowest = yara.slow().iter().zip(yara.spent());
+    let slowest =
+        slowest.map(|(rule, (id, spent))| (&**id, rule.per_mib.as_secs_f64(), spent.as_secs_f64()));
+    shared.telemetry.metrics.slow_rules(slowest);
     let text = shared.telemetry.exposition();
     let asks = |value: &HeaderValue| {
         value

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::trial::{self, Outcome, Trial};
-use crate::inspect::yara::YaraLimits;
+use crate::inspect::yara::{SlowRule, YaraLimits};
 use crate::rules::example::{Example, Expect};
 use crate::rules::raw::Raw;
 use crate::rules::{Bundle, RulesError};
@@ -34,8 +34,24 @@ pub struct Examination {
     pub duplicates: Vec<String>,
     /// Rules that nothing keeps from running on every body.
     pub costly: Vec<String>,
+    /// Rules that take long on ordinary bytes, the slowest first.
+    pub slow: Vec<Slow>,
     /// Examples that were run.
     pub examples: Vec<Tried>,
+}
+
+/// A slow rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Slow {
+    /// Its id.
+    pub rule: String,
+    /// Its file.
+    pub file: String,
+    /// The line in which it begins.
+    pub line: u32,
+    /// Milliseconds for a MiB of the kind of bytes that takes it the longest.
+    pub ms_per_mib: u64,
 }
 
 /// How one example fared.
@@ -133,6 +149,7 @@ pub fn examine(raws: &[Raw], whose: Examples) -> Result<Examination, SetError> {
             .costly()
             .map(|about| about.id.to_string())
             .collect(),
+        slow: signatures.yara().slow().iter().map(Slow::from).collect(),
         examples: tried(&rules, &examples),
     })
 }
@@ -174,6 +191,17 @@ pub fn doubles(rules: &Ruleset, within: Within) -> Vec<String> {
         }
     }
     found
+}
+
+impl From<&SlowRule> for Slow {
+    fn from(slow: &SlowRule) -> Self {
+        Self {
+            rule: slow.about.id.to_string(),
+            file: slow.file.to_string(),
+            line: slow.line,
+            ms_per_mib: u64::try_from(slow.per_mib.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
 }
 
 impl From<Trial> for Tried {

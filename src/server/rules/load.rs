@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::nice;
 
+use crate::config::Config;
 use crate::config::file::{BrokenRules, Rules};
 use crate::inspect::yara::YaraLimits;
 use crate::rules::bundle::BundleDigest;
@@ -128,7 +129,8 @@ fn signed(path: &Path, raw: &Raw, keys: &[String]) -> Result<(), LoadError> {
 ///
 /// # Errors
 /// [`LoadError`] when it cannot be in force.
-pub fn compiled(raws: &[Raw], rules: &Rules) -> Result<Ruleset, LoadError> {
+pub fn compiled(raws: &[Raw], config: &Config) -> Result<Ruleset, LoadError> {
+    let rules = &config.rules;
     let mut bundles = examination::parsed(raws)?;
     for bundle in &mut bundles {
         bundle.examples = Vec::new();
@@ -136,14 +138,11 @@ pub fn compiled(raws: &[Raw], rules: &Rules) -> Result<Ruleset, LoadError> {
     if !rules.engine.is_built_in() {
         return Err(LoadError::Engine(rules.engine.code()));
     }
-    let limits = YaraLimits {
-        engine: rules.engine,
-        ..YaraLimits::default()
-    };
-    let ruleset = Ruleset::compile(bundles, limits).map_err(SetError::from)?;
+    let ruleset = Ruleset::compile(bundles, limits(config)).map_err(SetError::from)?;
     for slow in ruleset.signatures().yara().slow() {
         let (rule, per_mib) = (&slow.about.id, slow.per_mib);
-        tracing::warn!(%rule, ?per_mib, "a rule is slow on ordinary bytes");
+        let (file, line) = (&slow.file, slow.line);
+        tracing::warn!(%rule, ?per_mib, %file, line, "a rule is slow on ordinary bytes");
     }
     for problem in ruleset.signatures().problems() {
         match rules.broken {
@@ -163,6 +162,16 @@ pub fn compiled(raws: &[Raw], rules: &Rules) -> Result<Ruleset, LoadError> {
     }
 }
 
+/// What the configuration says of compiling and scanning.
+pub fn limits(config: &Config) -> YaraLimits {
+    YaraLimits {
+        engine: config.rules.engine,
+        scan_time: config.scan_time,
+        scan_time_per_mib: config.scan_time_per_mib,
+        ..YaraLimits::default()
+    }
+}
+
 /// Tries a set aside, holds it against the set in force, and compiles it.
 ///
 /// # Errors
@@ -170,9 +179,10 @@ pub fn compiled(raws: &[Raw], rules: &Rules) -> Result<Ruleset, LoadError> {
 pub fn replacing(
     in_force: &Ruleset,
     raws: &[Raw],
-    rules: &Rules,
+    config: &Config,
     program: &Path,
 ) -> Result<Ruleset, LoadError> {
+    let rules = &config.rules;
     let seen = aside(program, rules).examine(raws, Examples::OfOperator)?;
     if let Some(objection) = seen.objection(rules.broken) {
         return Err(LoadError::Objection(objection.into()));
@@ -186,7 +196,7 @@ pub fn replacing(
     }
     // On Linux this is the priority of the calling thread, which is the loader's own.
     let _ = nice(NICE);
-    compiled(raws, rules)
+    compiled(raws, config)
 }
 
 /// How the configuration wants sets to be tried.

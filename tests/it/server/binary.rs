@@ -221,6 +221,36 @@ fn sighup_takes_new_signature_files_and_refuses_broken_ones() {
 }
 
 #[test]
+fn a_scan_that_takes_too_long_is_blocked_counted_and_logged_by_the_name_of_its_rule() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rules = folder.path().join("endless.yar");
+    let rule = "rule endless { condition: for all i in (1..filesize) : ( for all j in (1..filesize) : ( uint8(j - 1) != 3 ) ) }";
+    std::fs::write(&rules, rule).expect("written");
+    let config = folder.path().join("sluice.toml");
+    let text =
+        format!("[timeouts]\nscan-ms = 400\n[rules]\nembedded = false\nbundles = [{rules:?}]\n");
+    std::fs::write(&config, text).expect("written");
+    let mut process = Process::serve(Some(&config));
+    let loaded = process.seen.lines().find(|line| line.contains("slow on"));
+    assert!(loaded.is_some_and(|line| line.contains("endless/endless")));
+    let mut client = Client::connect(process.icap);
+    let body = vec![b'.'; 20 * 1024];
+    let reply = client.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&body)));
+    assert!(reply.is_block(), "{reply:?}");
+    let page = process.metrics();
+    let told = process.wait_for("a rule used up the time of a scan");
+    assert_eq!(told["rule"], "endless/endless");
+    for wanted in [
+        "sluice_rule_timeouts_total{rule=\"endless/endless\"} 1",
+        "sluice_anomalies_total{reason=\"scan-timeout\"} 1",
+        "sluice_slow_rule_seconds_per_mib{rule=\"endless/endless\"}",
+        "sluice_slow_rule_scan_seconds{rule=\"endless/endless\"}",
+    ] {
+        assert!(page.contains(wanted), "{wanted}\n{page}");
+    }
+}
+
+#[test]
 fn running_out_of_descriptors_does_not_end_the_accept_loop() {
     let mut command = Command::new("prlimit");
     command.args([

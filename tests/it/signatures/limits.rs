@@ -66,10 +66,61 @@ fn a_slow_rule_ends_with_its_time_and_is_named_at_load() {
     let (_, codes, time) = outcome(&rules, &vec![b' '; 7 << 20]);
     assert_eq!(codes, ["scan-timeout"]);
     assert!(time < Duration::from_secs(60), "{time:?}");
+    let (named, _) = late(&rules, &vec![b' '; 7 << 20]);
+    assert_eq!(named, ["l/slow"]);
+    let spent: Vec<_> = rules.yara().spent().collect();
+    assert!(
+        spent
+            .iter()
+            .any(|(id, time)| &***id == "l/slow" && !time.is_zero())
+    );
     let slow = rules.yara().slow();
+    let places: Vec<_> = slow.iter().map(|rule| (&*rule.file, rule.line)).collect();
+    assert_eq!(places.first(), Some(&("l.yar", 1)));
     let names: Vec<&str> = slow.iter().map(|rule| &*rule.about.id).collect();
     assert!(names.contains(&"l/slow"), "{slow:?}");
     assert!(!names.contains(&"l/quick"), "{slow:?}");
+}
+
+/// Rules that were blamed, and anomalies.
+fn late(rules: &Arc<Signatures>, body: &[u8]) -> (Vec<String>, Vec<&'static str>) {
+    let budget = Budget::new(1 << 30);
+    let mut scan = SignatureScan::new(rules, &budget, &FACTS);
+    let out = run(&mut scan, body.chunks(16 * 1024), &Externals::default());
+    let codes = out.anomalies.iter().map(|at| at.anomaly.code()).collect();
+    (
+        out.late.iter().map(|rule| rule.to_string()).collect(),
+        codes,
+    )
+}
+
+/// Slow where a body is made for it only, and otherwise as quick as any.
+const BAITED: &str = "rule baited { strings: $a = \"abab\" condition: for all i in (1..#a) : ( for all j in (1..#a) : ( @a[i] + @a[j] != 7 ) ) }\n\
+    rule quick { strings: $a = \"ab\" condition: #a > 3 }";
+
+#[test]
+fn a_rule_that_only_a_hostile_body_makes_slow_is_found_out_and_so_is_the_time_of_the_configuration()
+{
+    let text = "[timeouts]\nscan-ms = 50\nscan-per-mib-ms = 0\n[rules]\nembedded = false\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("l.yar"), BAITED).expect("written");
+    let text = format!("{text}bundles = [{:?}]\n", folder.path());
+    let config = sluice::config::Config::parse(&text, None, &[]).expect("a configuration");
+    let snapshot = sluice::server::snapshot::Snapshot::load(Arc::new(config)).expect("it loads");
+    let rules = snapshot.house.rules.shared_signatures();
+    assert!(rules.yara().slow().is_empty(), "{:?}", rules.yara().slow());
+    let body = b"ab".repeat(20_000);
+    let begun = Instant::now();
+    let (named, codes) = late(&rules, &body);
+    assert_eq!(codes.first(), Some(&"scan-timeout"), "{codes:?}");
+    assert_eq!(named, ["l/baited"]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        begun.elapsed()
+    );
+    let (named, codes) = late(&rules, b"ab and abab");
+    assert!(named.is_empty() && codes.is_empty(), "{codes:?}");
 }
 
 #[test]
