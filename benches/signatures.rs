@@ -1,21 +1,25 @@
-//! Signature engines: literals by count and size of text, against the automata that were the alternative; YARA gated
-//! and ungated.
+//! Signature engines: literals by count and size of text, against the automata that were the alternative; YARA by engine,
+//! gated and ungated.
 //!
-//! `cargo bench --bench signatures -- literal/` or `-- signatures/`. The large rule set is read from `../shared/yara-rules`,
-//! and its benches are left out when that folder is absent.
+//! `cargo bench --bench signatures -- literal/`, `-- engine/` or `-- signatures/`; libyara with `--features libyara`. The
+//! large rule set is read from `../shared/yara-rules`, and its benches are left out when that folder is absent.
 
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aho_corasick::automaton::Automaton;
 use aho_corasick::{AhoCorasick, Anchored, MatchKind, nfa::contiguous::NFA};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use sluice::budget::Budget;
 use sluice::inspect::literal::PartFacts;
 use sluice::inspect::literal::search::{Search, SearchState};
 use sluice::inspect::signatures::{SignatureScan, Signatures};
-use sluice::inspect::yara::{Externals, YaraLimits};
+use sluice::inspect::yara::{Engine, Externals, YaraLimits, YaraSet};
 use sluice::inspect::{Category, Direction, Findings, PartId, Severity};
 use sluice::rules::literal::{Case, LiteralRule, Pattern, Place, Scope};
 use sluice::rules::yara::YaraFile;
@@ -128,8 +132,25 @@ fn stepped(nfa: &NFA, text: &[u8]) -> usize {
     hits
 }
 
+/// Ten samples in a second: there are a hundred benches, and a long one shows its time in one run.
+fn quickly(group: &mut BenchmarkGroup<'_, WallTime>) {
+    group
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1));
+}
+
+/// Nothing is cut short: the machine may be busy.
+fn patient(engine: Engine) -> YaraLimits {
+    YaraLimits {
+        engine,
+        scan_time: Duration::from_secs(600),
+        ..YaraLimits::default()
+    }
+}
+
 fn literal(criterion: &mut Criterion) {
-    for count in [10, 64, 300, 1_000, 50_000, 500_000] {
+    for count in [10, 64, 100, 1_000, 10_000, 50_000, 100_000, 500_000] {
         let patterns = patterns(count);
         let search = Search::new(patterns.clone()).expect("compiles");
         let nfa = NFA::builder()
@@ -147,7 +168,7 @@ fn literal(criterion: &mut Criterion) {
             AhoCorasick::new(patterns.iter().map(|pattern| &pattern.bytes)).expect("compiles")
         });
         let mut group = criterion.benchmark_group(format!("literal/{count}"));
-        group.sample_size(10);
+        quickly(&mut group);
         for bytes in [1 << 10, 64 << 10, 1 << 20, 64 << 20] {
             let text = json(bytes);
             group.throughput(Throughput::Bytes(bytes as u64));
@@ -183,34 +204,42 @@ fn literal(criterion: &mut Criterion) {
     }
 }
 
-/// The shipped bundle, and the shipped bundle with `../shared/yara-rules` and 50,000 literals.
-fn sets() -> Vec<(&'static str, Arc<Signatures>)> {
-    let compile =
-        |bundles| Arc::new(Signatures::compile(bundles, YaraLimits::default()).expect("compiles"));
-    let mut sets = vec![("shipped", compile(vec![Bundle::embedded()]))];
+/// The public rules beside the repository; none, with a note, where they are absent.
+fn public_rules() -> Vec<YaraFile> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/yara-rules/signature-base");
     let Ok(entries) = std::fs::read_dir(folder) else {
         eprintln!("../shared/yara-rules is absent: the large set is left out");
-        return sets;
+        return Vec::new();
     };
-    let mut large = Bundle::default();
-    for entry in entries {
-        let path = entry.expect("an entry").path();
-        if path.extension().is_some_and(|extension| extension == "yar") {
-            let bytes = std::fs::read(&path).expect("readable");
-            large.yara.push(YaraFile {
-                namespace: path
-                    .file_stem()
-                    .map(|stem| stem.to_string_lossy())
-                    .unwrap_or_default()
-                    .into(),
-                shown: path.to_string_lossy().into(),
-                text: String::from_utf8_lossy(&bytes).into(),
-                bundle: "large".into(),
-            });
-        }
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let wanted = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yar");
+    let mut files: Vec<_> = paths.filter(wanted).map(|path| file(&path)).collect();
+    files.sort_by(|a, b| a.shown.cmp(&b.shown));
+    files
+}
+
+fn file(path: &Path) -> YaraFile {
+    let bytes = std::fs::read(path).expect("readable");
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy());
+    YaraFile {
+        namespace: stem.unwrap_or_default().into(),
+        shown: path.to_string_lossy().into(),
+        text: String::from_utf8_lossy(&bytes).into(),
+        bundle: "large".into(),
     }
-    large.yara.sort_by(|a, b| a.shown.cmp(&b.shown));
+}
+
+/// The shipped bundle, and the shipped bundle with `../shared/yara-rules` and 50,000 literals.
+fn sets() -> Vec<(&'static str, Arc<Signatures>)> {
+    let compile = |bundles| {
+        Arc::new(Signatures::compile(bundles, patient(Engine::Boreal)).expect("compiles"))
+    };
+    let mut sets = vec![("shipped", compile(vec![Bundle::embedded()]))];
+    let mut large = Bundle::default();
+    large.yara = public_rules();
+    if large.yara.is_empty() {
+        return sets;
+    }
     for (number, pattern) in patterns(50_000).into_iter().enumerate() {
         large.literals.push(LiteralRule {
             about: About {
@@ -268,7 +297,7 @@ fn part() -> PartFacts<'static> {
 fn all_signatures(criterion: &mut Criterion) {
     for (name, rules) in sets() {
         let mut group = criterion.benchmark_group(format!("signatures/{name}"));
-        group.sample_size(10);
+        quickly(&mut group);
         let budget = Budget::new(1 << 30);
         let externals = Externals::default();
         for bytes in [1 << 10, 16 << 10, 1 << 20, 64 << 20] {
@@ -309,5 +338,32 @@ fn all_signatures(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, literal, all_signatures);
+/// The engines by themselves: every rule over the whole body.
+fn engines(criterion: &mut Criterion) {
+    let sets = [
+        ("shipped", Bundle::embedded().yara),
+        ("large", public_rules()),
+    ];
+    let engines = [Engine::Boreal, Engine::Libyara].into_iter();
+    for engine in engines.filter(|engine| engine.is_built_in()) {
+        for (name, files) in sets.iter().filter(|(_, files)| !files.is_empty()) {
+            let (set, _) = YaraSet::compile(files, &patient(engine));
+            let id = format!("engine/{}/{name}", engine.code());
+            let mut group = criterion.benchmark_group(id);
+            quickly(&mut group);
+            for bytes in [1 << 10, 16 << 10, 1 << 20, 64 << 20] {
+                let text = json(bytes);
+                group.throughput(Throughput::Bytes(bytes as u64));
+                let id = BenchmarkId::from_parameter(bytes);
+                group.bench_with_input(id, &text, |bencher, text| {
+                    let externals = Externals::default();
+                    bencher.iter(|| set.scan_ungated(black_box(text), &externals).rules().len());
+                });
+            }
+            group.finish();
+        }
+    }
+}
+
+criterion_group!(benches, literal, engines, all_signatures);
 criterion_main!(benches);

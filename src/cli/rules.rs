@@ -343,6 +343,9 @@ fn print_check(seen: &Examination) {
     for rule in &seen.costly {
         println!("runs on every body: {rule}");
     }
+    for rule in &seen.mute {
+        println!("mute: {rule}");
+    }
     for slow in &seen.slow {
         println!(
             "slow: {} ({}:{}) takes {} ms a MiB",

@@ -8,7 +8,7 @@
 //!
 //! The most special word counts: the rule's, then that of its category or bundle, where observe beats enforce.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -42,13 +42,6 @@ impl Modes {
         );
         self
     }
-
-    /// A digest of what they say, wherever it was said: equal on all nodes that were told the same.
-    pub fn digest(&self) -> [u8; 32] {
-        // Maps in order and plain words: equal modes give equal text.
-        let text = toml::to_string(self).unwrap_or_default();
-        Sha256::digest(text.as_bytes()).into()
-    }
 }
 
 /// What a match is worth.
@@ -79,6 +72,7 @@ pub struct Standings {
     /// Rules that do not simply follow their category.
     rules: HashMap<Box<str>, Standing>,
     held: Vec<Category>,
+    digest: [u8; 32],
 }
 
 impl Standings {
@@ -101,7 +95,9 @@ impl Standings {
                 .map(|(id, mode)| (id.clone(), by_operator(*mode)))
                 .collect(),
             held,
+            digest: [0; 32],
         };
+        let (mut known, mut special) = (HashSet::new(), HashSet::new());
         for about in rules {
             let of_bundle = modes.bundles.get(&*about.bundle).copied();
             let on_trial = about.mode == Mode::Observe
@@ -109,16 +105,61 @@ impl Standings {
                     && bundles.iter().any(|(name, mode)| {
                         name.as_ref() == &*about.bundle && *mode == Mode::Observe
                     });
-            let standing = if of_bundle == Some(Mode::Observe) || all.is_held(about.category) {
+            let held = all.is_held(about.category);
+            let standing = if of_bundle == Some(Mode::Observe) || held {
                 Standing::Held
             } else if on_trial {
                 Standing::OnTrial
             } else {
-                continue;
+                Standing::Enforced
             };
-            all.rules.entry((&*about.id).into()).or_insert(standing);
+            if let Some((id, mode)) = modes.rules.get_key_value(&*about.id) {
+                known.insert(&**id);
+                if held != (*mode == Mode::Observe) {
+                    special.insert(&**id);
+                }
+            } else if standing != Standing::Enforced && !held {
+                all.rules.entry((&*about.id).into()).or_insert(standing);
+            }
         }
+        // A rule that stands as its category does is not special, whatever was said. Detectors are in no bundle: to enforce
+        // one means something only where some category is held.
+        let idle = |(id, mode): &(&Box<str>, &Mode)| match known.contains(&***id) {
+            true => !special.contains(&***id),
+            false => **mode == Mode::Enforce && all.held.is_empty(),
+        };
+        let words = modes.rules.iter().filter(idle);
+        let idle: HashSet<&str> = words.map(|(id, _)| &**id).collect();
+        all.digest = all.digest_without(&idle);
         all
+    }
+
+    /// A digest of what holds, by whatever words: equal on all nodes where the same rules are enforced and observed, and
+    /// not changed by a word that changes nothing.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    fn digest_without(&self, idle: &HashSet<&str>) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for category in &self.held {
+            digest.update([0]);
+            digest.update(category.code());
+        }
+        let mut rules: Vec<_> = self.rules.iter().collect();
+        rules.sort_unstable_by_key(|(id, _)| *id);
+        for (id, standing) in rules {
+            if idle.contains(&**id) {
+                continue;
+            }
+            digest.update([match standing {
+                Standing::Enforced => 1,
+                Standing::OnTrial => 2,
+                Standing::Held => 3,
+            }]);
+            digest.update(id.as_bytes());
+        }
+        digest.finalize().into()
     }
 
     /// The standing of a rule of that category.
@@ -225,11 +266,60 @@ mod tests {
     }
 
     #[test]
-    fn the_same_words_give_the_same_digest_wherever_they_were_said() {
-        let one = modes("rules.a = 'observe'").overlaid(&modes("rules.b = 'enforce'"));
-        let other = modes("rules.b = 'observe'\nrules.a = 'observe'")
-            .overlaid(&modes("rules.b = 'enforce'"));
-        assert_eq!(one.digest(), other.digest());
-        assert_ne!(one.digest(), Modes::default().digest());
+    fn a_word_that_changes_nothing_changes_no_digest() {
+        let digest = |operator: &str, bundle| {
+            let rules = [
+                about("r", "b", Mode::Enforce),
+                about("t", "b", Mode::Observe),
+            ];
+            *Standings::new(&modes(operator), rules.iter(), &[("b", bundle)]).digest()
+        };
+        let (enforce, observe) = (Mode::Enforce, Mode::Observe);
+        for idle in [
+            "bundles.b = 'enforce'",
+            "bundles.other = 'observe'",
+            "rules.r = 'enforce'",
+            "rules.'sqli/union' = 'enforce'",
+            "categories.malware = 'enforce'",
+            "rules.r = 'enforce'\nbundles.b = 'enforce'",
+        ] {
+            assert_eq!(digest(idle, enforce), digest("", enforce), "{idle}");
+        }
+        let words = [
+            "",
+            "bundles.b = 'observe'",
+            "rules.r = 'observe'",
+            "rules.t = 'enforce'",
+            "rules.'sqli/union' = 'observe'",
+            "categories.sqli = 'observe'",
+            "categories.sqli = 'observe'\nrules.'sqli/union' = 'enforce'",
+            "categories.malware = 'observe'",
+            "categories.malware = 'observe'\nrules.r = 'enforce'",
+        ];
+        for (number, one) in words.iter().enumerate() {
+            for other in words.iter().skip(number + 1) {
+                assert_ne!(
+                    digest(one, enforce),
+                    digest(other, enforce),
+                    "{one} | {other}"
+                );
+            }
+        }
+        // To promote a bundle on trial is a change; which words did it is none.
+        assert_ne!(
+            digest("", observe),
+            digest("bundles.b = 'enforce'", observe)
+        );
+        assert_eq!(
+            digest("bundles.b = 'observe'", enforce),
+            digest("bundles.b = 'observe'\nrules.r = 'observe'", enforce)
+        );
+        assert_eq!(
+            digest("categories.malware = 'observe'", enforce),
+            digest(
+                "categories.malware = 'observe'\nrules.r = 'observe'",
+                enforce
+            )
+        );
     }
 }

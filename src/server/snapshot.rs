@@ -89,7 +89,7 @@ impl Snapshot {
         let house = House {
             services: config.services.clone(),
             routes: config.routes.clone(),
-            istag: istag(&rules, &config, &modes),
+            istag: istag(&rules, &config),
             rules,
             style: config.style.clone(),
             hosts: config.hosts.clone(),
@@ -113,12 +113,12 @@ fn settings(config: &Config) -> (BrokenRules, bool, YaraLimits) {
 }
 
 /// Equal rules, policy and engine version give equal tags on all nodes, without a clock or a counter (RFC 3507 §4.7).
-fn istag(rules: &Ruleset, config: &Config, modes: &Modes) -> IsTag {
+fn istag(rules: &Ruleset, config: &Config) -> IsTag {
     let mut digest = Sha256::new();
     digest.update(env!("CARGO_PKG_VERSION"));
     digest.update(rules.digest());
     digest.update(config.policy_digest);
-    digest.update(modes.digest());
+    digest.update(rules.standings().digest());
     IsTag::from_digest(&digest.finalize())
 }
 

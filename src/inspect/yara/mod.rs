@@ -234,6 +234,16 @@ impl YaraSet {
             .map(|source| &*source.about)
     }
 
+    /// Rules that ask a module of which nothing is known here, with file, line and module: what they make of its answer can
+    /// never be true.
+    pub fn mute(&self) -> impl Iterator<Item = (&About, &str, u32, &str)> {
+        self.sources.iter().filter_map(|source| {
+            let mut asked = source.modules.iter().map(|module| &**module);
+            let module = asked.find(|module| modules::MUTE.contains(module))?;
+            Some((&*source.about, &*source.file, source.line, module))
+        })
+    }
+
     /// The strings that the literal search must look for on the gate's behalf, in the gate's numbering.
     pub fn gate_patterns(&self) -> &[Pattern] {
         self.gate.patterns()

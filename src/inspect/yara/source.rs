@@ -73,7 +73,19 @@ pub(super) struct Uses {
 
 /// Modules of the engine.
 const MODULES: &[&str] = &[
-    "time", "math", "string", "hash", "elf", "macho", "pe", "dotnet", "dex", "console", "cuckoo",
+    "time",
+    "math",
+    "string",
+    "hash",
+    "elf",
+    "macho",
+    "pe",
+    "dotnet",
+    "dex",
+    "console",
+    "cuckoo",
+    "androguard",
+    "magic",
 ];
 
 /// Reads the rules of `files`. `externals` are the names of external variables.
@@ -642,7 +654,7 @@ mod tests {
 
     #[test]
     fn a_missing_module_takes_only_the_rules_that_use_it() {
-        let text = "import \"magic\"\nrule a { condition: magic.type() contains \"x\" }\nrule b { condition: true }\n";
+        let text = "import \"vt\"\nrule a { condition: vt.type() contains \"x\" }\nrule b { condition: true }\n";
         assert_eq!(names(text), (vec!["b".into()], vec![Some(2)]));
     }
 

@@ -34,6 +34,8 @@ pub struct Examination {
     pub duplicates: Vec<String>,
     /// Rules that nothing keeps from running on every body.
     pub costly: Vec<String>,
+    /// Rules that ask for what is never known here, with file and line.
+    pub mute: Vec<String>,
     /// Rules that take long on ordinary bytes, the slowest first.
     pub slow: Vec<Slow>,
     /// Examples that were run.
@@ -148,6 +150,16 @@ pub fn examine(raws: &[Raw], whose: Examples) -> Result<Examination, SetError> {
         costly: signatures
             .costly()
             .map(|about| about.id.to_string())
+            .collect(),
+        mute: signatures
+            .yara()
+            .mute()
+            .map(|(about, file, line, module)| {
+                format!(
+                    "{file}:{line}: {} asks {module}, which knows nothing here",
+                    about.id
+                )
+            })
             .collect(),
         slow: signatures.yara().slow().iter().map(Slow::from).collect(),
         examples: tried(&rules, &examples),

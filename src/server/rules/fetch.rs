@@ -108,12 +108,7 @@ impl Client {
         limit: u64,
     ) -> Result<Option<Answer>, FetchError> {
         let (host, port, path) = parts(url)?;
-        let address = (host, port)
-            .to_socket_addrs()
-            .map_err(|_| FetchError::Unknown)?
-            .next()
-            .ok_or(FetchError::Unknown)?;
-        let socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+        let socket = connected((host, port))?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from(host.to_owned())
@@ -123,6 +118,18 @@ impl Client {
         stream.write_all(request(host, path, etag).as_bytes())?;
         answer(&mut stream, limit)
     }
+}
+
+/// The first of a name's addresses that answers.
+fn connected(name: impl ToSocketAddrs) -> Result<TcpStream, FetchError> {
+    let mut last = FetchError::Unknown;
+    for address in name.to_socket_addrs().map_err(|_| FetchError::Unknown)? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => last = error.into(),
+        }
+    }
+    Err(last)
 }
 
 /// Asks the admin listener of a running server, over plain HTTP.
@@ -136,12 +143,7 @@ pub fn from_admin(url: &str, path: &str, token: Option<&str>) -> Result<Vec<u8>,
             "expected http:// and an address with its port",
         ))?
         .trim_end_matches('/');
-    let address = authority
-        .to_socket_addrs()
-        .map_err(|_| FetchError::Unknown)?
-        .next()
-        .ok_or(FetchError::Unknown)?;
-    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let mut socket = connected(authority)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     let token = token.map_or(String::new(), |token| {
         format!("Authorization: Bearer {token}\r\n")

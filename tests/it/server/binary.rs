@@ -64,10 +64,14 @@ impl Process {
         }
     }
 
+    /// Where its admin listener is. Call it once: it reads the log on.
+    pub(super) fn admin(&mut self) -> SocketAddr {
+        address(&self.wait_for("listening for admin"))
+    }
+
     /// All metrics, as a scraper reads them. Call it once: it reads the log on.
     pub(super) fn metrics(&mut self) -> String {
-        let admin = address(&self.wait_for("listening for admin"));
-        let mut stream = TcpStream::connect(admin).expect("it accepts");
+        let mut stream = TcpStream::connect(self.admin()).expect("it accepts");
         let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).expect("it reads");
         let mut page = String::new();

@@ -6,6 +6,7 @@ mod baselines;
 mod binary;
 mod bodies;
 mod deadlines;
+mod downloads;
 mod harness;
 mod http_api;
 mod listeners;

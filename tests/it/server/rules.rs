@@ -16,17 +16,17 @@ use super::harness::{Client, POST, Running, reqmod};
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// A folder for packs, keys, store and imports, and who may use the server.
-struct Desk {
+pub(super) struct Desk {
     folder: tempfile::TempDir,
     public: String,
     secret: String,
     /// Header lines of an admin's requests.
-    lines: String,
+    pub(super) lines: String,
     token: String,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (public, secret) = signature::new_keys().expect("keys");
         let (text, hash) = token::make("chief").expect("a token");
@@ -44,7 +44,7 @@ impl Desk {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -52,7 +52,7 @@ impl Desk {
         self.path("store")
     }
 
-    fn config(&self, more: &str) -> String {
+    pub(super) fn config(&self, more: &str) -> String {
         format!(
             "{}[rules]\nstore = {:?}\nimports = {:?}\ntrusted-keys = [{:?}]\n{more}",
             self.token,
@@ -66,7 +66,7 @@ impl Desk {
         Running::start(&self.config(""))
     }
 
-    fn signed(&self, pack: &[u8]) -> String {
+    pub(super) fn signed(&self, pack: &[u8]) -> String {
         signature::sign(pack, &self.secret, None).expect("signs")
     }
 
@@ -84,7 +84,7 @@ impl Desk {
     }
 
     /// Updates with a signed pack.
-    fn update(&self, server: &Running, pack: &[u8]) -> (u16, String) {
+    pub(super) fn update(&self, server: &Running, pack: &[u8]) -> (u16, String) {
         self.post(server, "/v1/rules/update", pack, &self.signed(pack))
     }
 
@@ -122,11 +122,11 @@ fn bundle(folder: &Path, version: &str, more: &str) {
     file(&folder.join("literal/feed.toml"), &rule(&marker(version)));
 }
 
-fn marker(version: &str) -> String {
+pub(super) fn marker(version: &str) -> String {
     format!("marker-of-{}", version.replace('.', "-"))
 }
 
-fn packed(version: &str, more: &str) -> Vec<u8> {
+pub(super) fn packed(version: &str, more: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().join("feed");
     bundle(&root, version, more);
@@ -143,11 +143,11 @@ fn sends(server: &Running, text: &str) -> super::harness::Reply {
     ))
 }
 
-fn blocks(server: &Running, version: &str) -> bool {
+pub(super) fn blocks(server: &Running, version: &str) -> bool {
     sends(server, &format!("a {} b", marker(version))).is_block()
 }
 
-fn istag(server: &Running) -> String {
+pub(super) fn istag(server: &Running) -> String {
     let reply = sends(server, "harmless");
     reply.field("ISTag").expect("a tag").to_owned()
 }
@@ -548,6 +548,17 @@ fn a_bundle_is_observed_first_and_then_promoted() {
         assert_eq!(set(back).0, 200);
         assert!(blocks(&server, "1.0"));
         assert_eq!(istag(&server), promoted);
+    }
+    // What is so already is no change.
+    for word in [
+        "{\"bundle\":\"feed\",\"mode\":\"enforce\"}",
+        "{\"rule\":\"feed/marker\",\"mode\":\"enforce\"}",
+        "{\"rule\":\"feed/marker\",\"mode\":\"default\"}",
+        "{\"category\":\"malware\",\"mode\":\"enforce\"}",
+        "{\"category\":\"malware\",\"mode\":\"default\"}",
+    ] {
+        assert_eq!(set(word).0, 200);
+        assert_eq!(istag(&server), promoted, "{word}");
     }
     for bad in [
         "{}",

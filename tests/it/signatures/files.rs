@@ -99,14 +99,38 @@ fn a_module_that_nobody_has_costs_the_rules_that_use_it_only() {
     let (found, problems) = outcome(
         &[(
             "android.yar",
-            b"import \"androguard\"\nimport \"file\"\n\nrule by_name : banker {\n condition:\n  androguard.package_name(/x/) and androguard.certificate.sha1(\"00\")\n}\n\nrule by_string { strings: $a = \"house\" condition: $a }",
+            b"import \"vt\"\nimport \"file\"\n\nrule by_name : banker {\n condition:\n  vt.metadata.file_name(/x/) and vt.behaviour.sha1(\"00\")\n}\n\nrule by_string { strings: $a = \"house\" condition: $a }",
         )],
         b"house",
     );
     assert_eq!(found, ["android/by_string"]);
     assert_eq!(
         problems,
-        ["android.yar:4: rule by_name uses the module androguard, which is not available"]
+        ["android.yar:4: rule by_name uses the module vt, which is not available"]
+    );
+}
+
+#[test]
+fn modules_that_know_nothing_leave_other_evidence_its_worth_and_are_named() {
+    let text: &[u8] = b"import \"androguard\"\nimport \"magic\"\n\
+        rule only { condition: androguard.package_name(/x/) and androguard.certificate.sha1(\"00\") }\n\
+        rule either { strings: $a = \"house\" condition: androguard.permission(/SMS/) or androguard.functionality.sms.code(/x/) or androguard.min_sdk > 3 or $a }\n\
+        rule typed { condition: magic.mime_type() == \"text/plain\" or magic.type() contains \"text\" }\n\
+        rule plain { strings: $a = \"house\" condition: $a }\n";
+    loads(&[("m.yar", text)], b"house", &["m/either", "m/plain"]);
+    let files = folder(&[("m.yar", text)]).yara;
+    let (set, _) = YaraSet::compile(&files, &YaraLimits::default());
+    let named: Vec<_> = set
+        .mute()
+        .map(|(about, _, line, module)| (&*about.id, line, module))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("m/only", 3, "androguard"),
+            ("m/either", 4, "androguard"),
+            ("m/typed", 5, "magic")
+        ]
     );
 }
 
