@@ -124,12 +124,12 @@ impl Standings {
         }
         // A rule that stands as its category does is not special, whatever was said. Detectors are in no bundle: to enforce
         // one means something only where some category is held.
-        let idle = |(id, mode): &(&Box<str>, &Mode)| match known.contains(&***id) {
-            true => !special.contains(&***id),
-            false => **mode == Mode::Enforce && all.held.is_empty(),
-        };
-        let words = modes.rules.iter().filter(idle);
-        let idle: HashSet<&str> = words.map(|(id, _)| &**id).collect();
+        let words = modes.rules.iter().map(|(id, mode)| (&**id, *mode));
+        let idle = words.filter(|(id, mode)| match known.contains(id) {
+            true => !special.contains(id),
+            false => *mode == Mode::Enforce && all.held.is_empty(),
+        });
+        let idle: HashSet<&str> = idle.map(|(id, _)| id).collect();
         all.digest = all.digest_without(&idle);
         all
     }
