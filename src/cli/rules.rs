@@ -307,13 +307,13 @@ fn list_of_server(admin: &str, token: Option<&str>) -> anyhow::Result<ExitCode> 
 }
 
 fn check(arguments: &Check) -> anyhow::Result<ExitCode> {
+    if arguments.stats {
+        return weight::weigh(|| Ok(arguments.folders.read()?));
+    }
     let raws = arguments.folders.read()?;
     for bundle in examination::parsed(&raws)? {
         let now = Some(jiff::Timestamp::now());
         bundle.manifest.check(Path::new("bundle.toml"), now)?;
-    }
-    if arguments.stats {
-        return weight::weigh(raws);
     }
     let seen = examination::examine(&raws, Examples::None)?;
     match arguments.format {

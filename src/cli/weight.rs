@@ -11,10 +11,11 @@ use crate::rules::raw::Raw;
 use crate::scan::Ruleset;
 use crate::server::rules::examination;
 
-/// Compiles the bundles as a server does, and prints what it took.
-pub(super) fn weigh(raws: Vec<Raw>) -> anyhow::Result<ExitCode> {
+/// Reads and compiles bundles as a server does, and prints what it took, beyond what the program takes by itself.
+pub(super) fn weigh(read: impl FnOnce() -> anyhow::Result<Vec<Raw>>) -> anyhow::Result<ExitCode> {
     let before = resident_kib("VmRSS:");
     let begun = Instant::now();
+    let raws = read()?;
     let mut bundles = examination::parsed(&raws)?;
     for bundle in &mut bundles {
         bundle.examples = Vec::new();
