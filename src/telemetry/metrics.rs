@@ -1,6 +1,6 @@
 //! Counters and histograms, under the names that `docs` promise. Labels are bounded: verdicts, codes and rule ids only.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
