@@ -243,7 +243,7 @@ fn a_scan_that_takes_too_long_is_blocked_counted_and_logged_by_the_name_of_its_r
     assert!(reply.is_block(), "{reply:?}");
     let page = process.metrics();
     let told = process.wait_for("a rule used up the time of a scan");
-    assert_eq!(told["rule"], "endless/endless");
+    assert_eq!(told["sluice.rule"], "endless/endless");
     for wanted in [
         "sluice_rule_timeouts_total{rule=\"endless/endless\"} 1",
         "sluice_anomalies_total{reason=\"scan-timeout\"} 1",
