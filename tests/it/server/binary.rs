@@ -241,9 +241,17 @@ fn a_scan_that_takes_too_long_is_blocked_counted_and_logged_by_the_name_of_its_r
     let body = vec![b'.'; 20 * 1024];
     let reply = client.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&body)));
     assert!(reply.is_block(), "{reply:?}");
-    let page = process.metrics();
     let told = process.wait_for("a rule used up the time of a scan");
     assert_eq!(told["sluice.rule"], "endless/endless");
+    // A transaction is counted when its answer is out.
+    let mut page = String::new();
+    for _ in 0..200 {
+        page = process.metrics();
+        if page.contains("reason=\"scan-timeout\"") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     for wanted in [
         "sluice_rule_timeouts_total{rule=\"endless/endless\"} 1",
         "sluice_anomalies_total{reason=\"scan-timeout\"} 1",
