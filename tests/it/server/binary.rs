@@ -71,12 +71,21 @@ impl Process {
 
     /// All metrics, as a scraper reads them. Call it once: it reads the log on.
     pub(super) fn metrics(&mut self) -> String {
-        let mut stream = TcpStream::connect(self.admin()).expect("it accepts");
-        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(request.as_bytes()).expect("it reads");
-        let mut page = String::new();
-        stream.read_to_string(&mut page).expect("it answers");
-        page
+        scrape(self.admin())
+    }
+
+    /// All metrics once `wanted` is among them, or four seconds later: a transaction is counted when its answer is out.
+    /// Call it once.
+    pub(super) fn metrics_with(&mut self, wanted: &str) -> String {
+        let admin = self.admin();
+        for _ in 0..200 {
+            let page = scrape(admin);
+            if page.contains(wanted) {
+                return page;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        scrape(admin)
     }
 
     /// Memory in use.
@@ -224,6 +233,15 @@ fn sighup_takes_new_signature_files_and_refuses_broken_ones() {
     assert!(after.is_block() && after.field("ISTag") != before.field("ISTag"));
 }
 
+fn scrape(admin: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(admin).expect("it accepts");
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("it answers");
+    page
+}
+
 #[test]
 fn a_scan_that_takes_too_long_is_blocked_counted_and_logged_by_the_name_of_its_rule() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -241,17 +259,9 @@ fn a_scan_that_takes_too_long_is_blocked_counted_and_logged_by_the_name_of_its_r
     let body = vec![b'.'; 20 * 1024];
     let reply = client.ask(reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&body)));
     assert!(reply.is_block(), "{reply:?}");
+    let page = process.metrics_with("reason=\"scan-timeout\"");
     let told = process.wait_for("a rule used up the time of a scan");
     assert_eq!(told["sluice.rule"], "endless/endless");
-    // A transaction is counted when its answer is out.
-    let mut page = String::new();
-    for _ in 0..200 {
-        page = process.metrics();
-        if page.contains("reason=\"scan-timeout\"") {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
     for wanted in [
         "sluice_rule_timeouts_total{rule=\"endless/endless\"} 1",
         "sluice_anomalies_total{reason=\"scan-timeout\"} 1",
