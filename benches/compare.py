@@ -160,12 +160,13 @@ def bodies(arguments, folder):
         if word == "--html":
             row, kind = '<li class="row"><a href="/items/%d">Item %d</a> in stock</li>\n', "text/html"
             make = lambda n: row % (n, n * 7)
+            head = "<!DOCTYPE html>\n<html><head><title>Items</title></head><body><ul>\n"
         else:
-            kind = "text/plain"
+            kind, head = "text/plain", ""
             make = lambda n: f"line {n}: the quick brown fox jumps over the lazy dog, {n * 31 % 1009} times\n"
         if not os.path.exists(path):
             with open(path, "w", encoding="ascii") as f:
-                number = written = 0
+                number, written = 0, f.write(head[:size])
                 while written < size:
                     written += f.write(make(number)[:size - written])
                     number += 1
