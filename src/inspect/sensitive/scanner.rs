@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Detector, Entity, Field, Pattern, Rule, Target};
+use super::check::word::is_odd;
 use super::keyword::Match;
 use super::name::Words;
 use crate::rules::entity::Boundary;
@@ -321,7 +322,8 @@ impl Run<'_> {
 }
 
 /// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
-/// a key, no run of capitals as long as a document number. Most texts of most documents are like that.
+/// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents
+/// are like that.
 fn telling(text: &[u8]) -> bool {
     // No early end and no table, so that the compiler makes it many bytes at a time.
     let marks = text.iter().fold(false, |any, byte| {
@@ -331,6 +333,21 @@ fn telling(text: &[u8]) -> bool {
     marks
         || has_run(text, KEY_WORD, |byte| CLASS[usize::from(byte)] & WORD != 0)
         || has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
+        || has_odd_word(text)
+}
+
+/// True when there are several words and one could be what follows `the password is`
+/// ([`likely_password`](super::check::word::likely_password)): a capital or a mark inside.
+fn has_odd_word(text: &[u8]) -> bool {
+    let inside = text.get(1..).unwrap_or_default();
+    let (blanks, odd) =
+        text.iter()
+            .zip(inside)
+            .fold((false, false), |(blanks, odd), (before, byte)| {
+                let blank = before.is_ascii_whitespace();
+                (blanks | blank, odd | (!blank & is_odd(*byte)))
+            });
+    blanks && odd
 }
 
 /// True when `len` neighbours in `text` are all of that kind. Such a run covers a multiple of its length: only from those
@@ -616,7 +633,99 @@ const CONTEXT_BYTES: usize = 48;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::rules::entity::EntityRules;
+
+    /// What an ungated search finds: every detector and every label, at every place.
+    fn searched(scanner: &mut Scanner, text: &[u8]) -> Vec<Hit> {
+        let catalog = scanner.catalog.clone();
+        let (named, mut hits) = (Named::default(), Vec::new());
+        let mut run = Run {
+            catalog: &catalog,
+            wanted: &scanner.wanted,
+            text,
+            named: &named,
+            hits: &mut hits,
+            words: &mut scanner.words,
+            fields: &mut scanner.fields,
+            label_end: 0,
+        };
+        for at in 0..text.len() {
+            let begins = at
+                .checked_sub(1)
+                .is_none_or(|before| !is_word(text, before));
+            if begins && CLASS[usize::from(text[at])] & STARTS != 0 {
+                run.shape(at);
+            }
+        }
+        let mut found = Vec::new();
+        for (number, literal) in catalog.keywords.literals().enumerate() {
+            let ends = |start: usize| text.get(start..start + literal.len());
+            for start in 0..text.len() {
+                if ends(start).is_some_and(|here| here.eq_ignore_ascii_case(literal)) {
+                    found.push(Match {
+                        end: start + literal.len(),
+                        start,
+                        keyword: u16::try_from(number).expect("few"),
+                    });
+                }
+            }
+        }
+        found.sort_unstable();
+        found.into_iter().for_each(|found| run.keyword(found));
+        hits.iter_mut().for_each(|hit| hit.keep_characters(text));
+        settle(&mut hits, 0);
+        hits
+    }
+
+    /// Texts made of the rules' examples, whole and cut, and of bytes.
+    fn texts() -> impl Strategy<Value = Vec<u8>> {
+        let rules = EntityRules::builtin().expect("the files are TOML");
+        let detectors = rules.detector.iter();
+        let fields = rules.field.iter();
+        let examples: Vec<Vec<u8>> = detectors
+            .flat_map(|rule| rule.matches.iter().chain(&rule.refuses))
+            .chain(fields.flat_map(|rule| rule.matches.iter().chain(&rule.refuses)))
+            .map(|text| text.replace(['«', '»'], "").into_bytes())
+            .collect();
+        let cut = (
+            proptest::sample::select(examples),
+            0..40_usize,
+            any::<bool>(),
+        );
+        let piece = prop_oneof![
+            cut.prop_map(|(text, from, whole)| match whole {
+                true => text,
+                false => text.get(from..).unwrap_or_default().to_vec(),
+            }),
+            proptest::collection::vec(any::<u8>(), 0..4),
+            "[a-zA-Z0-9 .:@=+-]{0,6}".prop_map(String::into_bytes),
+        ];
+        proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        #[test]
+        fn no_gate_keeps_a_value_from_being_found(text in texts()) {
+            let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
+            let searched = searched(&mut scanner, &text);
+            let mut hits = Vec::new();
+            scanner.content(&text, &Named::default(), &mut hits);
+            prop_assert_eq!(&hits, &searched);
+            prop_assert!(searched.is_empty() || scanner.may_hold(&text));
+        }
+
+        #[test]
+        fn no_number_that_is_a_value_is_passed_over(number in "-?[0-9]{1,19}([.][0-9]{1,9})?([eE][+-]?[0-9]{1,2})?") {
+            let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
+            let whole = |hit: &Hit| hit.start == 0 && hit.end == number.len();
+            let found = searched(&mut scanner, number.as_bytes()).iter().any(whole);
+            prop_assert!(!found || scanner.may_be(number.as_bytes()));
+        }
+    }
 
     #[test]
     fn a_run_is_found_wherever_it_lies() {

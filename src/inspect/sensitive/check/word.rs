@@ -10,10 +10,12 @@ pub fn password(text: &[u8]) -> bool {
 /// A password in a sentence: five characters or more, with a digit, a mark or a capital inside.
 pub fn likely_password(text: &[u8]) -> bool {
     let inside = text.get(1..).unwrap_or_default();
-    let telling = inside.iter().any(|byte| {
-        byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"!#$%&*+?@^_~".contains(byte)
-    });
-    text.len() >= 5 && telling && password(text)
+    text.len() >= 5 && inside.iter().copied().any(is_odd) && password(text)
+}
+
+/// True for what plain words do not have inside: digits, capitals, marks.
+pub fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"!#$%&*+?@^_~".contains(&byte)
 }
 
 /// A password by its looks: seven characters or more, a digit, and letters of both cases or a mark.
