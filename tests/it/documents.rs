@@ -105,7 +105,15 @@ fn the_configuration_reference_is_what_the_example_file_says() {
 /// Fields of the structs that the configuration file is read into, kebab-case, with the file that has them.
 fn fields() -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
-    for file in ["file", "listeners", "quotas", "redaction", "route"] {
+    for file in [
+        "file/mod",
+        "file/profile",
+        "file/streams",
+        "listeners",
+        "quotas",
+        "redaction",
+        "route",
+    ] {
         let (mut read, mut inside) = (false, false);
         for line in text(&format!("src/config/{file}.rs")).lines() {
             if line.starts_with("#[derive(") {

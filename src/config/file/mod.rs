@@ -1,6 +1,11 @@
 //! The configuration file as it is written: kebab-case keys, units in their names, unknown keys refused.
 //!
 //! Every default stands here and, explained, in `deploy/sluice.toml`; a test compares the two.
+//!
+//! | file | sections |
+//! |---|---|
+//! | `streams` | `log`, `audit`, `findings`, `traces`, `baselines` |
+//! | `profile` | `profiles` |
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,16 +14,18 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::inspect::Category;
 use crate::inspect::yara::Engine;
-use crate::policy::profile::{Action, FailMode, Mode, Release};
+use crate::policy::profile::Mode;
 use crate::policy::standing::Modes;
-use crate::telemetry::audit::Records;
-use crate::telemetry::detection::Form;
-use crate::telemetry::log::{Format, Threshold};
 
 use super::redaction::RedactionSetting;
 use super::route::RouteSetting;
+
+mod profile;
+mod streams;
+
+pub use profile::{Base, ClassSetting, ExceptionSetting, Preset, Profile, ProfileLimits};
+pub use streams::{Audit, Baselines, Findings, Log, Traces};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -235,102 +242,6 @@ pub struct Spool {
     pub total_mib: u64,
 }
 
-/// The application stream.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Log {
-    /// How lines look.
-    pub format: Format,
-    /// From which level on.
-    pub level: Threshold,
-    /// `stdout`, `stderr` or the path of a file that is appended to.
-    pub to: PathBuf,
-    /// Lines a second at most; 0: no limit.
-    pub lines_per_second: u32,
-    /// The longest line.
-    pub line_bytes: usize,
-}
-
-/// The access stream: one line a transaction.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Audit {
-    /// Which transactions leave one.
-    pub records: Records,
-    /// `stdout`, `stderr` or the path of a file that is appended to.
-    pub to: PathBuf,
-    /// Lines a second at most; 0: no limit.
-    pub lines_per_second: u32,
-    /// The longest line.
-    pub line_bytes: usize,
-}
-
-/// The finding stream: one line a detection.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Findings {
-    /// Whether there is one.
-    pub records: Switch,
-    /// How lines look.
-    pub format: Form,
-    /// `stdout`, `stderr` or the path of a file that is appended to.
-    pub to: PathBuf,
-    /// Lines a second at most; 0: no limit.
-    pub lines_per_second: u32,
-    /// The longest line.
-    pub line_bytes: usize,
-}
-
-/// Traces: one span a transaction to an OpenTelemetry collector.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Traces {
-    /// `http://host:port/path` of the collector; empty: none.
-    pub endpoint: String,
-    /// Of a hundred transactions that belong to no trace, how many begin one.
-    pub percent: u8,
-}
-
-impl Default for Traces {
-    fn default() -> Self {
-        Self {
-            endpoint: String::new(),
-            percent: 100,
-        }
-    }
-}
-
-/// What is usual on each route, and reports of what is not.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Baselines {
-    /// Whether there are any.
-    pub mode: Switch,
-    /// Routes that are followed at once.
-    pub routes: usize,
-    /// Messages of a route, and time, before anything is reported of it.
-    pub learn_messages: u64,
-    /// See there.
-    pub learn_seconds: u64,
-    /// Over how long rates and ratios are taken.
-    pub window_seconds: u64,
-    /// How long a signal of a route is silent after it was reported.
-    pub quiet_seconds: u64,
-}
-
-impl Default for Baselines {
-    fn default() -> Self {
-        Self {
-            mode: Switch::On,
-            routes: 2048,
-            learn_messages: 500,
-            learn_seconds: 3600,
-            window_seconds: 60,
-            quiet_seconds: 600,
-        }
-    }
-}
-
 /// Who may use the admin listener, and where changes are recorded.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -410,158 +321,6 @@ pub struct VerdictHeaders {
     pub transaction: String,
     /// How many values of which kind were masked.
     pub redactions: String,
-}
-
-/// How one kind of message is inspected and judged.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct Profile {
-    /// Which built-in settings it begins with; `request` when nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
-    /// Where classes, thresholds, fail modes and mode begin: `default`, `strict`, `lenient` or `observe`; what else the
-    /// profile says comes on top.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preset: Option<Preset>,
-    /// `enforce`, `observe` or `off`; that of the preset when nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<Mode>,
-    /// `at-verdict` or `as-settled`.
-    pub release: Release,
-    /// Literal, YARA and hash rules.
-    pub signatures: Switch,
-    /// JSON and XML structure.
-    pub structure: Switch,
-    /// Injection detectors on every value.
-    pub injection: Switch,
-    /// The redaction profile: `all`, `pci-dss`, `hipaa`, `gdpr`, `secrets`, `log-safe`, or one of `redactions`; empty:
-    /// none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub redact: Option<String>,
-    /// Sizes and counts.
-    pub limits: ProfileLimits,
-    /// Whether an anomaly lets the message pass (`open`) or blocks it (`closed`), by the anomaly's code.
-    pub fail_modes: BTreeMap<String, FailMode>,
-    /// Action and threshold by class of finding.
-    pub classes: BTreeMap<Category, ClassSetting>,
-    /// Action by rule id; overrides the class.
-    pub rules: BTreeMap<String, Action>,
-    /// Known false positives.
-    pub exceptions: Vec<ExceptionSetting>,
-}
-
-/// The built-in settings that a profile begins with.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Base {
-    /// Every class of finding blocks.
-    #[default]
-    Request,
-    /// No injection classes: web pages are full of markup.
-    Response,
-}
-
-/// The built-in profile that a profile begins with; docs/detection.md compares them.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Preset {
-    /// Two kinds of evidence block.
-    #[default]
-    Default,
-    /// One kind is enough, and every anomaly blocks.
-    Strict,
-    /// Three kinds are needed; odd JSON and XML is observed.
-    Lenient,
-    /// Everything is looked for, nothing is blocked.
-    Observe,
-}
-
-impl Preset {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Preset::Default => "default",
-            Preset::Strict => "strict",
-            Preset::Lenient => "lenient",
-            Preset::Observe => "observe",
-        }
-    }
-}
-
-/// Action and threshold of one class of finding.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct ClassSetting {
-    /// `off`, `observe`, `sanitize` or `block`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
-    /// The least score, 0 to 100, that counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub threshold: Option<u8>,
-}
-
-/// One known false positive: what is silenced, and where.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct ExceptionSetting {
-    /// A rule's id; this or `class`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// A class of findings; this or `rule`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub class: Option<Category>,
-    /// Path of the value (`$.query`, `header:user-agent`); `*` stands for any run of characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// HTTP method.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// Host, without port.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// Path of the HTTP request, without query.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
-    /// Media type of the body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
-    /// Networks of the clients.
-    pub clients: Vec<ipnet::IpNet>,
-}
-
-/// Sizes and counts of inspection.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct ProfileLimits {
-    /// A body, as it comes; 0: no limit.
-    pub body_mib: u64,
-    /// What all decompressors of one body may yield together.
-    pub decoded_mib: u64,
-    /// Decoded to encoded bytes.
-    pub ratio: u64,
-    /// Decoded bytes before the ratio is looked at.
-    pub ratio_floor_mib: u64,
-    /// Stacked content-codings.
-    pub codings: usize,
-    /// gzip members or zstd frames.
-    pub members: u32,
-    /// The window that a zstd frame may ask for.
-    pub coding_window_mib: u64,
-    /// Archives inside archives.
-    pub archive_depth: u8,
-    /// Archive members in all.
-    pub archive_entries: u32,
-    /// Multipart parts in all.
-    pub multipart_parts: u32,
-    /// Parts below parts, of any kind.
-    pub depth: u8,
-    /// Parts of any kind in all.
-    pub parts: u32,
-    /// A part up to this size is held in memory and scanned whole by YARA.
-    pub yara_whole_mib: u64,
-    /// A larger one up to this size is spooled and scanned whole, a larger one yet in overlapping blocks; 0: none is
-    /// spooled.
-    pub yara_spool_mib: u64,
 }
 
 /// One path and what it does.
@@ -689,47 +448,6 @@ fn service(path: &str, aliases: &[&str], request: Option<&str>, response: Option
         request_profile: named(request),
         response_profile: named(response),
         allow: Vec::new(),
-    }
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self {
-            base: None,
-            preset: None,
-            mode: None,
-            release: Release::AtVerdict,
-            signatures: Switch::On,
-            structure: Switch::On,
-            injection: Switch::On,
-            redact: None,
-            limits: ProfileLimits::default(),
-            fail_modes: BTreeMap::new(),
-            classes: BTreeMap::new(),
-            rules: BTreeMap::new(),
-            exceptions: Vec::new(),
-        }
-    }
-}
-
-impl Default for ProfileLimits {
-    fn default() -> Self {
-        Self {
-            body_mib: 2048,
-            decoded_mib: 256,
-            ratio: 200,
-            ratio_floor_mib: 4,
-            codings: 3,
-            members: 1000,
-            coding_window_mib: 8,
-            archive_depth: 3,
-            archive_entries: 10_000,
-            multipart_parts: 1000,
-            depth: 8,
-            parts: 16_384,
-            yara_whole_mib: 8,
-            yara_spool_mib: 256,
-        }
     }
 }
 
@@ -883,44 +601,6 @@ impl Default for Spool {
         }
     }
 }
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: Format::default(),
-            level: Threshold::default(),
-            to: "stderr".into(),
-            lines_per_second: 1000,
-            line_bytes: LINE_BYTES,
-        }
-    }
-}
-
-impl Default for Audit {
-    fn default() -> Self {
-        Self {
-            records: Records::default(),
-            to: "stdout".into(),
-            lines_per_second: 0,
-            line_bytes: LINE_BYTES,
-        }
-    }
-}
-
-impl Default for Findings {
-    fn default() -> Self {
-        Self {
-            records: Switch::On,
-            format: Form::default(),
-            to: "stdout".into(),
-            lines_per_second: 1000,
-            line_bytes: LINE_BYTES,
-        }
-    }
-}
-
-/// A line with some 40 findings; a journal entry may have three times as much.
-const LINE_BYTES: usize = 16 << 10;
 
 impl Default for BlockPage {
     fn default() -> Self {
