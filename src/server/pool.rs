@@ -3,7 +3,6 @@
 //! A fixed number of jobs runs, a fixed number waits; what comes on top is refused at once, so that a flood of heavy
 //! bodies costs verdicts (judged as overload) and never the reactor.
 
-use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
@@ -61,7 +60,6 @@ impl Pool {
             Share::Disk => None,
         };
         tokio::task::spawn_blocking(move || {
-            yield_to_the_reactor();
             let done = panic::catch_unwind(AssertUnwindSafe(work));
             drop(place);
             done
@@ -81,18 +79,6 @@ impl Pool {
             .await
             .map_err(|_| PoolError::Full)?;
         Ok((admitted, running))
-    }
-}
-
-/// Lowers this thread's priority, once: work of seconds must not take the processor from answers of microseconds. By five
-/// only: under full load it still gets a quarter of a reactor thread's time, so that no job is late for want of a turn.
-fn yield_to_the_reactor() {
-    thread_local! {
-        static LOWERED: Cell<bool> = const { Cell::new(false) };
-    }
-    if !LOWERED.replace(true) {
-        // Refused at the lowest priority already: nothing is lost.
-        let _ = rustix::process::nice(5);
     }
 }
 
