@@ -303,7 +303,12 @@ enum BenchMethod {
 
 /// Parses the arguments and does what they say.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if !command.talks() {
+        // `sluice scan … | head -1` ends as other programs do there. A server must live on when a peer goes.
+        sigpipe::reset();
+    }
+    let done = match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -320,6 +325,22 @@ pub fn main() -> ExitCode {
         eprintln!("sluice: {error:#}");
         ExitCode::from(ERROR_STATUS)
     })
+}
+
+impl Command {
+    /// True when it speaks to others over sockets.
+    fn talks(&self) -> bool {
+        match self {
+            Command::Serve(_) | Command::Probe(_) | Command::Bench(_) | Command::Rules(_) => true,
+            Command::Scan(_)
+            | Command::Check(_)
+            | Command::Redact(_)
+            | Command::Token(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::Audit(_) => false,
+        }
+    }
 }
 
 impl ConfigFile {

@@ -9,11 +9,15 @@ use super::harness::{Client, POST, eicar, reqmod};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
+/// What the log says of the admin listener.
+const ADMIN: &str = "listening for admin";
+
 /// A served process; killed when dropped.
 pub(super) struct Process {
     pub(super) child: Child,
     log: BufReader<ChildStderr>,
     pub(super) icap: SocketAddr,
+    admin: Option<SocketAddr>,
     pub(super) seen: String,
 }
 
@@ -29,6 +33,7 @@ impl Process {
             child,
             log,
             icap: SocketAddr::from(([0, 0, 0, 0], 0)),
+            admin: None,
             seen: String::new(),
         };
         process.icap = address(&process.wait_for("listening for ICAP"));
@@ -55,37 +60,44 @@ impl Process {
             self.seen += &line;
             let value: serde_json::Value =
                 serde_json::from_str(&line).expect("JSON lines on a pipe");
-            if value["message"]
-                .as_str()
-                .is_some_and(|text| text.starts_with(message))
-            {
+            let text = value["message"].as_str().unwrap_or_default();
+            if text.starts_with(ADMIN) {
+                self.admin = Some(address(&value));
+            }
+            if text.starts_with(message) {
                 return value;
             }
         }
     }
 
-    /// Where its admin listener is. Call it once: it reads the log on.
+    /// Where its admin listener is.
     pub(super) fn admin(&mut self) -> SocketAddr {
-        address(&self.wait_for("listening for admin"))
+        match self.admin {
+            Some(address) => address,
+            None => address(&self.wait_for(ADMIN)),
+        }
     }
 
-    /// All metrics, as a scraper reads them. Call it once: it reads the log on.
+    /// All metrics, as a scraper reads them.
     pub(super) fn metrics(&mut self) -> String {
-        scrape(self.admin())
+        let mut stream = TcpStream::connect(self.admin()).expect("it accepts");
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut page = String::new();
+        stream.read_to_string(&mut page).expect("it answers");
+        page
     }
 
     /// All metrics once `wanted` is among them, or four seconds later: a transaction is counted when its answer is out.
-    /// Call it once.
     pub(super) fn metrics_with(&mut self, wanted: &str) -> String {
-        let admin = self.admin();
         for _ in 0..200 {
-            let page = scrape(admin);
+            let page = self.metrics();
             if page.contains(wanted) {
                 return page;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        scrape(admin)
+        self.metrics()
     }
 
     /// Memory in use.
@@ -231,15 +243,6 @@ fn sighup_takes_new_signature_files_and_refuses_broken_ones() {
     assert_eq!(client.ask(&first).status, 204);
     let after = client.ask(&second);
     assert!(after.is_block() && after.field("ISTag") != before.field("ISTag"));
-}
-
-fn scrape(admin: SocketAddr) -> String {
-    let mut stream = TcpStream::connect(admin).expect("it accepts");
-    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).expect("it reads");
-    let mut page = String::new();
-    stream.read_to_string(&mut page).expect("it answers");
-    page
 }
 
 #[test]
@@ -530,4 +533,22 @@ fn help_teaches() {
         assert_eq!(help.status.code(), Some(0));
         assert!(text(&help.stdout).contains(word), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_command_without_a_word() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.txt");
+    std::fs::write(&file, "harmless").expect("written");
+    let mut command = Command::new(SLUICE);
+    command.arg("scan").args(std::iter::repeat_n(&file, 5000));
+    let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("it starts");
+    let mut first = [0];
+    let mut out = child.stdout.take().expect("piped");
+    out.read_exact(&mut first).expect("a byte");
+    drop(out);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(!output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
