@@ -187,27 +187,17 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use crate::service::outcome::{Ending, Facts, Failure, Method, Timing, TransactionId};
+    use crate::service::outcome::{Ending, Facts, Failure};
 
     fn outcome() -> Outcome {
         Outcome {
-            id: TransactionId::next(),
-            peer: "127.0.0.1".parse().ok(),
-            method: Method::Reqmod,
-            service: Some("/reqmod".into()),
-            profile: None,
-            route: None,
             message: Facts {
                 path: "/a\r\n\u{1b}[31m\"\u{2028}\u{9b}b".into(),
                 host: "h".repeat(100_000).into(),
                 ..Facts::default()
             },
-            report: Default::default(),
             status: 204,
-            ending: Ending::Answered,
-            bytes_in: 3,
-            bytes_out: 0,
-            timing: Timing::default(),
+            ..crate::telemetry::tests::hostile()
         }
     }
 

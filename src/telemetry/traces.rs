@@ -1,6 +1,6 @@
 //! One span a transaction to an OpenTelemetry collector: OTLP over HTTP, in its JSON encoding.
 //!
-//! A span is a few dozen lines of JSON that this program can write already; the SDK would bring some forty crates for it.
+//! A span is a few dozen lines of JSON, which this program can write already; of the SDK nothing else would be used.
 //! Spans are rendered where the transaction ends and wait in a bounded queue for a thread of their own, which sends them in
 //! batches. A collector that is slow or gone costs spans, which are counted, and never time.
 
