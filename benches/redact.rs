@@ -1,4 +1,4 @@
-//! Redaction: clean JSON (nothing to find) and documents dense with values, one core, 16 KiB pieces.
+//! Redaction, by format: clean documents (nothing to find) and documents dense with values, one core, 16 KiB pieces.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -65,6 +65,49 @@ fn dense(bytes: usize) -> String {
     text
 }
 
+/// JSON of many small values.
+fn small(bytes: usize) -> String {
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut text = String::from("[");
+    while text.len() < bytes {
+        let (id, a, x) = (random.below(99_999), random.below(100), random.below(100));
+        let (name, tag) = (random.words(1), random.words(1));
+        text += &format!(
+            "{{\"id\":{id},\"a\":{a},\"ok\":true,\"name\":\"{name}\",\"tags\":[\"{tag}\",\"{name}\"],\"x\":{x}.{a},\"n\":null}},"
+        );
+    }
+    text + "null]"
+}
+
+/// Lines of a log without values.
+fn log(bytes: usize) -> String {
+    let mut random = Random(0x0f0f_1234_5678_9abc);
+    let mut text = String::new();
+    while text.len() < bytes {
+        let (second, worker, took) = (random.below(60), random.below(16), random.below(900));
+        let word = random.words(1);
+        text += &format!(
+            "2026-05-12T10:22:{second:02}Z INFO [worker-{worker}] path=/api/v1/{word}/{took} status=200 took {took}ms\n"
+        );
+    }
+    text
+}
+
+/// Records of four fields, each written by `record`.
+fn records(bytes: usize, record: impl Fn([&str; 4]) -> String) -> String {
+    let mut random = Random(0x5555_aaaa_1234_4321);
+    let mut text = String::new();
+    while text.len() < bytes {
+        let number = random.below(9_000) + 1_000;
+        let (mail, birth) = (
+            format!("user{number}@example.org"),
+            format!("1980-01-{}", number % 18 + 10),
+        );
+        text += &record([&mail, &birth, "4111 1111 1111 1111", &random.words(4)]);
+    }
+    text
+}
+
 fn redaction(criterion: &mut Criterion) {
     let profile = Arc::new(Profile::all());
     let mut group = criterion.benchmark_group("redact");
@@ -73,6 +116,45 @@ fn redaction(criterion: &mut Criterion) {
         ("dense-ndjson", "application/x-ndjson", dense(1 << 20)),
         ("clean-text", "text/plain", clean(1 << 20)),
         ("dense-text", "text/plain", dense(1 << 20)),
+        ("small-json", "application/json", small(1 << 20)),
+        ("clean-log", "text/plain", log(1 << 20)),
+        (
+            "dense-xml",
+            "application/xml",
+            records(1 << 20, |[mail, birth, card, note]| {
+                format!(
+                    "<p><mail>{mail}</mail><dob>{birth}</dob><card n=\"{card}\"/><note>{note}</note></p>\n"
+                )
+            }),
+        ),
+        (
+            "dense-html",
+            "text/html",
+            records(1 << 20, |[mail, birth, card, note]| {
+                format!(
+                    "<tr><td>{mail}</td><td>{birth}</td><td>{card}</td><td class=\"n\">{note}</td></tr>\n"
+                )
+            }),
+        ),
+        (
+            "dense-csv",
+            "text/csv",
+            String::from("email,dob,card,note\n")
+                + &records(1 << 20, |[mail, birth, card, note]| {
+                    format!("{mail},{birth},\"{card}\",{note}\n")
+                }),
+        ),
+        (
+            "dense-form",
+            "application/x-www-form-urlencoded",
+            records(1 << 20, |[mail, birth, card, note]| {
+                let (mail, card) = (mail.replace('@', "%40"), card.replace(' ', "+"));
+                format!(
+                    "email={mail}&dob={birth}&card={card}&note={}&",
+                    note.replace(' ', "+")
+                )
+            }),
+        ),
     ];
     for (name, content_type, body) in &cases {
         group.throughput(Throughput::Bytes(body.len() as u64));

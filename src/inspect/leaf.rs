@@ -512,6 +512,25 @@ impl Path {
         self.segments.push(Segment::Name { start, end });
     }
 
+    /// Goes up until `depth` steps are left, and one down by name.
+    #[inline]
+    pub fn set_name(&mut self, depth: usize, name: &[u8]) {
+        match self.segments.last() {
+            // The most common way from one member of an object to the next.
+            Some(Segment::Name { start, .. }) if self.segments.len() == depth + 1 => {
+                self.names.truncate(*start as usize);
+                let (start, end) = self.keep(name);
+                if let Some(last) = self.segments.last_mut() {
+                    *last = Segment::Name { start, end };
+                }
+            }
+            _ => {
+                self.truncate(depth);
+                self.push_name(name);
+            }
+        }
+    }
+
     /// Goes one step down to an attribute.
     pub fn push_attribute(&mut self, name: &[u8]) {
         let (start, end) = self.keep(name);

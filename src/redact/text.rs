@@ -1,5 +1,7 @@
 //! Plain text and logs: a line is a value; a PEM block is one of several lines.
 
+use memchr::memmem::Finder;
+
 use super::editor::Editor;
 use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path, Root};
 
@@ -14,6 +16,8 @@ pub(super) struct Lines {
     /// Where in the value its last line begins.
     last_line: usize,
     block: Block,
+    /// Finds where a PEM block begins.
+    begins: Finder<'static>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,7 @@ impl Lines {
             begun: None,
             last_line: 0,
             block: Block::None,
+            begins: Finder::new(b"-----BEGIN "),
         }
     }
 
@@ -74,7 +79,7 @@ impl Lines {
     fn end_line(&mut self, editor: &mut Editor) {
         let line = self.line.bytes().get(self.last_line..).unwrap_or_default();
         self.block = match self.block {
-            Block::None if begins_key(line) => Block::Key,
+            Block::None if begins_key(line, &self.begins) => Block::Key,
             Block::Key if memchr::memmem::find(line, b"-----END").is_none() => Block::Key,
             _ => Block::None,
         };
@@ -99,8 +104,8 @@ impl Lines {
 }
 
 /// True when a PEM block of a private key begins, and does not end, in `line`.
-fn begins_key(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b"-----BEGIN ").is_some_and(|at| {
+fn begins_key(line: &[u8], begins: &Finder<'_>) -> bool {
+    begins.find(line).is_some_and(|at| {
         let rest = line.get(at..).unwrap_or_default();
         memchr::memmem::find(rest, b"PRIVATE KEY").is_some()
             && memchr::memmem::find(rest, b"-----END").is_none()

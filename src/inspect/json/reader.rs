@@ -294,8 +294,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         };
         match (frame.shape, role) {
             (Shape::Object, Role::Key) => {
-                state.path.truncate(frame.depth);
-                state.path.push_name(name);
+                state.path.set_name(frame.depth, name);
                 frame.key = Span::new(at, at + name.len() as u64);
             }
             (Shape::Array, _) => {

@@ -10,7 +10,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 use super::check::{self, Check};
-use super::keyword::Keywords;
+use super::keyword::{Keywords, Place};
 use super::name::{Names, Words};
 use crate::rules::entity::{Boundary, DetectorRule, EntityError, EntityRules, FieldRule, Link};
 
@@ -84,25 +84,29 @@ pub(super) struct Detector {
 }
 
 /// Words near a value that speak for or against it, compared without regard to ASCII case.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WordList {
-    words: Vec<Box<str>>,
-    /// By the first byte's low bits: which lengths words have that begin so. Most words are told by it.
+    /// By the low bits of their first bytes, which do not tell small from capital letters.
+    words: [Vec<Box<str>>; 32],
+    /// Which lengths they have, by the same.
     lengths: [u64; 32],
+    is_empty: bool,
 }
 
 impl WordList {
     fn of(words: &[String]) -> Self {
-        let mut lengths = [0; 32];
+        let mut list = Self {
+            words: Default::default(),
+            lengths: [0; 32],
+            is_empty: words.is_empty(),
+        };
         for word in words {
             if let Some(slot) = Self::slot(word.as_bytes()) {
-                lengths[slot] |= 1 << word.len().min(63);
+                list.words[slot].push(word.as_str().into());
+                list.lengths[slot] |= 1 << word.len().min(63);
             }
         }
-        Self {
-            words: boxed(words),
-            lengths,
-        }
+        list
     }
 
     fn slot(word: &[u8]) -> Option<usize> {
@@ -110,16 +114,17 @@ impl WordList {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        self.is_empty
     }
 
+    #[inline]
     pub(super) fn contains(&self, word: &[u8]) -> bool {
-        let may =
-            Self::slot(word).is_some_and(|slot| self.lengths[slot] >> word.len().min(63) & 1 == 1);
-        may && self
-            .words
-            .iter()
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+        Self::slot(word).is_some_and(|slot| {
+            self.lengths[slot] >> word.len().min(63) & 1 == 1
+                && self.words[slot]
+                    .iter()
+                    .any(|known| known.as_bytes().eq_ignore_ascii_case(word))
+        })
     }
 }
 
@@ -352,10 +357,32 @@ impl Builder {
         Ok(Rule(index))
     }
 
+    /// True when what a keyword leads to refuses it in the middle of a word.
+    fn begins_a_word(&self, target: Target) -> bool {
+        match target {
+            Target::Label => true,
+            Target::Detector(index) => {
+                self.detectors
+                    .get(usize::from(index))
+                    .is_some_and(|detector| {
+                        let bounded =
+                            !matches!(detector.boundary, Boundary::None | Boundary::Mailbox);
+                        bounded && detector.back.is_none()
+                    })
+            }
+        }
+    }
+
     fn finish(self) -> Result<Catalog, CatalogError> {
         let mut keywords = Keywords::default();
-        if !self.keywords.iter().all(|keyword| keywords.insert(keyword)) {
-            return Err(CatalogError::Keywords);
+        for (keyword, targets) in self.keywords.iter().zip(&self.targets) {
+            let place = match targets.iter().all(|target| self.begins_a_word(*target)) {
+                true => Place::Word,
+                false => Place::Anywhere,
+            };
+            if !keywords.insert(keyword, place) {
+                return Err(CatalogError::Keywords);
+            }
         }
         Ok(Catalog {
             labels: self.labels,
@@ -533,7 +560,15 @@ impl Shapes {
     #[inline]
     pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
         let rest = text.get(at..).unwrap_or_default();
+        let [first, second, third, ..] = &*self.tables;
         let mut bits = u64::MAX;
+        if let Some([a, b, c]) = rest.first_chunk() {
+            // Most places end here.
+            bits = first[usize::from(*a)] & second[usize::from(*b)] & third[usize::from(*c)];
+            if bits == 0 {
+                return 0;
+            }
+        }
         for (place, table) in self.tables.iter().enumerate() {
             // Past the end of the text a space stands in: it ends every word.
             let byte = rest.get(place).copied().unwrap_or(b' ');

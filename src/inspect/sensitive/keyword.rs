@@ -1,19 +1,31 @@
-//! Keywords in a text, all at once: a filter over the last four bytes tells where one may begin.
+//! Keywords in a text, all at once.
 //!
-//! An automaton over a thousand keywords does not stay in the nearest cache, and moves by one dependent load a byte. Here
-//! each byte costs a shift and a lookup in 8 KiB of bits; the few places where the filter says yes are looked up.
+//! An automaton over a thousand keywords does not stay in the nearest cache, and moves by one dependent load a byte. But
+//! most keywords count only where a word begins, and the few others have a mark in them (`://`, `sig=`). So bytes are
+//! told apart by a table, and only those places are looked up.
 
 /// Literals, compared without regard to ASCII case.
 #[derive(Clone, Debug)]
 pub(super) struct Keywords {
-    /// Each byte in lower case; with [`ALONE`], one that is a keyword by itself.
-    bytes: Box<[u16; 256]>,
-    /// One bit for each hash of four bytes.
+    /// What each byte is: [`LOWER`] and the others.
+    kinds: Box<[u8; 256]>,
+    /// One bit for each hash of a [`Head`].
     filter: Box<[u64; FILTER_WORDS]>,
     /// Where the entries begin whose head has that hash; 0 for none, else one more than the index.
     heads: Vec<u16>,
     entries: Vec<Entry>,
+    /// By their mark: keywords that count anywhere, and where in them the mark stands.
+    marked: Vec<Vec<(usize, u16)>>,
     literals: Vec<Box<[u8]>>,
+}
+
+/// Where a keyword counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Where a word begins, or a capital or a digit after small letters.
+    Word,
+    /// Anywhere.
+    Anywhere,
 }
 
 /// A keyword, by its first bytes.
@@ -25,7 +37,7 @@ struct Entry {
     next: u16,
 }
 
-/// Up to four bytes in lower case, the last of them in the highest place.
+/// Up to four bytes, the first of them in the highest place, with the bit set that tells small from capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
     bytes: u32,
@@ -42,102 +54,121 @@ pub(super) struct Match {
 
 impl Default for Keywords {
     fn default() -> Self {
-        let mut bytes = Box::new([0; 256]);
-        for (byte, slot) in (0..=u8::MAX).zip(bytes.iter_mut()) {
-            *slot = u16::from(byte.to_ascii_lowercase());
+        let mut kinds = Box::new([0; 256]);
+        for (byte, slot) in (0..=u8::MAX).zip(kinds.iter_mut()) {
+            *slot = match byte {
+                b'a'..=b'z' => LOWER | BARS_LOWER,
+                b'A'..=b'Z' | b'0'..=b'9' => UPPER | BARS_LOWER | BARS_UPPER,
+                // The first byte of a character in UTF-8.
+                0xc0..=0xff => LEAD,
+                // Marks at which values begin by shape.
+                b':' | b'+' | b'(' => MARK,
+                _ => 0,
+            };
         }
         Self {
-            bytes,
+            kinds,
             filter: Box::new([0; FILTER_WORDS]),
             heads: vec![0; HEADS],
             entries: Vec::new(),
+            marked: vec![Vec::new(); 256],
             literals: Vec::new(),
         }
     }
 }
 
 impl Keywords {
-    /// Adds a keyword that is not empty and of ASCII lower case; its number is how many there were before. False when
-    /// there are too many.
-    pub(super) fn insert(&mut self, literal: &[u8]) -> bool {
-        let (Ok(number), Ok(next)) = (
+    /// Adds a keyword of ASCII lower case; its number is how many there were before. False when it is empty or there are
+    /// too many.
+    pub(super) fn insert(&mut self, literal: &[u8], place: Place) -> bool {
+        let (Ok(number), Ok(next), Some(first)) = (
             u16::try_from(self.literals.len()),
             u16::try_from(self.entries.len() + 1),
+            literal.first(),
         ) else {
             return false;
         };
-        let first = literal.get(..HEAD_BYTES).unwrap_or(literal);
-        let mut last = [0; HEAD_BYTES];
-        last.iter_mut()
-            .rev()
-            .zip(first.iter().rev())
-            .for_each(|(slot, byte)| *slot = *byte);
-        let head = Head::of(u32::from_le_bytes(last), first.len());
-        if let Some(slot) = self.heads.get_mut(head.place()) {
+        self.literals.push(literal.into());
+        let kind = self.kinds[usize::from(*first)];
+        if place == Place::Anywhere || kind & WORDY == 0 {
+            let mark = literal
+                .iter()
+                .position(|byte| !byte.is_ascii_alphanumeric());
+            let at = mark.unwrap_or(0);
+            let byte = literal.get(at).unwrap_or(first);
+            for spelling in [*byte, byte.to_ascii_uppercase()] {
+                self.kinds[usize::from(spelling)] |= MARK | MARKED;
+            }
+            if let Some(list) = self.marked.get_mut(usize::from(*byte)) {
+                list.push((at, number));
+            }
+            return true;
+        }
+        let head = Head::of(window(literal), literal.len().min(HEAD_BYTES));
+        let hash = head.hash();
+        self.filter[hash / 64] |= 1 << (hash % 64);
+        if let Some(slot) = self.heads.get_mut(hash % HEADS) {
             self.entries.push(Entry {
                 head,
                 literal: number,
                 next: std::mem::replace(slot, next),
             });
         }
-        let hash = first
-            .iter()
-            .fold(0, |hash, byte| push(hash, u16::from(*byte)));
-        match first {
-            [] => return false,
-            [byte] => {
-                for spelling in [*byte, byte.to_ascii_uppercase()] {
-                    self.bytes[usize::from(spelling)] |= ALONE;
-                }
-            }
-            // Any bytes may stand before a short one: all hashes that agree in what it settles.
-            [_, _] => (0..=0xff).for_each(|before| self.admit(hash & 0xff | before << 8)),
-            [_, _, _] => (0..=0xf).for_each(|before| self.admit(hash & 0xfff | before << 12)),
-            _ => self.admit(hash),
-        }
-        self.literals.push(literal.into());
         true
     }
 
-    fn admit(&mut self, hash: u16) {
-        self.filter[usize::from(hash >> 6)] |= 1 << (hash & 63);
-    }
-
-    /// Takes the next byte into `hash`; one if a head may end with it, else zero.
+    /// The places in `block` where something may begin, as bits; `before` is what the byte before was, 0 at the
+    /// beginning of a text.
     #[inline]
-    pub(super) fn may_end(&self, hash: &mut u16, byte: u8) -> u64 {
-        let byte = self.bytes[usize::from(byte)];
-        *hash = push(*hash, byte & 0xff);
-        (self.filter[usize::from(*hash >> 6)] >> (*hash & 63) | u64::from(byte >> 8)) & 1
+    pub(super) fn places(&self, block: &[u8], before: &mut u8) -> u64 {
+        let (mut places, mut last) = (0, *before);
+        for (bit, byte) in block.iter().enumerate().take(64) {
+            let kind = self.kinds[usize::from(*byte)];
+            places |= u64::from(kind & !(last >> 4 & WORDY) & BEGINS != 0) << bit;
+            last = kind;
+        }
+        *before = last;
+        places
     }
 
-    /// Adds to `found` the keywords whose head ends with the byte at `at`.
+    /// Adds to `found` the keywords at a place.
+    #[inline]
     pub(super) fn matches(&self, text: &[u8], at: usize, found: &mut Vec<Match>) {
-        let mut last = [0; HEAD_BYTES];
-        match at
-            .checked_sub(HEAD_BYTES - 1)
-            .and_then(|from| text.get(from..=at))
-        {
-            Some(window) => last.copy_from_slice(window),
-            None => {
-                let window = text.get(..=at).unwrap_or_default();
-                let slots = last.iter_mut().rev();
-                slots
-                    .zip(window.iter().rev())
-                    .for_each(|(slot, byte)| *slot = *byte);
+        let rest = text.get(at..).unwrap_or_default();
+        let Some(first) = rest.first() else { return };
+        let kind = self.kinds[usize::from(*first)];
+        if kind & WORDY != 0 {
+            let window = window(rest);
+            let may = |len: usize| {
+                let hash = Head::of(window, len).hash();
+                self.filter[hash / 64] >> (hash % 64) & 1
+            };
+            if may(4) | may(3) | may(2) | may(1) != 0 {
+                self.words(text, at, found);
             }
         }
-        let window = u32::from_le_bytes(last.map(|byte| byte.to_ascii_lowercase()));
-        for len in 1..=HEAD_BYTES.min(at + 1) {
+        if kind & MARKED != 0 {
+            let list = self.marked.get(usize::from(first.to_ascii_lowercase()));
+            for (mark, keyword) in list.into_iter().flatten() {
+                if let Some(start) = at.checked_sub(*mark) {
+                    self.verify(*keyword, text, start, found);
+                }
+            }
+        }
+    }
+
+    fn words(&self, text: &[u8], at: usize, found: &mut Vec<Match>) {
+        let window = window(text.get(at..).unwrap_or_default());
+        for len in 1..=HEAD_BYTES {
             let head = Head::of(window, len);
-            let mut place = self.heads.get(head.place()).copied().unwrap_or(0);
+            let mut place = self.heads.get(head.hash() % HEADS).copied().unwrap_or(0);
             while let Some(entry) = usize::from(place)
                 .checked_sub(1)
                 .and_then(|index| self.entries.get(index))
             {
                 place = entry.next;
                 if entry.head == head {
-                    self.verify(entry.literal, text, at + 1 - len, found);
+                    self.verify(entry.literal, text, at, found);
                 }
             }
         }
@@ -164,38 +195,61 @@ impl Keywords {
     }
 }
 
+/// The first four bytes, or zeros behind the last.
+#[inline]
+fn window(bytes: &[u8]) -> u32 {
+    let window = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut short = [0; HEAD_BYTES];
+        short
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(slot, byte)| *slot = *byte);
+        short
+    });
+    u32::from_be_bytes(window)
+}
+
 impl Head {
     #[inline]
     fn of(window: u32, len: usize) -> Self {
+        let gone = 8 * (HEAD_BYTES - len.clamp(1, HEAD_BYTES));
         Self {
-            bytes: window >> (8 * (HEAD_BYTES - len.min(HEAD_BYTES))).min(31),
+            bytes: (window | 0x2020_2020) >> gone << gone,
             len: u8::try_from(len).unwrap_or(u8::MAX),
         }
     }
 
     #[inline]
-    fn place(self) -> usize {
+    fn hash(self) -> usize {
         let mixed = (self.bytes ^ u32::from(self.len)).wrapping_mul(0x9e37_79b1);
-        usize::try_from(mixed >> 20).unwrap_or(0) % HEADS
+        usize::try_from(mixed >> 17).unwrap_or(0) % (64 * FILTER_WORDS)
     }
 }
 
-/// The hash of the last four bytes, once `byte` (in lower case) has come.
-#[inline]
-const fn push(hash: u16, byte: u16) -> u16 {
-    (hash << 4) ^ byte
-}
+/// A small letter: begins a word, but not behind a letter or digit.
+const LOWER: u8 = 1;
+/// A capital letter or a digit: begins a word, but not behind another.
+const UPPER: u8 = 1 << 1;
+/// The first byte of another character: begins a word.
+const LEAD: u8 = 1 << 2;
+/// Something may begin here, whatever stands before.
+const MARK: u8 = 1 << 3;
+/// Behind this, [`LOWER`] begins nothing.
+const BARS_LOWER: u8 = LOWER << 4;
+/// Behind this, [`UPPER`] begins nothing.
+const BARS_UPPER: u8 = UPPER << 4;
+/// The mark of a keyword.
+const MARKED: u8 = 1 << 7;
+const WORDY: u8 = LOWER | UPPER | LEAD;
+const BEGINS: u8 = WORDY | MARK;
 
-/// A byte that is a keyword.
-const ALONE: u16 = 1 << 8;
-
-/// Bytes by which a keyword is found; what the hash covers.
+/// Bytes by which a keyword is found.
 const HEAD_BYTES: usize = 4;
 
-/// 65,536 bits: one for each hash.
-const FILTER_WORDS: usize = 1024;
+/// 32,768 bits for about a thousand heads.
+const FILTER_WORDS: usize = 512;
 
-/// Places for heads, of which there are about a thousand.
+/// Places for heads.
 const HEADS: usize = 4096;
 
 #[cfg(test)]
@@ -206,16 +260,27 @@ mod tests {
     use super::super::catalog::Catalog;
     use super::*;
 
-    /// All matches, by looking at every place that the filter admits.
-    fn filtered(keywords: &Keywords, text: &[u8]) -> Vec<Match> {
-        let (mut hash, mut found) = (0, Vec::new());
-        for (at, byte) in text.iter().enumerate() {
-            if keywords.may_end(&mut hash, *byte) == 1 {
-                keywords.matches(text, at, &mut found);
+    /// All matches, by looking at every place where something may begin.
+    fn found(keywords: &Keywords, text: &[u8]) -> Vec<Match> {
+        let (mut before, mut found) = (0, Vec::new());
+        for (index, block) in text.chunks(64).enumerate() {
+            let places = keywords.places(block, &mut before);
+            for bit in (0..64).filter(|bit| places >> bit & 1 == 1) {
+                keywords.matches(text, index * 64 + bit, &mut found);
             }
         }
         found.sort_unstable();
         found
+    }
+
+    /// False where a keyword that counts at the beginning of words does not count.
+    fn counts(text: &[u8], found: Match) -> bool {
+        let first = text[found.start];
+        match found.start.checked_sub(1).map(|at| text[at]) {
+            Some(b'a'..=b'z') => !first.is_ascii_lowercase(),
+            Some(b'A'..=b'Z' | b'0'..=b'9') => !first.is_ascii_alphanumeric(),
+            _ => true,
+        }
     }
 
     /// All matches, by an automaton.
@@ -249,32 +314,53 @@ mod tests {
         proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 
+    fn agree(keywords: &Keywords, text: &[u8]) -> Result<(), TestCaseError> {
+        let (found, automatic) = (found(keywords, text), automatic(keywords, text));
+        for one in &found {
+            prop_assert!(automatic.contains(one), "{one:?} is none");
+        }
+        for one in automatic {
+            prop_assert!(
+                found.contains(&one) || !counts(text, one),
+                "{one:?} is missing"
+            );
+        }
+        Ok(())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
         fn an_automaton_finds_the_same(text in texts()) {
-            let keywords = &Catalog::builtin().keywords;
-            prop_assert_eq!(filtered(keywords, &text), automatic(keywords, &text));
+            agree(&Catalog::builtin().keywords, &text)?;
         }
     }
 
     #[test]
     fn short_and_nested_keywords_are_found_in_any_case() {
         let mut keywords = Keywords::default();
-        for literal in [
-            b"@".as_slice(),
-            b"pw",
-            b"pin",
-            b"token",
-            b"accesstoken",
-            b"cess",
-        ] {
-            assert!(keywords.insert(literal));
+        for literal in ["pw", "pin", "token", "accesstoken", "x", "\u{43f}\u{430}"] {
+            assert!(keywords.insert(literal.as_bytes(), Place::Word));
         }
-        for text in ["@", "PW", "xpIn", "AccessToken@pwpin", "toke", ""] {
-            let text = text.as_bytes();
-            assert_eq!(filtered(&keywords, text), automatic(&keywords, text));
+        for literal in ["@", "sig=", "cess"] {
+            assert!(keywords.insert(literal.as_bytes(), Place::Anywhere));
         }
-        assert_eq!(filtered(&keywords, b"AccessToken@pwpin").len(), 6);
+        assert!(!keywords.insert(b"", Place::Word));
+        let texts = [
+            "@",
+            "PW",
+            "myPin",
+            "AccessToken@pwpin",
+            "toke",
+            "",
+            "xSIG=",
+            "\u{43f}\u{430}",
+        ];
+        for text in texts {
+            agree(&keywords, text.as_bytes()).expect("the automaton's matches");
+        }
+        let count = |text: &str| found(&keywords, text.as_bytes()).len();
+        assert_eq!(count("AccessToken@pwpin"), 5, "with Token, without pin");
+        assert_eq!(count("xsig="), 2);
     }
 }

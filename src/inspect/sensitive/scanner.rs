@@ -211,33 +211,26 @@ impl Run<'_> {
     fn shapes(&mut self, found: &mut Vec<Match>) {
         let catalog = self.catalog;
         let text = self.text;
-        let (mut hash, mut in_word) = (0, 0);
+        let mut before = 0;
         for (index, block) in text.chunks(u64::BITS as usize).enumerate() {
-            // What each byte is, as bits: no branch but for what is worth a look.
-            let (mut words, mut starts, mut heads) = (0_u64, 0_u64, 0_u64);
-            for (bit, byte) in block.iter().enumerate() {
-                let class = CLASS[usize::from(*byte)];
-                words |= u64::from(class & WORD) << bit;
-                starts |= u64::from(class >> 1 & 1) << bit;
-                heads |= catalog.keywords.may_end(&mut hash, *byte) << bit;
-            }
-            let mut begins = starts & !(words << 1 | in_word);
-            in_word = words >> 63;
-            let base = index * u64::BITS as usize;
-            while begins != 0 {
-                self.shape(base + begins.trailing_zeros() as usize);
-                begins &= begins - 1;
-            }
-            while heads != 0 {
-                let at = base + heads.trailing_zeros() as usize;
+            let mut places = catalog.keywords.places(block, &mut before);
+            while places != 0 {
+                let at = index * u64::BITS as usize + places.trailing_zeros() as usize;
+                places &= places - 1;
+                self.shape(at);
                 catalog.keywords.matches(text, at, found);
-                heads &= heads - 1;
             }
         }
     }
 
     #[inline]
     fn shape(&mut self, at: usize) {
+        if at
+            .checked_sub(1)
+            .is_some_and(|before| is_word(self.text, before))
+        {
+            return;
+        }
         let mut bits = self.catalog.shapes.at(self.text, at);
         while bits != 0 {
             let bit = bits.trailing_zeros();
@@ -304,10 +297,15 @@ impl Run<'_> {
         if wanted != Some(&true) || !begins(detector.boundary, self.text, at) {
             return false;
         }
+        // Words are looked at first where the value begins here: shapes that need them are common.
+        let early = detector.prefix.is_none() && !detector.context.is_empty();
+        if early && !detector.fits(self.text, at, self.named) {
+            return false;
+        }
         let Some((start, end)) = detector.value(self.text, at) else {
             return false;
         };
-        if !detector.fits(self.text, start, self.named) {
+        if !early && !detector.fits(self.text, start, self.named) {
             return false;
         }
         self.hits.push(Hit {
@@ -653,10 +651,7 @@ mod tests {
             label_end: 0,
         };
         for at in 0..text.len() {
-            let begins = at
-                .checked_sub(1)
-                .is_none_or(|before| !is_word(text, before));
-            if begins && CLASS[usize::from(text[at])] & STARTS != 0 {
+            if CLASS[usize::from(text[at])] & STARTS != 0 {
                 run.shape(at);
             }
         }
