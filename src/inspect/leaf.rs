@@ -13,6 +13,13 @@ pub trait LeafSink {
     /// One value, or one piece of a long one. Borrowed data is valid during the call only.
     fn leaf(&mut self, leaf: &Leaf<'_>);
 
+    /// True when the sink would do nothing with this value, all of which stands for itself: then it is not handed out.
+    #[inline]
+    fn passes(&mut self, value: &[u8], host: HostSyntax, path: &Path) -> bool {
+        let _ = (value, host, path);
+        false
+    }
+
     /// A structural character of a JSON document, between the leaves that it separates; what an edit that removes a
     /// member needs. Most sinks do not care.
     fn mark(&mut self, mark: crate::inspect::json::Mark, at: u64) {
@@ -574,6 +581,9 @@ impl Path {
     /// The nearest name going up from the value: `card` for `$.card`, `$.card[0]`.
     #[inline]
     pub fn last_name(&self) -> Option<&[u8]> {
+        if let Some(Segment::Name { start, end }) = self.segments.last() {
+            return Some(self.name(*start, *end));
+        }
         self.steps().rev().find_map(|step| match step {
             Step::Name(name) | Step::Attribute(name) => Some(name),
             Step::Index(_) => None,

@@ -43,6 +43,8 @@ pub(super) struct Editor {
     pub(super) reach: Reach,
     /// No selector names a place: the rules decide everywhere.
     open: bool,
+    /// All values are looked at, by rules alone, and nothing is taken out.
+    plainly: bool,
     /// Members that are taken out, where the profile asks for that.
     pub(super) removal: Option<Removal>,
     /// Where the member begins whose value is at hand.
@@ -67,6 +69,7 @@ impl Editor {
         let scanner = Scanner::new(profile.catalog().clone(), |entity| profile.wants(entity));
         Self {
             removal: profile.removes().then(Removal::default),
+            plainly: profile.is_open() && !profile.removes(),
             open: profile.is_open(),
             member: None,
             enclosing: None,
@@ -92,8 +95,7 @@ impl Editor {
     /// True when no rule finds anything in `leaf`: most values of most documents are told by this alone.
     #[inline]
     fn is_plain(&self, leaf: &Leaf<'_>, hint: Hint) -> bool {
-        let named = hint.rules == Rules::Some
-            || hint.role == Role::Value && self.paired == Some(leaf.path.depth());
+        let named = hint.rules == Rules::Some || self.is_paired(hint, leaf.path);
         leaf.piece == Piece::Whole
             && !named
             && self.open
@@ -121,9 +123,8 @@ impl Editor {
                 return;
             }
         }
-        let paired = hint.role == Role::Value && self.paired == Some(leaf.path.depth());
         let pair;
-        let named = if paired {
+        let named = if self.is_paired(hint, leaf.path) {
             pair = self.scanner.named(&self.pair);
             &pair
         } else {
@@ -337,20 +338,26 @@ impl Editor {
         shown.into()
     }
 
-    /// Remembers the name in `{"name": "password", "value": …}`.
+    /// Remembers the name in `{"name": "password", "value": …}`, where `value` is the string at hand.
     #[inline]
-    fn pair(&mut self, leaf: &Leaf<'_>, hint: Hint) {
+    fn pair(&mut self, value: &[u8], hint: Hint, depth: usize) {
         if hint.role == Role::Name {
             self.paired = None;
-            if leaf.bytes.len() <= PAIR_BYTES && leaf.piece == Piece::Whole {
-                self.paired = Some(leaf.path.depth());
+            if value.len() <= PAIR_BYTES {
+                self.paired = Some(depth);
                 self.pair.clear();
-                self.pair.extend_from_slice(leaf.bytes);
+                self.pair.extend_from_slice(value);
                 self.pair.push(0);
             }
-        } else if self.paired.is_some_and(|known| leaf.path.depth() < known) {
+        } else if self.paired.is_some_and(|known| depth < known) {
             self.paired = None;
         }
+    }
+
+    /// True when the value at `path` has its name from another member of its object.
+    #[inline]
+    fn is_paired(&self, hint: Hint, path: &Path) -> bool {
+        hint.role == Role::Value && self.paired == Some(path.depth())
     }
 
     /// Looks for a text in base64 at `run` of `leaf`.
@@ -502,6 +509,33 @@ impl Editor {
 }
 
 impl LeafSink for Editor {
+    /// Says of most values of most documents that no rule finds anything in them: by their last name and a glance.
+    #[inline(always)]
+    fn passes(&mut self, value: &[u8], host: HostSyntax, path: &Path) -> bool {
+        if !self.plainly {
+            return false;
+        }
+        match host {
+            HostSyntax::JsonKey | HostSyntax::JsonLiteral => return true,
+            HostSyntax::JsonString if value.is_empty() => return true,
+            HostSyntax::JsonString | HostSyntax::JsonNumber => {}
+            _ => return false,
+        }
+        let hint = self.known.hint(path, &mut self.scanner);
+        if hint.rules == Rules::Some {
+            return false;
+        }
+        if host == HostSyntax::JsonNumber {
+            return !self.is_paired(hint, path) && !self.scanner.may_be(value);
+        }
+        let first = value.first().copied().unwrap_or(b' ');
+        if matches!(first, b'{' | b'[') || first.is_ascii_whitespace() || blob::may_hold(value) {
+            return false;
+        }
+        self.pair(value, hint, path.depth());
+        !self.is_paired(hint, path) && !self.scanner.may_hold(value)
+    }
+
     #[inline]
     fn leaf(&mut self, leaf: &Leaf<'_>) {
         if leaf.host == HostSyntax::JsonKey {
@@ -515,7 +549,11 @@ impl LeafSink for Editor {
         }
         let hint = self.known.hint(leaf.path, &mut self.scanner);
         if leaf.host == HostSyntax::JsonString {
-            self.pair(leaf, hint);
+            let value = match leaf.piece {
+                Piece::Whole => leaf.bytes,
+                Piece::Window { .. } => &[b' '; PAIR_BYTES + 1],
+            };
+            self.pair(value, hint, leaf.path.depth());
         }
         if leaf.piece != Piece::Whole && self.veil(leaf) {
             return;

@@ -222,7 +222,7 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, role: Role, fragment: Fragment<'_>) {
         let host = match role {
             Role::Key => HostSyntax::JsonKey,
@@ -234,14 +234,14 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
             && (fragment.ascii || std::str::from_utf8(fragment.raw).is_ok())
         {
             self.enter(role, fragment.raw, fragment.at);
-            self.verbatim(host, &fragment);
+            self.verbatim(host, fragment.raw, fragment.at);
             self.leave(role, Kind::Text, fragment.raw);
         } else {
-            self.assemble(role, host, &fragment);
+            self.assemble(role, host, fragment);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn scalar(&mut self, role: Role, scalar: Scalar, fragment: Fragment<'_>) {
         let (host, kind) = match scalar {
             Scalar::Number => (HostSyntax::JsonNumber, Kind::Number),
@@ -250,10 +250,10 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
         };
         if fragment.first && fragment.last && fragment.raw.len() <= LEAF_BYTES {
             self.enter(role, fragment.raw, fragment.at);
-            self.verbatim(host, &fragment);
+            self.verbatim(host, fragment.raw, fragment.at);
             self.leave_scalar(role, kind, fragment.raw, fragment.at);
         } else {
-            self.assemble_scalar(role, (host, kind), &fragment);
+            self.assemble_scalar(role, (host, kind), fragment);
         }
     }
 
@@ -282,7 +282,7 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
 /// Values.
 impl<S: LeafSink + ?Sized> Pass<'_, S> {
     /// A value or a name begins: the path goes to it.
-    #[inline]
+    #[inline(always)]
     fn enter(&mut self, role: Role, name: &[u8], at: u64) {
         let state = &mut *self.state;
         if state.beyond > 0 || role == Role::Comment {
@@ -306,16 +306,23 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
     }
 
-    /// Hands out a value that needs no decoding.
-    #[inline]
-    fn verbatim(&mut self, host: HostSyntax, fragment: &Fragment<'_>) {
+    /// Hands out a value that needs no decoding, unless nobody wants it.
+    #[inline(always)]
+    fn verbatim(&mut self, host: HostSyntax, raw: &[u8], at: u64) {
+        if !self.sink.passes(raw, host, &self.state.path) {
+            self.hand_out(host, raw, at);
+        }
+    }
+
+    #[inline(never)]
+    fn hand_out(&mut self, host: HostSyntax, raw: &[u8], at: u64) {
         let state = &mut *self.state;
-        state.verbatim.reset(fragment.at);
+        state.verbatim.reset(at);
         self.sink.leaf(&Leaf {
             path: &state.path,
             host,
-            span: Span::new(fragment.at, fragment.at + fragment.raw.len() as u64),
-            bytes: fragment.raw,
+            span: Span::new(at, at + raw.len() as u64),
+            bytes: raw,
             map: &state.verbatim,
             piece: Piece::Whole,
         });
@@ -323,7 +330,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
 
     /// A fragment of a string that has escapes, does not lie in one window, or is broken.
     #[inline(never)]
-    fn assemble(&mut self, role: Role, host: HostSyntax, fragment: &Fragment<'_>) {
+    fn assemble(&mut self, role: Role, host: HostSyntax, fragment: Fragment<'_>) {
         if fragment.first {
             if role != Role::Key {
                 self.enter(role, b"", fragment.at);
@@ -338,8 +345,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             path: &state.path,
             host,
         };
-        state.decoder.check(fragment);
-        state.decoder.push(fragment, &mut state.value, &mut out);
+        state.decoder.check(&fragment);
+        state.decoder.push(&fragment, &mut state.value, &mut out);
         if !fragment.last {
             return;
         }
@@ -365,11 +372,12 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     }
 
     /// A fragment of a number or a word that does not lie in one window.
+    #[inline(never)]
     fn assemble_scalar(
         &mut self,
         role: Role,
         (host, kind): (HostSyntax, Kind),
-        fragment: &Fragment<'_>,
+        fragment: Fragment<'_>,
     ) {
         if fragment.first {
             if role != Role::Key {

@@ -337,7 +337,7 @@ enum Token {
 /// The grammar between tokens.
 impl Tokenizer {
     /// A token that is or begins a value or a name stands at `at`: finds its role and moves on.
-    #[inline]
+    #[inline(always)]
     fn place<S: Sink + ?Sized>(&mut self, token: Token, at: u64, sink: &mut S) -> Role {
         match self.expect {
             Expect::Value | Expect::FirstItem | Expect::NextItem => {}
@@ -430,7 +430,7 @@ impl Tokenizer {
         pos + 1
     }
 
-    #[inline]
+    #[inline(always)]
     fn comma<S: Sink + ?Sized>(&mut self, pos: usize, sink: &mut S) -> usize {
         let at = self.offset(pos);
         match self.expect {
@@ -604,7 +604,7 @@ impl Tokenizer {
         role
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin_text<S: Sink + ?Sized>(
         &mut self,
         quote: u8,
@@ -649,7 +649,7 @@ impl Tokenizer {
     }
 
     /// Reads the mark right behind a name or a value, if it is the one that belongs there.
-    #[inline]
+    #[inline(always)]
     fn behind<S: Sink + ?Sized>(
         &mut self,
         role: Role,
@@ -944,7 +944,7 @@ impl Tokenizer {
     }
 
     /// Hands out the last fragment of a scalar.
-    #[inline]
+    #[inline(always)]
     fn scalar<S: Sink + ?Sized>(
         &mut self,
         (scalar, role, lead): (Scalar, Role, Lead),
@@ -1133,7 +1133,7 @@ fn blank_len(bytes: &[u8]) -> usize {
 
 /// Length of the run at the front without quote, backslash and control characters; `high` gathers the top bits of what
 /// was looked at. Eight bytes at a time (SWAR): the lowest byte that a zero-byte test marks is always a true one.
-#[inline]
+#[inline(always)]
 fn plain_len(bytes: &[u8], quotes: u64, high: &mut u64) -> usize {
     let mut len = 0;
     let mut rest = bytes;

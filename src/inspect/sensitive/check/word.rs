@@ -14,8 +14,13 @@ pub fn likely_password(text: &[u8]) -> bool {
 }
 
 /// True for what plain words do not have inside: digits, capitals, marks.
-pub fn is_odd(byte: u8) -> bool {
-    byte.is_ascii_digit() || byte.is_ascii_uppercase() || b"!#$%&*+?@^_~".contains(&byte)
+pub const fn is_odd(byte: u8) -> bool {
+    byte.is_ascii_digit()
+        || byte.is_ascii_uppercase()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+' | b'?' | b'@' | b'^' | b'_' | b'~'
+        )
 }
 
 /// A password by its looks: seven characters or more, a digit, and letters of both cases or a mark.
