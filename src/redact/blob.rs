@@ -11,7 +11,7 @@ use super::format::Format;
 use super::operator;
 use super::plan::Plan;
 use super::rewriter::Rewriter;
-use crate::content::transfer::{Base64, Symbol};
+use crate::content::transfer::Base64;
 use crate::inspect::Findings;
 
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};

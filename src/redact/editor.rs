@@ -31,6 +31,10 @@ pub(super) struct Editor {
     /// Edits to be made.
     pub(super) plan: Plan,
     pub(super) summary: Summary,
+    /// Values masked since the summary was last brought up to date, by the index of their entity.
+    counts: Vec<u64>,
+    /// The value at hand did not pass: something may be in it.
+    stopped: bool,
     /// What is added to the offsets of a reader that counts from the first byte of its part.
     pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
@@ -84,6 +88,8 @@ impl Editor {
             blob: Some(Box::default()),
             plan: Plan::default(),
             summary: Summary::default(),
+            counts: Vec::new(),
+            stopped: false,
             base: 0,
             windowed: 0,
             paired: None,
@@ -139,7 +145,7 @@ impl Editor {
             return;
         }
         let mut hits = std::mem::take(&mut self.hits);
-        self.scanner.content(leaf.bytes, named, &mut hits);
+        self.scanner.search(leaf.bytes, named, &mut hits);
         match leaf.piece {
             Piece::Whole => {}
             Piece::Window { overlap, last } => {
@@ -164,6 +170,68 @@ impl Editor {
 
     /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
     fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
+        if outer.is_some() || !self.edit_plainly(leaf, hit) {
+            self.edit_any(leaf, hit, outer);
+        }
+    }
+
+    /// Plans to put a fixed mask where `hit` lies; false where there is more to it.
+    fn edit_plainly(&mut self, leaf: &Leaf<'_>, hit: Hit) -> bool {
+        let fixed = matches!(self.profile.mask_of(hit), Some(Mask::Fixed));
+        if !fixed || !self.open || self.profile.mode() != Mode::Enforce {
+            return false;
+        }
+        let label = self.profile.catalog().label(hit.entity);
+        if !operator::is_verbatim(leaf.host, label) {
+            return false;
+        }
+        let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
+        if self.plan.add_parts(span, operator::fixed_parts(label)) {
+            self.count_plainly(hit, span, leaf.path);
+        }
+        true
+    }
+
+    /// Counts a value that was masked, by its entity.
+    fn count_plainly(&mut self, hit: Hit, span: Span, path: &Path) {
+        if self.summary.notes.len() < MAX_NOTES {
+            let label = self.profile.catalog().label(hit.entity).clone();
+            self.note(hit.rule, (&label, span, Action::Masked), path);
+            return;
+        }
+        let entity = usize::from(hit.entity.0);
+        if self.counts.len() <= entity {
+            self.counts.resize(entity + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(entity) {
+            *count += 1;
+        }
+        self.summary.edits += 1;
+        self.summary.changed = true;
+    }
+
+    /// Adds what was counted by entity to the summary.
+    pub(super) fn sum_up(&mut self) {
+        for (entity, count) in self.profile.catalog().entities().zip(&mut self.counts) {
+            if *count > 0 {
+                let label = &**self.profile.catalog().label(entity);
+                *self
+                    .summary
+                    .counts
+                    .entry(label.to_owned().into())
+                    .or_default() += *count;
+                *count = 0;
+            }
+        }
+    }
+
+    /// What was done.
+    pub(super) fn into_summary(mut self) -> Summary {
+        self.sum_up();
+        self.summary
+    }
+
+    fn edit_any(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
         let profile = self.profile.clone();
         let catalog = profile.catalog();
         let (mask, label) = match profile.place(leaf.path) {
@@ -522,18 +590,19 @@ impl LeafSink for Editor {
             _ => return false,
         }
         let hint = self.known.hint(path, &mut self.scanner);
-        if hint.rules == Rules::Some {
-            return false;
-        }
         if host == HostSyntax::JsonNumber {
-            return !self.is_paired(hint, path) && !self.scanner.may_be(value);
+            let named = hint.rules == Rules::Some || self.is_paired(hint, path);
+            self.stopped = named || self.scanner.may_be(value);
+            return !self.stopped;
         }
         let first = value.first().copied().unwrap_or(b' ');
         if matches!(first, b'{' | b'[') || first.is_ascii_whitespace() || blob::may_hold(value) {
             return false;
         }
         self.pair(value, hint, path.depth());
-        !self.is_paired(hint, path) && !self.scanner.may_hold(value)
+        let named = hint.rules == Rules::Some || self.is_paired(hint, path);
+        self.stopped = named || self.scanner.may_hold(value);
+        !self.stopped
     }
 
     #[inline]
@@ -560,7 +629,7 @@ impl LeafSink for Editor {
         }
         let long = leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All;
         let runs = if long { Runs::of(leaf) } else { Runs::none() };
-        if !self.is_plain(leaf, hint) {
+        if std::mem::take(&mut self.stopped) || !self.is_plain(leaf, hint) {
             self.look(leaf, hint, runs);
         } else if long {
             self.decode(leaf, runs);

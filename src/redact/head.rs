@@ -68,7 +68,7 @@ pub fn redact_head<'a>(
             edits.push(HeadEdit { field, value });
         }
     }
-    let summary = head.editor.map(|editor| editor.summary).unwrap_or_default();
+    let summary = head.editor.map(Editor::into_summary).unwrap_or_default();
     (edits, summary)
 }
 

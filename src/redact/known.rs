@@ -78,8 +78,21 @@ impl KnownNames {
         {
             return *hint;
         }
-        let hint = Hint::of(name, scanner);
-        if let Some(slot) = self.hints.get_mut(place) {
+        self.second_hint(short, name, scanner)
+    }
+
+    /// What the name says that is not at the first of its two places; it is there from now on.
+    fn second_hint(&mut self, short: Short, name: &[u8], scanner: &mut Scanner) -> Hint {
+        let (first, second) = (short.place(), short.place() ^ 1);
+        let known = match self.hints.get(second) {
+            Some(Some((known, hint))) if *known == short => Some(*hint),
+            _ => None,
+        };
+        let hint = known.unwrap_or_else(|| Hint::of(name, scanner));
+        if first < self.hints.len() && second < self.hints.len() {
+            self.hints.swap(first, second);
+        }
+        if let Some(slot) = self.hints.get_mut(first) {
             *slot = Some((short, hint));
         }
         hint

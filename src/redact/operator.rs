@@ -144,9 +144,40 @@ impl Mask {
 }
 
 fn fixed(entity: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"[REDACTED:");
-    out.extend_from_slice(entity.as_bytes());
-    out.push(b']');
+    for part in fixed_parts(entity) {
+        out.extend_from_slice(part);
+    }
+}
+
+/// What [`Mask::Fixed`] is made of.
+pub fn fixed_parts(entity: &str) -> [&[u8]; 3] {
+    [b"[REDACTED:", entity.as_bytes(), b"]"]
+}
+
+/// True when the fixed mask of `entity` is written in `host` as it is.
+pub fn is_verbatim(host: HostSyntax, entity: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match host {
+        HostSyntax::JsonNumber
+        | HostSyntax::JsonLiteral
+        | HostSyntax::FormValue
+        | HostSyntax::FormName
+        | HostSyntax::UrlPath => false,
+        HostSyntax::JsonString
+        | HostSyntax::JsonKey
+        | HostSyntax::XmlText
+        | HostSyntax::XmlCdata
+        | HostSyntax::XmlJoined
+        | HostSyntax::XmlAttribute
+        | HostSyntax::XmlComment
+        | HostSyntax::HtmlText
+        | HostSyntax::HtmlAttribute
+        | HostSyntax::CsvCell
+        | HostSyntax::CsvQuoted
+        | HostSyntax::HeaderValue
+        | HostSyntax::CookieValue
+        | HostSyntax::Raw => entity.bytes().all(plain),
+    }
 }
 
 /// Keeps the first `head` and the last four letters and digits, and the separators.

@@ -8,7 +8,9 @@ use crate::span::Span;
 #[derive(Debug, Default)]
 pub struct Plan {
     edits: VecDeque<Edit>,
-    replacements: VecDeque<u8>,
+    replacements: Vec<u8>,
+    /// Bytes of `replacements` that were written.
+    written: usize,
     /// One past the last byte that any edit so far replaces.
     end: u64,
 }
@@ -24,21 +26,27 @@ impl Plan {
     /// Plans to replace `span`. False, and nothing is planned, when an earlier edit covers its first byte: windows of a
     /// long value overlap, and what the second one sees again was dealt with by the first.
     pub fn add(&mut self, span: Span, replacement: &[u8]) -> bool {
+        self.add_parts(span, [replacement])
+    }
+
+    /// As [`add`](Self::add), by `parts` one after the other.
+    pub fn add_parts<const N: usize>(&mut self, span: Span, parts: [&[u8]; N]) -> bool {
         if span.start < self.end || span.is_empty() {
             return false;
         }
         self.end = span.end;
-        self.replacements.extend(replacement);
-        self.edits.push_back(Edit {
-            span,
-            len: replacement.len(),
-        });
+        let mut len = 0;
+        for part in parts {
+            self.replacements.extend_from_slice(part);
+            len += part.len();
+        }
+        self.edits.push_back(Edit { span, len });
         true
     }
 
     /// Bytes that wait to be written.
     pub fn held(&self) -> usize {
-        self.replacements.len()
+        self.replacements.len() - self.written
     }
 
     /// One past the last byte that any edit so far replaces.
@@ -52,17 +60,26 @@ impl Plan {
     }
 
     /// Takes the next edit: hands its replacement to `write`.
-    pub fn take(&mut self, mut write: impl FnMut(&[u8])) {
+    pub fn take(&mut self, write: impl FnOnce(&[u8])) {
         let Some(edit) = self.edits.pop_front() else {
             return;
         };
-        let (front, back) = self.replacements.as_slices();
-        let in_front = edit.len.min(front.len());
-        write(front.get(..in_front).unwrap_or_default());
-        write(back.get(..edit.len - in_front).unwrap_or_default());
-        self.replacements.drain(..edit.len);
+        let end = self.written + edit.len;
+        write(self.replacements.get(self.written..end).unwrap_or_default());
+        self.written = end;
+        // What was written goes when all of it was, or most.
+        if end == self.replacements.len() {
+            self.replacements.clear();
+            self.written = 0;
+        } else if end >= WRITTEN_BYTES && end > self.replacements.len() / 2 {
+            self.replacements.drain(..end);
+            self.written = 0;
+        }
     }
 }
+
+/// Bytes that were written and are kept, so that not each edit moves those that wait.
+const WRITTEN_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -128,6 +128,7 @@ impl Redactor {
         self.format.push(input, editor, &mut self.findings);
         let settled = self.format.settled(editor);
         self.rewriter.push(input, settled, &mut editor.plan, out);
+        editor.sum_up();
         self.reserve();
         self.forget();
     }
@@ -137,6 +138,7 @@ impl Redactor {
         let editor = &mut self.editor;
         self.format.finish(editor, &mut self.findings);
         self.rewriter.push(b"", u64::MAX, &mut editor.plan, out);
+        editor.sum_up();
         self.forget();
         std::mem::take(&mut self.editor.summary)
     }

@@ -4,14 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use regex_automata::dfa::dense;
-use regex_automata::dfa::{Automaton, StartKind};
-use regex_automata::util::primitives::StateID;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
 
 use super::check::{self, Check};
 use super::keyword::{Keywords, Place};
-use super::name::{Names, Words};
+use super::name::{Names, SUFFIXES, Words};
+use super::pattern::Pattern;
 use crate::rules::entity::{Boundary, DetectorRule, EntityError, EntityRules, FieldRule, Link};
 
 /// Index of an entity type in its [`Catalog`].
@@ -81,6 +78,8 @@ pub(super) struct Detector {
     pub(super) check: Option<Check>,
     pub(super) context: WordList,
     pub(super) unless: WordList,
+    /// Which it is of those that look at words; `None` for one that does not.
+    pub(super) worded: Option<usize>,
 }
 
 /// Words near a value that speak for or against it, compared without regard to ASCII case.
@@ -215,6 +214,19 @@ impl Catalog {
         (0..self.labels.len()).filter_map(|index| u16::try_from(index).ok().map(Entity))
     }
 
+    /// What the last words of a field's name say to the detectors that look at words, in order: whether one speaks for a
+    /// value, and whether one speaks against it.
+    pub(super) fn verdicts(&self, words: &Words) -> Box<[(bool, bool)]> {
+        let says = |list: &WordList| {
+            let mut last = words.backwards().take(NAME_WORDS);
+            last.any(|word| list.contains(word.as_bytes()))
+        };
+        let worded = self.detectors.iter().filter(|one| one.worded.is_some());
+        worded
+            .map(|one| (says(&one.context), says(&one.unless)))
+            .collect()
+    }
+
     /// Puts into `list` the indexes of the field rules that apply to a field whose path spells `words`.
     pub(super) fn fields_named(&self, words: &Words, list: &mut Vec<u16>) {
         list.clear();
@@ -254,7 +266,11 @@ impl Builder {
     fn detector(&mut self, rule: &DetectorRule) -> Result<(), CatalogError> {
         let index = index_of(&self.detectors)?;
         let entity = self.entity(&rule.entity)?;
+        let worded = !rule.context.is_empty() || !rule.unless.is_empty();
+        let known = self.detectors.iter();
+        let before = known.filter(|known| known.worded.is_some()).count();
         let detector = Detector {
+            worded: worded.then_some(before),
             entity,
             rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
@@ -376,7 +392,9 @@ impl Builder {
     fn finish(self) -> Result<Catalog, CatalogError> {
         let mut keywords = Keywords::default();
         for (keyword, targets) in self.keywords.iter().zip(&self.targets) {
-            let place = match targets.iter().all(|target| self.begins_a_word(*target)) {
+            let suffix = SUFFIXES.iter().any(|suffix| suffix.as_bytes() == keyword);
+            let word = targets.iter().all(|target| self.begins_a_word(*target));
+            let place = match word && !suffix {
                 true => Place::Word,
                 false => Place::Anywhere,
             };
@@ -427,89 +445,6 @@ fn byte_set(pattern: &str) -> Result<Option<Box<[bool; 256]>>, CatalogError> {
         *slot = pattern.end(&[byte], 0, 1) == Some(1);
     }
     Ok(Some(set))
-}
-
-/// A regular expression over bytes, anchored: it says how far a match that begins at a given place reaches.
-pub(super) struct Pattern {
-    dfa: dense::DFA<Vec<u32>>,
-    /// Where a search begins that need not look at the byte before.
-    start: Option<StateID>,
-}
-
-impl std::fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pattern").finish_non_exhaustive()
-    }
-}
-
-impl Pattern {
-    fn compile(pattern: &str) -> Result<Self, CatalogError> {
-        let dfa = dense::Builder::new()
-            .configure(
-                dense::Config::new()
-                    .start_kind(StartKind::Anchored)
-                    .dfa_size_limit(Some(PATTERN_BYTES))
-                    .determinize_size_limit(Some(PATTERN_BYTES * 2)),
-            )
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build(pattern)
-            .map_err(Box::new)?;
-        let start = dfa.universal_start_state(Anchored::Yes);
-        Ok(Self { dfa, start })
-    }
-
-    fn optional(pattern: &str) -> Result<Option<Self>, CatalogError> {
-        (!pattern.is_empty())
-            .then(|| Self::compile(pattern))
-            .transpose()
-    }
-
-    /// Where the preferred match that begins at `start` ends; bytes from `limit` on are not looked at.
-    pub(super) fn end(&self, text: &[u8], start: usize, limit: usize) -> Option<usize> {
-        if start > limit || limit > text.len() {
-            return None;
-        }
-        if let Some(state) = self.start {
-            return self.end_from(state, text, start, limit);
-        }
-        let input = Input::new(text).span(start..limit).anchored(Anchored::Yes);
-        // An error means that the search gave up; these automata have no bytes to give up at.
-        self.dfa
-            .try_search_fwd(&input)
-            .ok()
-            .flatten()
-            .map(|found| found.offset())
-    }
-
-    /// [`end`](Self::end) without what the library's search does before its first byte: most searches end after a few.
-    fn end_from(
-        &self,
-        mut state: StateID,
-        text: &[u8],
-        start: usize,
-        limit: usize,
-    ) -> Option<usize> {
-        let mut end = None;
-        for (at, byte) in text.get(start..limit)?.iter().enumerate() {
-            state = self.dfa.next_state(state, *byte);
-            if self.dfa.is_special_state(state) {
-                // A match is known one byte late.
-                if self.dfa.is_match_state(state) {
-                    end = Some(start + at);
-                } else if self.dfa.is_dead_state(state) || self.dfa.is_quit_state(state) {
-                    return end;
-                }
-            }
-        }
-        let last = match text.get(limit) {
-            Some(byte) => self.dfa.next_state(state, *byte),
-            None => self.dfa.next_eoi_state(state),
-        };
-        if self.dfa.is_match_state(last) {
-            end = Some(limit);
-        }
-        end
-    }
 }
 
 /// Shapes of the first bytes of words, matched all at once: one bit a shape, one table a place.
@@ -612,6 +547,9 @@ const ACCENTED: &[(&str, &str)] = &[
     ("securite", "sécurité"),
 ];
 
+/// Words of a field's name that count as words near its value.
+const NAME_WORDS: usize = 3;
+
 /// Rules that a catalog may hold.
 pub const MAX_RULES: u16 = 4096;
 
@@ -620,9 +558,6 @@ pub const MAX_SHAPES: usize = 64;
 
 /// Bytes of the longest shape: `999-99-9`.
 const SHAPE_BYTES: usize = 8;
-
-/// Memory of one compiled pattern; a bounded repeat of some hundred bytes needs a few ten KiB.
-const PATTERN_BYTES: usize = 4 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

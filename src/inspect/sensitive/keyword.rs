@@ -7,15 +7,17 @@
 /// Literals, compared without regard to ASCII case.
 #[derive(Clone, Debug)]
 pub(super) struct Keywords {
-    /// What each byte is: [`LOWER`] and the others.
-    kinds: Box<[u8; 256]>,
+    /// What each byte is ([`LOWER`] and the others), and in the high half what may begin behind it.
+    kinds: Box<[u16; 256]>,
+    /// One bit for each three letters that a keyword may begin with, told apart by their low bits.
+    firsts: Box<[u64; FILTER_WORDS]>,
     /// One bit for each hash of a [`Head`].
     filter: Box<[u64; FILTER_WORDS]>,
     /// Where the entries begin whose head has that hash; 0 for none, else one more than the index.
     heads: Vec<u16>,
     entries: Vec<Entry>,
-    /// By their mark: keywords that count anywhere, and where in them the mark stands.
-    marked: Vec<Vec<(usize, u16)>>,
+    /// By their mark: keywords that count anywhere.
+    marked: Vec<Marked>,
     literals: Vec<Box<[u8]>>,
 }
 
@@ -37,6 +39,45 @@ struct Entry {
     next: u16,
 }
 
+/// Keywords with the same mark.
+#[derive(Clone, Debug, Default)]
+struct Marked {
+    /// Where in each the mark stands, its first byte, and its number.
+    literals: Vec<(usize, u8, u16)>,
+    /// By its low bits: the byte that stands before the mark in some of them.
+    before: u32,
+    /// The same for the byte behind the mark, in those that begin with it.
+    behind: u32,
+}
+
+impl Marked {
+    fn insert(&mut self, literal: &[u8], at: usize, number: u16) {
+        let first = literal.first().copied().unwrap_or(0);
+        self.literals.push((at, first, number));
+        match (
+            at.checked_sub(1).and_then(|at| literal.get(at)),
+            literal.get(at + 1),
+        ) {
+            (Some(before), _) => self.before |= low(*before),
+            (None, Some(behind)) => self.behind |= low(*behind),
+            // The mark alone.
+            (None, None) => self.behind = u32::MAX,
+        }
+    }
+
+    /// False when none of the keywords has its mark between these bytes.
+    #[inline]
+    fn may_lie(&self, before: u8, behind: u8) -> bool {
+        (self.before & low(before)) | (self.behind & low(behind)) != 0
+    }
+}
+
+/// The low bits of a byte, which do not tell small from capital letters, as one bit.
+#[inline]
+fn low(byte: u8) -> u32 {
+    1 << (byte & 31)
+}
+
 /// Up to four bytes, the first of them in the highest place, with the bit set that tells small from capital letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
@@ -56,22 +97,24 @@ impl Default for Keywords {
     fn default() -> Self {
         let mut kinds = Box::new([0; 256]);
         for (byte, slot) in (0..=u8::MAX).zip(kinds.iter_mut()) {
-            *slot = match byte {
-                b'a'..=b'z' => LOWER | BARS_LOWER,
-                b'A'..=b'Z' | b'0'..=b'9' => UPPER | BARS_LOWER | BARS_UPPER,
+            let (kind, bars) = match byte {
+                b'a'..=b'z' => (LOWER, LOWER),
+                b'A'..=b'Z' | b'0'..=b'9' => (UPPER, LOWER | UPPER),
                 // The first byte of a character in UTF-8.
-                0xc0..=0xff => LEAD,
+                0xc0..=0xff => (LEAD, 0),
                 // Marks at which values begin by shape.
-                b':' | b'+' | b'(' => MARK,
-                _ => 0,
+                b':' | b'+' | b'(' => (MARK, 0),
+                _ => (0, 0),
             };
+            *slot = kind | (BEGINS & !bars) << BEHIND;
         }
         Self {
             kinds,
+            firsts: Box::new([0; FILTER_WORDS]),
             filter: Box::new([0; FILTER_WORDS]),
             heads: vec![0; HEADS],
             entries: Vec::new(),
-            marked: vec![Vec::new(); 256],
+            marked: vec![Marked::default(); 256],
             literals: Vec::new(),
         }
     }
@@ -94,15 +137,29 @@ impl Keywords {
             let mark = literal
                 .iter()
                 .position(|byte| !byte.is_ascii_alphanumeric());
-            let at = mark.unwrap_or(0);
+            let letters = literal.iter().enumerate();
+            let rarest = letters.min_by_key(|(_, byte)| {
+                let commoner = RARE.iter().position(|rare| rare == *byte);
+                commoner.unwrap_or(RARE.len())
+            });
+            let at = mark.or(rarest.map(|(at, _)| at)).unwrap_or(0);
             let byte = literal.get(at).unwrap_or(first);
             for spelling in [*byte, byte.to_ascii_uppercase()] {
                 self.kinds[usize::from(spelling)] |= MARK | MARKED;
             }
-            if let Some(list) = self.marked.get_mut(usize::from(*byte)) {
-                list.push((at, number));
+            if let Some(marked) = self.marked.get_mut(usize::from(*byte)) {
+                marked.insert(literal, at, number);
             }
             return true;
+        }
+        for index in 0..64 * FILTER_WORDS {
+            let agrees = literal
+                .iter()
+                .zip([10, 5, 0])
+                .all(|(byte, shift)| index >> shift & 31 == usize::from(byte & 31));
+            if agrees {
+                self.firsts[index / 64] |= 1 << (index % 64);
+            }
         }
         let head = Head::of(window(literal), literal.len().min(HEAD_BYTES));
         let hash = head.hash();
@@ -117,17 +174,19 @@ impl Keywords {
         true
     }
 
-    /// The places in `block` where something may begin, as bits; `before` is what the byte before was, 0 at the
-    /// beginning of a text.
+    /// What [`places`](Self::places) is told at the beginning of a text.
+    pub(super) const BEGIN: u16 = BEGINS;
+
+    /// The places in `block` where something may begin, as bits; `behind` is what may begin behind the byte before.
     #[inline]
-    pub(super) fn places(&self, block: &[u8], before: &mut u8) -> u64 {
-        let (mut places, mut last) = (0, *before);
+    pub(super) fn places(&self, block: &[u8], behind: &mut u16) -> u64 {
+        let (mut places, mut may) = (0, *behind);
         for (bit, byte) in block.iter().enumerate().take(64) {
             let kind = self.kinds[usize::from(*byte)];
-            places |= u64::from(kind & !(last >> 4 & WORDY) & BEGINS != 0) << bit;
-            last = kind;
+            places |= u64::from(kind & may != 0) << bit;
+            may = kind >> BEHIND;
         }
-        *before = last;
+        *behind = may;
         places
     }
 
@@ -137,8 +196,8 @@ impl Keywords {
         let rest = text.get(at..).unwrap_or_default();
         let Some(first) = rest.first() else { return };
         let kind = self.kinds[usize::from(*first)];
-        if kind & WORDY != 0 {
-            let window = window(rest);
+        let window = window(rest);
+        if kind & WORDY != 0 && self.may_begin(window) {
             let may = |len: usize| {
                 let hash = Head::of(window, len).hash();
                 self.filter[hash / 64] >> (hash % 64) & 1
@@ -148,11 +207,29 @@ impl Keywords {
             }
         }
         if kind & MARKED != 0 {
-            let list = self.marked.get(usize::from(first.to_ascii_lowercase()));
-            for (mark, keyword) in list.into_iter().flatten() {
-                if let Some(start) = at.checked_sub(*mark) {
-                    self.verify(*keyword, text, start, found);
-                }
+            let byte = |at: Option<usize>| at.and_then(|at| text.get(at)).copied().unwrap_or(0);
+            let (before, behind) = (byte(at.checked_sub(1)), byte(Some(at + 1)));
+            let marked = self.marked.get(usize::from(first.to_ascii_lowercase()));
+            if let Some(marked) = marked.filter(|marked| marked.may_lie(before, behind)) {
+                self.lie(marked, text, at, found);
+            }
+        }
+    }
+
+    /// False when no keyword begins with these letters.
+    #[inline]
+    fn may_begin(&self, window: u32) -> bool {
+        let letter = |shift: u32| (window >> shift & 31) as usize;
+        let index = letter(24) << 10 | letter(16) << 5 | letter(8);
+        self.firsts[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    fn lie(&self, marked: &Marked, text: &[u8], at: usize, found: &mut Vec<Match>) {
+        for (mark, first, keyword) in &marked.literals {
+            if let Some(start) = at.checked_sub(*mark)
+                && text.get(start).map(u8::to_ascii_lowercase) == Some(*first)
+            {
+                self.verify(*keyword, text, start, found);
             }
         }
     }
@@ -174,6 +251,7 @@ impl Keywords {
         }
     }
 
+    #[inline]
     fn verify(&self, keyword: u16, text: &[u8], start: usize, found: &mut Vec<Match>) {
         let literal = self.literals.get(usize::from(keyword));
         let literal = literal.map(AsRef::as_ref).unwrap_or_default();
@@ -227,26 +305,27 @@ impl Head {
 }
 
 /// A small letter: begins a word, but not behind a letter or digit.
-const LOWER: u8 = 1;
+const LOWER: u16 = 1;
 /// A capital letter or a digit: begins a word, but not behind another.
-const UPPER: u8 = 1 << 1;
+const UPPER: u16 = 1 << 1;
 /// The first byte of another character: begins a word.
-const LEAD: u8 = 1 << 2;
+const LEAD: u16 = 1 << 2;
 /// Something may begin here, whatever stands before.
-const MARK: u8 = 1 << 3;
-/// Behind this, [`LOWER`] begins nothing.
-const BARS_LOWER: u8 = LOWER << 4;
-/// Behind this, [`UPPER`] begins nothing.
-const BARS_UPPER: u8 = UPPER << 4;
+const MARK: u16 = 1 << 3;
 /// The mark of a keyword.
-const MARKED: u8 = 1 << 7;
-const WORDY: u8 = LOWER | UPPER | LEAD;
-const BEGINS: u8 = WORDY | MARK;
+const MARKED: u16 = 1 << 7;
+const WORDY: u16 = LOWER | UPPER | LEAD;
+const BEGINS: u16 = WORDY | MARK;
+/// Where the half begins that says what may begin behind a byte.
+const BEHIND: u32 = 8;
+
+/// Letters that are rare, from the rarest: the best marks after those that are no letters.
+const RARE: &[u8] = b"jqxzvkwbygp";
 
 /// Bytes by which a keyword is found.
 const HEAD_BYTES: usize = 4;
 
-/// 32,768 bits for about a thousand heads.
+/// 32,768 bits: for about a thousand heads, and for three times five bits of letters.
 const FILTER_WORDS: usize = 512;
 
 /// Places for heads.
@@ -262,9 +341,9 @@ mod tests {
 
     /// All matches, by looking at every place where something may begin.
     fn found(keywords: &Keywords, text: &[u8]) -> Vec<Match> {
-        let (mut before, mut found) = (0, Vec::new());
+        let (mut behind, mut found) = (Keywords::BEGIN, Vec::new());
         for (index, block) in text.chunks(64).enumerate() {
-            let places = keywords.places(block, &mut before);
+            let places = keywords.places(block, &mut behind);
             for bit in (0..64).filter(|bit| places >> bit & 1 == 1) {
                 keywords.matches(text, index * 64 + bit, &mut found);
             }
@@ -342,7 +421,7 @@ mod tests {
         for literal in ["pw", "pin", "token", "accesstoken", "x", "\u{43f}\u{430}"] {
             assert!(keywords.insert(literal.as_bytes(), Place::Word));
         }
-        for literal in ["@", "sig=", "cess"] {
+        for literal in ["@", "sig=", "cess", "passwort"] {
             assert!(keywords.insert(literal.as_bytes(), Place::Anywhere));
         }
         assert!(!keywords.insert(b"", Place::Word));
@@ -354,6 +433,7 @@ mod tests {
             "toke",
             "",
             "xSIG=",
+            "MEINPASSWORT",
             "\u{43f}\u{430}",
         ];
         for text in texts {
@@ -362,5 +442,6 @@ mod tests {
         let count = |text: &str| found(&keywords, text.as_bytes()).len();
         assert_eq!(count("AccessToken@pwpin"), 5, "with Token, without pin");
         assert_eq!(count("xsig="), 2);
+        assert_eq!(count("MEINPASSWORT"), 1);
     }
 }

@@ -206,7 +206,7 @@ fn name_start(text: &[u8], from: usize) -> Option<usize> {
 fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
     let mut reader = Cursor { text, at };
     reader.skip(b"\"'`*_\\]} \t");
-    if let Some(next) = QUALIFIERS.iter().find_map(|word| reader.word(word)) {
+    if let Some(next) = reader.one_of(QUALIFIERS) {
         reader.at = next;
         reader.skip(b".\"'`*_ \t");
     }
@@ -218,14 +218,14 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
         reader.remark();
     }
     let mut link = Link::Bare;
-    if let Some(next) = FILLERS.iter().find_map(|word| reader.word(word)) {
+    if let Some(next) = reader.one_of(FILLERS) {
         reader.at = next;
         reader.skip(b" \t");
     }
-    if let Some(next) = PURPOSES.iter().find_map(|word| reader.word(word)) {
+    if let Some(next) = reader.one_of(PURPOSES) {
         reader.purpose(next);
     }
-    if let Some(next) = COPULAS.iter().find_map(|word| reader.word(word)) {
+    if let Some(next) = reader.one_of(COPULAS) {
         reader.at = next;
         reader.skip(b" \t");
         link = Link::Copula;
@@ -293,6 +293,13 @@ impl Cursor<'_> {
         self.at += more;
     }
 
+    /// Where the first of `words` ends that stands here as a word.
+    fn one_of(&self, words: &[&str]) -> Option<usize> {
+        let first = self.peek()?.to_ascii_lowercase();
+        let begins = |word: &&&str| word.as_bytes().first() == Some(&first);
+        words.iter().filter(begins).find_map(|word| self.word(word))
+    }
+
     /// Where `word` ends, when it stands here as a word.
     fn word(&self, word: &str) -> Option<usize> {
         let end = self.at + word.len();
@@ -309,7 +316,7 @@ impl Cursor<'_> {
         };
         for _ in 0..=PURPOSE_WORDS {
             ahead.skip(b" \t");
-            let says = VERBS.iter().any(|verb| ahead.word(verb).is_some());
+            let says = ahead.one_of(VERBS).is_some();
             if says || ahead.peek() == Some(b':') {
                 self.at = ahead.at;
                 return;

@@ -5,6 +5,7 @@
 //! check     validators, the last word on a candidate
 //! name      field names as words, matched from their end
 //! keyword   literals that say where to look, all at once
+//! pattern   regular expressions: how far a value reaches
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
 //! label     names inside running text: `password: …`, `born on …`
 //! ```
@@ -16,6 +17,7 @@ pub mod check;
 mod keyword;
 mod label;
 pub mod name;
+mod pattern;
 pub mod scanner;
 
 pub use catalog::{Catalog, CatalogError, Entity};

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::catalog::{Catalog, Detector, Entity, Field, Pattern, Rule, Target};
+use super::catalog::{Catalog, Detector, Entity, Field, Rule, Target};
 use super::check::word::is_odd;
-use super::keyword::Match;
+use super::keyword::{Keywords, Match};
 use super::name::Words;
+use super::pattern::Pattern;
 use crate::rules::entity::Boundary;
 
 /// A sensitive value inside a text.
@@ -44,7 +45,8 @@ impl Hit {
 #[derive(Debug, Default)]
 pub struct Named {
     pub(super) fields: Vec<u16>,
-    pub(super) words: Words,
+    /// By detectors that look at words: whether the name speaks for a value, and whether it speaks against it.
+    verdicts: Box<[(bool, bool)]>,
 }
 
 impl Named {
@@ -97,7 +99,8 @@ impl Scanner {
         }
         let mut fields = Vec::new();
         self.catalog.fields_named(&words, &mut fields);
-        let named = Arc::new(Named { fields, words });
+        let verdicts = self.catalog.verdicts(&words);
+        let named = Arc::new(Named { fields, verdicts });
         if self.named.len() >= NAMES_KEPT {
             self.named.clear();
         }
@@ -143,7 +146,14 @@ impl Scanner {
 
     /// Adds the sensitive values inside `text` to `hits`, sorted and disjoint. `named` is the field that holds it.
     pub fn content(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        if text.len() < SHORTEST || !telling(text) {
+        if self.may_hold(text) {
+            self.search(text, named, hits);
+        }
+    }
+
+    /// As [`content`](Self::content), for a text that [`may_hold`](Self::may_hold) something.
+    pub fn search(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
+        if text.len() < SHORTEST {
             return;
         }
         let first = hits.len();
@@ -211,9 +221,9 @@ impl Run<'_> {
     fn shapes(&mut self, found: &mut Vec<Match>) {
         let catalog = self.catalog;
         let text = self.text;
-        let mut before = 0;
+        let mut behind = Keywords::BEGIN;
         for (index, block) in text.chunks(u64::BITS as usize).enumerate() {
-            let mut places = catalog.keywords.places(block, &mut before);
+            let mut places = catalog.keywords.places(block, &mut behind);
             while places != 0 {
                 let at = index * u64::BITS as usize + places.trailing_zeros() as usize;
                 places &= places - 1;
@@ -358,7 +368,8 @@ fn reaches(text: &[u8], at: usize) -> bool {
 fn has_odd_word(text: &[u8]) -> bool {
     let inside = text.get(1..).unwrap_or_default();
     text.iter().zip(inside).any(|(before, byte)| {
-        GLANCE[usize::from(*byte)] & (ODD | CAPITAL) != 0 && GLANCE[usize::from(*before)] & BLANK == 0
+        GLANCE[usize::from(*byte)] & (ODD | CAPITAL) != 0
+            && GLANCE[usize::from(*before)] & BLANK == 0
     })
 }
 
@@ -419,20 +430,23 @@ impl Detector {
     }
 
     /// True when the words around allow it.
+    #[inline]
     fn fits(&self, text: &[u8], start: usize, named: &Named) -> bool {
-        if !self.unless.is_empty() {
-            let before = words_before(text, start).take(2);
-            let name = named.words.backwards().take(3).map(str::as_bytes);
-            if before.chain(name).any(|word| self.unless.contains(word)) {
-                return false;
-            }
-        }
-        if !self.context.is_empty() {
-            let before = words_before(text, start).take(4);
-            let name = named.words.backwards().take(3).map(str::as_bytes);
-            return before.chain(name).any(|word| self.context.contains(word));
-        }
-        true
+        self.worded.is_none_or(|place| {
+            let verdict = named.verdicts.get(place).copied();
+            self.words_fit(text, start, verdict.unwrap_or_default())
+        })
+    }
+
+    fn words_fit(&self, text: &[u8], start: usize, (speaks_for, against): (bool, bool)) -> bool {
+        let unless = || words_before(text, start).take(2);
+        let refused =
+            !self.unless.is_empty() && (against || unless().any(|word| self.unless.contains(word)));
+        let context = || words_before(text, start).take(4);
+        !refused
+            && (self.context.is_empty()
+                || speaks_for
+                || context().any(|word| self.context.contains(word)))
     }
 }
 
@@ -518,16 +532,46 @@ fn trimmed(text: &[u8], start: usize, mut end: usize) -> usize {
 }
 
 /// The words before `at` on its line, from the nearest.
-pub(super) fn words_before(text: &[u8], at: usize) -> impl Iterator<Item = &[u8]> {
+fn words_before(text: &[u8], at: usize) -> impl Iterator<Item = &[u8]> {
     let mut rest = text
         .get(at.saturating_sub(CONTEXT_BYTES)..at)
         .unwrap_or_default();
-    if let Some(line) = memchr::memrchr(b'\n', rest) {
-        rest = rest.get(line + 1..).unwrap_or_default();
-    }
-    rest.rsplit(|byte| !byte.is_ascii_alphanumeric() && *byte < 0x80)
-        .filter(|word| !word.is_empty())
+    std::iter::from_fn(move || {
+        let last = rest
+            .iter()
+            .rposition(|byte| SPELLS[usize::from(*byte)] != 0)?;
+        let end = match SPELLS[usize::from(*rest.get(last)?)] {
+            LETTER => last + 1,
+            _ => return None,
+        };
+        let mut first = rest.get(..end)?.iter();
+        let start = first.rposition(|byte| SPELLS[usize::from(*byte)] != LETTER);
+        let start = start.map_or(0, |before| before + 1);
+        let word = rest.get(start..end);
+        rest = rest.get(..start).unwrap_or_default();
+        word
+    })
 }
+
+/// Part of a word, for words near values.
+const LETTER: u8 = 1;
+const NEWLINE: u8 = 2;
+
+/// What a byte is to the words before a value: part of one, the end of their line, or between them.
+const SPELLS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let value = byte as u8;
+        if value.is_ascii_alphanumeric() || value >= 0x80 {
+            table[byte] = LETTER;
+        } else if value == b'\n' {
+            table[byte] = NEWLINE;
+        }
+        byte += 1;
+    }
+    table
+};
 
 fn begins(boundary: Boundary, text: &[u8], at: usize) -> bool {
     let before = |step: usize| {
