@@ -4,6 +4,7 @@
 //! catalog   the rules of signatures/entity, compiled: patterns, keywords, shapes, names
 //! check     validators, the last word on a candidate
 //! name      field names as words, matched from their end
+//! glance    tells of most texts that they hold nothing
 //! keyword   literals that say where to look, all at once
 //! pattern   regular expressions: how far a value reaches
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
@@ -14,6 +15,7 @@
 
 pub mod catalog;
 pub mod check;
+mod glance;
 mod keyword;
 mod label;
 pub mod name;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Detector, Entity, Field, Rule, Target};
-use super::check::word::is_odd;
+use super::glance::telling;
 use super::keyword::{Keywords, Match};
 use super::name::Words;
 use super::pattern::Pattern;
@@ -329,70 +329,6 @@ impl Run<'_> {
     }
 }
 
-/// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
-/// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents
-/// are like that.
-fn telling(text: &[u8]) -> bool {
-    let kinds = text
-        .iter()
-        .fold(0, |kinds, byte| kinds | GLANCE[usize::from(*byte)]);
-    kinds & TELLS != 0
-        || has_long_word(text)
-        || kinds & CAPITAL != 0 && has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
-        || kinds & BLANK != 0 && kinds & (CAPITAL | ODD) != 0 && has_odd_word(text)
-}
-
-/// True when [`KEY_WORD`] neighbours are letters, digits or `_`. Such a run covers two whole groups of eight, or one and
-/// parts of those around it; and only few groups of a sentence have no blank and no mark in them.
-fn has_long_word(text: &[u8]) -> bool {
-    const { assert!(KEY_WORD >= 15) };
-    let (groups, _) = text.as_chunks::<8>();
-    groups.iter().enumerate().any(|(index, group)| {
-        let word = u64::from_le_bytes(*group);
-        // The highest bit of each byte: it is `0` or higher (no carry: 0x7f + 0x50 is below 0x100).
-        let high = ((word & !TOPS) + TOPS / 0x80 * 0x50 | word) & TOPS;
-        high == TOPS && reaches(text, index * 8)
-    })
-}
-
-/// True when the word that the byte at `at` lies in has [`KEY_WORD`] bytes.
-fn reaches(text: &[u8], at: usize) -> bool {
-    let (before, after) = text.split_at(at);
-    let wordy = |byte: &&u8| CLASS[usize::from(**byte)] & WORD != 0;
-    let after = after.iter().take(KEY_WORD).take_while(wordy).count();
-    after > 0 && after + before.iter().rev().take(KEY_WORD).take_while(wordy).count() >= KEY_WORD
-}
-
-/// True when there are several words and one could be what follows `the password is`
-/// ([`likely_password`](super::check::word::likely_password)): a capital or a mark inside.
-fn has_odd_word(text: &[u8]) -> bool {
-    let inside = text.get(1..).unwrap_or_default();
-    text.iter().zip(inside).any(|(before, byte)| {
-        GLANCE[usize::from(*byte)] & (ODD | CAPITAL) != 0
-            && GLANCE[usize::from(*before)] & BLANK == 0
-    })
-}
-
-/// True when `len` neighbours in `text` are all of that kind. Such a run covers a multiple of its length: only from those
-/// places on is counted.
-fn has_run(text: &[u8], len: usize, of_kind: impl Fn(u8) -> bool) -> bool {
-    let mut at = len - 1;
-    while let Some(byte) = text.get(at) {
-        if of_kind(*byte) {
-            let (before, after) = text.split_at(at);
-            let before = before.iter().rev().take(len);
-            let before = before.take_while(|byte| of_kind(**byte)).count();
-            let after = after.iter().take(len);
-            let after = after.take_while(|byte| of_kind(**byte)).count();
-            if before + after >= len {
-                return true;
-            }
-        }
-        at += len;
-    }
-    false
-}
-
 impl Detector {
     /// The value that begins at `at`, or behind the prefix that does.
     fn value(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
@@ -634,8 +570,13 @@ fn scp_path(rest: &[u8]) -> bool {
 
 /// True when the byte at `at` is a letter, a digit or `_`.
 pub(super) fn is_word(text: &[u8], at: usize) -> bool {
-    text.get(at)
-        .is_some_and(|byte| CLASS[usize::from(*byte)] & WORD != 0)
+    text.get(at).is_some_and(|byte| is_wordy(*byte))
+}
+
+/// True for letters, digits and `_`.
+#[inline]
+pub(super) fn is_wordy(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & WORD != 0
 }
 
 const WORD: u8 = 1;
@@ -659,45 +600,11 @@ const CLASS: [u8; 256] = {
     table
 };
 
-/// Digits, the colon, `@` and `=`: wherever they stand, a rule may match.
-const TELLS: u8 = 1;
-const CAPITAL: u8 = 2;
-/// Marks that a password may have inside.
-const ODD: u8 = 4;
-const BLANK: u8 = 8;
-
-/// What a byte says of the text that it stands in.
-const GLANCE: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0_usize;
-    while byte < 256 {
-        let value = byte as u8;
-        table[byte] = match value {
-            b'0'..=b':' | b'@' | b'=' => TELLS,
-            b'A'..=b'Z' => CAPITAL,
-            b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' => BLANK,
-            value if is_odd(value) => ODD,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    table
-};
-
-/// The highest bit of each of eight bytes.
-const TOPS: u64 = 0x8080_8080_8080_8080;
-
 /// Names of fields whose rules are kept; documents have some dozens, attackers any number.
 const NAMES_KEPT: usize = 4096;
 
 /// The shortest text that can hold a value by content (`a@b.co`).
 const SHORTEST: usize = 6;
-
-/// Letters of the shortest key without a digit.
-const KEY_WORD: usize = 16;
-
-/// Letters of the shortest document number without a digit.
-const CAPITALS: usize = 6;
 
 /// How far a detector looks from where its keyword or shape stands. RSA keys of 16,384 bits are 12 KiB of PEM; tokens
 /// stay under 8 KiB.
@@ -805,19 +712,6 @@ mod tests {
             let whole = |hit: &Hit| hit.start == 0 && hit.end == number.len();
             let found = searched(&mut scanner, number.as_bytes()).iter().any(whole);
             prop_assert!(!found || scanner.may_be(number.as_bytes()));
-        }
-    }
-
-    #[test]
-    fn a_run_is_found_wherever_it_lies() {
-        for len in [1, 2, 6, 16] {
-            for run in 0..=2 * len {
-                for lead in 0..3 * len {
-                    let text = [vec![b' '; lead], vec![b'A'; run], vec![b' '; 5]].concat();
-                    let found = has_run(&text, len, |byte| byte == b'A');
-                    assert_eq!(found, run >= len, "{lead} {run} {len}");
-                }
-            }
         }
     }
 

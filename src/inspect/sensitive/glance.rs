@@ -1,0 +1,120 @@
+//! A glance at a text that tells most texts: no rule can match in them.
+
+use super::check::word::is_odd;
+use super::scanner::is_wordy;
+
+/// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
+/// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents
+/// are like that.
+pub(super) fn telling(text: &[u8]) -> bool {
+    let kinds = text
+        .iter()
+        .fold(0, |kinds, byte| kinds | GLANCE[usize::from(*byte)]);
+    kinds & TELLS != 0
+        || has_long_word(text)
+        || kinds & CAPITAL != 0 && has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
+        || kinds & BLANK != 0 && kinds & (CAPITAL | ODD) != 0 && has_odd_word(text)
+}
+
+/// True when [`KEY_WORD`] neighbours are letters, digits or `_`. Such a run covers two whole groups of eight, or one and
+/// parts of those around it; and only few groups of a sentence have no blank and no mark in them.
+fn has_long_word(text: &[u8]) -> bool {
+    const { assert!(KEY_WORD >= 15) };
+    let (groups, _) = text.as_chunks::<8>();
+    groups.iter().enumerate().any(|(index, group)| {
+        let word = u64::from_le_bytes(*group);
+        // The highest bit of each byte: it is `0` or higher (no carry: 0x7f + 0x50 is below 0x100).
+        let high = (((word & !TOPS) + TOPS / 0x80 * 0x50) | word) & TOPS;
+        high == TOPS && reaches(text, index * 8)
+    })
+}
+
+/// True when the word that the byte at `at` lies in has [`KEY_WORD`] bytes.
+fn reaches(text: &[u8], at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    let wordy = |byte: &&u8| is_wordy(**byte);
+    let after = after.iter().take(KEY_WORD).take_while(wordy).count();
+    after > 0 && after + before.iter().rev().take(KEY_WORD).take_while(wordy).count() >= KEY_WORD
+}
+
+/// True when there are several words and one could be what follows `the password is`
+/// ([`likely_password`](super::check::word::likely_password)): a capital or a mark inside.
+fn has_odd_word(text: &[u8]) -> bool {
+    let inside = text.get(1..).unwrap_or_default();
+    text.iter().zip(inside).any(|(before, byte)| {
+        GLANCE[usize::from(*byte)] & (ODD | CAPITAL) != 0
+            && GLANCE[usize::from(*before)] & BLANK == 0
+    })
+}
+
+/// True when `len` neighbours in `text` are all of that kind. Such a run covers a multiple of its length: only from those
+/// places on is counted.
+fn has_run(text: &[u8], len: usize, of_kind: impl Fn(u8) -> bool) -> bool {
+    let mut at = len - 1;
+    while let Some(byte) = text.get(at) {
+        if of_kind(*byte) {
+            let (before, after) = text.split_at(at);
+            let before = before.iter().rev().take(len);
+            let before = before.take_while(|byte| of_kind(**byte)).count();
+            let after = after.iter().take(len);
+            let after = after.take_while(|byte| of_kind(**byte)).count();
+            if before + after >= len {
+                return true;
+            }
+        }
+        at += len;
+    }
+    false
+}
+
+/// Digits, the colon, `@` and `=`: wherever they stand, a rule may match.
+const TELLS: u8 = 1;
+const CAPITAL: u8 = 2;
+/// Marks that a password may have inside.
+const ODD: u8 = 4;
+const BLANK: u8 = 8;
+
+/// What a byte says of the text that it stands in.
+const GLANCE: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let value = byte as u8;
+        table[byte] = match value {
+            b'0'..=b':' | b'@' | b'=' => TELLS,
+            b'A'..=b'Z' => CAPITAL,
+            b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' => BLANK,
+            value if is_odd(value) => ODD,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+
+/// The highest bit of each of eight bytes.
+const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// Letters of the shortest key without a digit.
+const KEY_WORD: usize = 16;
+
+/// Letters of the shortest document number without a digit.
+const CAPITALS: usize = 6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_found_wherever_it_lies() {
+        for len in [1, 2, 6, 16] {
+            for run in 0..=2 * len {
+                for lead in 0..3 * len {
+                    let text = [vec![b' '; lead], vec![b'A'; run], vec![b' '; 5]].concat();
+                    let found = has_run(&text, len, |byte| byte == b'A');
+                    assert_eq!(found, run >= len, "{lead} {run} {len}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What is planned for a value that was found, and what is noted of it.
+
+use super::{Editor, raw};
+use crate::inspect::leaf::{HostSyntax, Leaf, Path, Piece};
+use crate::inspect::sensitive::Hit;
+use crate::inspect::sensitive::catalog::Rule;
+use crate::redact::operator::{self, Mask};
+use crate::redact::profile::{Mode, Place};
+use crate::redact::redactor::{Action, EditNote, MAX_NOTES, Summary};
+use crate::span::Span;
+
+impl Editor {
+    /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
+    pub(super) fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
+        if outer.is_some() || !self.edit_plainly(leaf, hit) {
+            self.edit_any(leaf, hit, outer);
+        }
+    }
+
+    /// Plans to put a fixed mask where `hit` lies; false where there is more to it.
+    fn edit_plainly(&mut self, leaf: &Leaf<'_>, hit: Hit) -> bool {
+        let fixed = matches!(self.profile.mask_of(hit), Some(Mask::Fixed));
+        if !fixed || !self.open || self.profile.mode() != Mode::Enforce {
+            return false;
+        }
+        let label = self.profile.catalog().label(hit.entity);
+        if !operator::is_verbatim(leaf.host, label) {
+            return false;
+        }
+        let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
+        if self.plan.add_parts(span, operator::fixed_parts(label)) {
+            self.count_plainly(hit, span, leaf.path);
+        }
+        true
+    }
+
+    /// Counts a value that was masked, by its entity.
+    fn count_plainly(&mut self, hit: Hit, span: Span, path: &Path) {
+        if self.summary.notes.len() < MAX_NOTES {
+            let label = self.profile.catalog().label(hit.entity).clone();
+            self.note(hit.rule, (&label, span, Action::Masked), path);
+            return;
+        }
+        let entity = usize::from(hit.entity.0);
+        if self.counts.len() <= entity {
+            self.counts.resize(entity + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(entity) {
+            *count += 1;
+        }
+        self.summary.edits += 1;
+        self.summary.changed = true;
+    }
+
+    /// Adds what was counted by entity to the summary.
+    pub(in crate::redact) fn sum_up(&mut self) {
+        for (entity, count) in self.profile.catalog().entities().zip(&mut self.counts) {
+            if *count > 0 {
+                let label = &**self.profile.catalog().label(entity);
+                *self
+                    .summary
+                    .counts
+                    .entry(label.to_owned().into())
+                    .or_default() += *count;
+                *count = 0;
+            }
+        }
+    }
+
+    /// What was done.
+    pub(in crate::redact) fn into_summary(mut self) -> Summary {
+        self.sum_up();
+        self.summary
+    }
+
+    fn edit_any(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
+        let profile = self.profile.clone();
+        let catalog = profile.catalog();
+        let (mask, label) = match profile.place(leaf.path) {
+            Place::Selected(selected) => (Some(&selected.mask), &*selected.label),
+            Place::Open | Place::Exempt => (profile.mask_of(hit), &**catalog.label(hit.entity)),
+        };
+        let Some(mask) = mask else { return };
+        let value = leaf.bytes.get(hit.start..hit.end).unwrap_or_default();
+        self.plain.clear();
+        self.written.clear();
+        mask.render(label, value, &mut self.plain);
+        let bare = matches!(leaf.host, HostSyntax::JsonNumber | HostSyntax::JsonLiteral);
+        if bare && matches!(mask, Mask::Null | Mask::Remove) {
+            self.written.extend_from_slice(b"null");
+        } else {
+            operator::write(leaf.host, &self.plain, &mut self.written);
+        }
+        let mut span = leaf.map.raw(hit.start, hit.end);
+        if outer.is_none()
+            && profile.mode() == Mode::Enforce
+            && let Some((taken, left)) = self.taken(leaf, hit, mask)
+        {
+            self.written.clear();
+            self.written.extend_from_slice(left);
+            span = taken;
+        }
+        if let Some(outer) = outer {
+            std::mem::swap(&mut self.plain, &mut self.written);
+            self.written.clear();
+            operator::write(outer.host, &self.plain, &mut self.written);
+            let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+            span = outer.map.raw(offset(span.start), offset(span.end));
+        }
+        span = span.shifted(self.base);
+        let action = match (profile.mode(), mask) {
+            (Mode::Observe, _) => Action::Observed,
+            (Mode::Enforce, Mask::Block) => Action::Blocked,
+            (Mode::Enforce, Mask::Remove) => Action::Removed,
+            (Mode::Enforce, _) => Action::Masked,
+        };
+        if action != Action::Observed && !self.plan.add(span, &self.written) {
+            return;
+        }
+        self.note(hit.rule, (label, span, action), outer.unwrap_or(leaf).path);
+    }
+
+    /// Where a mask takes more than the value between its quotes: what, and what is left in its place.
+    fn taken(&mut self, leaf: &Leaf<'_>, hit: Hit, mask: &Mask) -> Option<(Span, &'static [u8])> {
+        match (mask, leaf.host) {
+            (Mask::Null, HostSyntax::HtmlAttribute) => {
+                // Without a quote around nothing, the next attribute would be the value.
+                let bare = self.enclosing?.end == leaf.span.end && covers(leaf, hit);
+                bare.then_some((leaf.span, b"\"\""))
+            }
+            (Mask::Null, _) => self.whole(leaf, hit).map(|_| (raw(leaf), &b"null"[..])),
+            (Mask::Remove, _) => {
+                let gone = match self.whole(leaf, hit) {
+                    Some(member) => self.removal.as_mut()?.take(member, raw(leaf)),
+                    None => self.enclosed(leaf, hit),
+                };
+                gone.map(|gone| (gone, &b""[..]))
+            }
+            _ => None,
+        }
+    }
+
+    /// The element, attribute or pair that `hit` fills, if nothing in it was edited before.
+    fn enclosed(&mut self, leaf: &Leaf<'_>, hit: Hit) -> Option<Span> {
+        let gone = self.enclosing?;
+        let first = gone.start + self.base >= self.plan.end();
+        if !first || !covers(leaf, hit) {
+            return None;
+        }
+        if let (HostSyntax::FormValue, Some(removal)) = (leaf.host, &mut self.removal) {
+            removal.pairs.gone();
+        }
+        Some(gone)
+    }
+
+    /// Where the member or element begins that `hit` fills, if it is still held back.
+    fn whole(&self, leaf: &Leaf<'_>, hit: Hit) -> Option<u64> {
+        let of_json = matches!(
+            leaf.host,
+            HostSyntax::JsonString | HostSyntax::JsonNumber | HostSyntax::JsonLiteral
+        );
+        let whole = leaf.piece == Piece::Whole && hit.start == 0 && hit.end == leaf.bytes.len();
+        self.member.filter(|_| of_json && whole)
+    }
+
+    fn note(&mut self, rule: Rule, (label, span, action): (&str, Span, Action), path: &Path) {
+        let summary = &mut self.summary;
+        match summary.counts.get_mut(label) {
+            Some(count) => *count += 1,
+            None => {
+                summary.counts.insert(label.to_owned().into(), 1);
+            }
+        }
+        if action != Action::Observed {
+            summary.edits += 1;
+            summary.changed = true;
+        }
+        if action == Action::Blocked && summary.blocked_by.is_none() {
+            summary.blocked_by = Some(label.to_owned().into());
+        }
+        if summary.notes.len() >= MAX_NOTES {
+            return;
+        }
+        let note = EditNote {
+            entity: label.to_owned().into(),
+            rule: self.profile.catalog().rule_id(rule).to_string().into(),
+            path: self.shown(path),
+            span,
+            action,
+        };
+        self.summary.notes.push(note);
+    }
+
+    /// The path as a record shows it: a name may itself be what must not be shown (`{"ann@example.org": …}`).
+    fn shown(&mut self, path: &Path) -> Box<str> {
+        let text = path.shown();
+        let mut found = Vec::new();
+        let named = self.scanner.named(b"");
+        self.scanner.content(text.as_bytes(), &named, &mut found);
+        let mut shown = String::with_capacity(text.len());
+        let mut at = 0;
+        for hit in found {
+            shown.push_str(text.get(at..hit.start).unwrap_or_default());
+            shown.push_str("[...]");
+            at = at.max(hit.end);
+        }
+        shown.push_str(text.get(at..).unwrap_or_default());
+        shown.into()
+    }
+
+    /// Plans to mask `hit` in `leaf` as it says, whatever the rules do.
+    pub(super) fn put(&mut self, leaf: &Leaf<'_>, hit: Hit, (label, mask): (&str, &Mask)) {
+        self.plain.clear();
+        self.written.clear();
+        mask.render(label, b"", &mut self.plain);
+        operator::write(leaf.host, &self.plain, &mut self.written);
+        let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
+        let action = match self.profile.mode() {
+            Mode::Observe => Action::Observed,
+            Mode::Enforce => Action::Masked,
+        };
+        if action == Action::Observed || self.plan.add(span, &self.written) {
+            self.note(hit.rule, (label, span, action), leaf.path);
+        }
+    }
+}
+
+/// True when there is nothing in `leaf` but `hit` and white space.
+fn covers(leaf: &Leaf<'_>, hit: Hit) -> bool {
+    let blank = |range: Option<&[u8]>| range.is_some_and(|bytes| bytes.trim_ascii().is_empty());
+    leaf.piece == Piece::Whole
+        && blank(leaf.bytes.get(..hit.start))
+        && blank(leaf.bytes.get(hit.end..))
+}
