@@ -51,7 +51,7 @@ pub use coding::{Encoder, Unencodable};
 pub use declared::{Coding, Declared, MediaType};
 pub use limits::Limits;
 pub use sniff::Type;
-pub use stack::{Opening, Progress, Stack};
+pub use stack::{Opening, Pace, Progress, Stack};
 pub use window::WINDOW_BYTES;
 
 /// One node of the tree that a body decodes into.

@@ -20,6 +20,8 @@ pub(super) struct Node {
     pub(super) transfer: Transfer,
     pub(super) archive_depth: u8,
     pub(super) window: Window,
+    /// How much of the window was delivered.
+    pub(super) shown: usize,
     pub(super) offset: u64,
     pub(super) last: Last,
     pub(super) phase: Phase,
@@ -68,6 +70,7 @@ impl Node {
     pub(super) fn next_window(&mut self) {
         self.offset = self.offset.saturating_add(self.window.len() as u64);
         self.window.clear();
+        self.shown = 0;
         self.phase = Phase::Filling;
         for slot in &mut self.slots {
             slot.at = 0;
@@ -98,6 +101,7 @@ impl Default for Node {
             transfer: Transfer::Identity,
             archive_depth: 0,
             window: Window::default(),
+            shown: 0,
             offset: 0,
             last: Last::Open,
             phase: Phase::Filling,

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use sluice::budget::Budget;
+use sluice::content::Pace;
 use sluice::http1::{RequestHead, ResponseHead};
 use sluice::inspect::Direction;
 use sluice::policy::Verdict;
@@ -280,4 +281,66 @@ fn documents_inside_values_and_unknown_external_subsets_are_refused_in_requests(
     }
     let svg = "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd'><svg/>";
     assert_eq!(code(&scan_request(&xml, svg.as_bytes(), &[])), "allow");
+}
+
+#[test]
+fn in_slices_the_report_is_that_of_whole_windows() {
+    let filler = |count: usize| -> String {
+        (0..count)
+            .map(|at| format!("{{\"id\":{at},\"text\":\"the quick brown fox {at}\"}},"))
+            .collect()
+    };
+    let attack = "{\"q\":\"1' OR '1'='1' UNION SELECT name, pw FROM users--\"}]";
+    let form = format!("a={}&b=1%27%20OR%201%3D1--", "x".repeat(40_000));
+    let xml = [
+        b"<r>".as_slice(),
+        "<a>b</a>".repeat(6000).as_bytes(),
+        b"</r>",
+    ]
+    .concat();
+    for (content_type, body) in [
+        (
+            "application/json",
+            format!("[{}{attack}", filler(1500)).into_bytes(),
+        ),
+        (
+            "application/json",
+            format!("[{}{{}}]", filler(1500)).into_bytes(),
+        ),
+        ("application/x-www-form-urlencoded", form.into_bytes()),
+        ("application/xml", [xml, XXE.to_vec()].concat()),
+        ("text/plain", [filler(900).into_bytes(), eicar()].concat()),
+    ] {
+        let windows = scan_request(&post(content_type), &body, &[]);
+        let head = post(content_type);
+        let request = RequestHead::parse(Bytes::copy_from_slice(head.as_bytes()));
+        let message = Message {
+            request: Some(&request),
+            ..Message::new(Direction::Request)
+        };
+        let profile = Arc::new(Profile::built_in(Direction::Request));
+        let mut scan = Scan::new(&RULES, &profile, &Budget::new(1 << 30), &message);
+        scan.push(Bytes::from(body.clone()));
+        scan.end(Ended::Complete);
+        scan.pace(Pace::Slices);
+        let mut steps = 0;
+        let slices = loop {
+            steps += 1;
+            match scan.step() {
+                Step::Busy | Step::NeedInput => {}
+                Step::Offload => {
+                    let job = scan.take_job().expect("a job when the scan says so");
+                    scan.job_done(job.run());
+                }
+                Step::Decided | Step::Done => break scan.into_report(),
+            }
+        };
+        assert_eq!(
+            format!("{slices:?}"),
+            format!("{windows:?}"),
+            "{content_type}"
+        );
+        let all = windows.verdict == Verdict::Allow;
+        assert!(!all || steps > body.len() / 4096, "{steps} steps");
+    }
 }

@@ -47,6 +47,12 @@ pub(super) const HEAD_BYTES: usize = 1024;
 /// Memory that is not worth a reservation.
 const FREE_BYTES: usize = 64 * 1024;
 
+/// Up to here a part's memory doubles.
+const GROWN_BYTES: usize = 256 * 1024;
+
+/// Addresses that are taken ahead at most, where a configuration holds larger parts in memory.
+const MOST_AHEAD_BYTES: usize = 16 << 20;
+
 /// What is kept.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -129,6 +135,19 @@ impl Kept {
             return [Some(Anomaly::Windowed), why];
         }
         [None, None]
+    }
+
+    /// Keeps `window`, for which there is room.
+    pub(super) fn push(&mut self, window: &[u8]) {
+        let length = self.bytes.len() + window.len();
+        if length > self.bytes.capacity() && length > GROWN_BYTES && self.mode == Keep::Whole {
+            // A vector that doubles copies megabytes at once, and others wait for that. What is not written to yet costs
+            // addresses, and no memory.
+            let most = usize::try_from(self.limits.memory_bytes).unwrap_or(usize::MAX);
+            self.bytes
+                .reserve_exact(most.saturating_sub(self.bytes.len()).min(MOST_AHEAD_BYTES));
+        }
+        self.bytes.extend_from_slice(window);
     }
 
     /// Makes sure that the budget knows of `total` bytes.

@@ -359,7 +359,7 @@ impl SignatureScan {
         if self.kept.mode != before {
             self.change_mode();
         }
-        self.kept.bytes.extend_from_slice(window);
+        self.kept.push(window);
     }
 
     /// The part has become longer than its mode allows: what was kept goes where the new mode wants it.

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 
 use crate::budget::{Disk, Exhausted, Reservation};
 
@@ -60,6 +61,23 @@ impl SpoolFile {
 
     pub(super) fn share(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
+    }
+}
+
+impl Drop for Shared {
+    /// Closing a long file frees its pages, which takes milliseconds, and whoever lets go of it last may have others
+    /// waiting.
+    fn drop(&mut self) {
+        let Some(Ok(file)) = self.file.take() else {
+            return;
+        };
+        let reserved = self.reserved.get_mut().ok().map(|reserved| {
+            let fresh = reserved.sibling();
+            std::mem::replace(reserved, fresh)
+        });
+        let _ = thread::Builder::new()
+            .name("sluice-close".into())
+            .spawn(move || drop((file, reserved)));
     }
 }
 

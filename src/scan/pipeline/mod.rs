@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
-use crate::content::{self, Declared, Stack};
+use crate::content::{self, Declared, Pace, Stack};
 use crate::inspect::cut::Cuts;
 use crate::inspect::injection::{Classes, Explanation};
 use crate::inspect::signatures::{SignatureScan, YaraWork};
@@ -252,6 +252,13 @@ impl Scan {
         }
     }
 
+    /// Sets how much the next steps do.
+    pub fn pace(&mut self, pace: Pace) {
+        if let Some(stack) = &mut self.stack {
+            stack.pace(pace);
+        }
+    }
+
     /// Does at most about one window of work.
     pub fn step(&mut self) -> Step {
         if self.is_decided() {
@@ -399,6 +406,9 @@ impl Scan {
                 stack.step(&mut router)
             }
         };
+        if progress == content::Progress::Within {
+            return Step::Busy;
+        }
         self.run_light_work();
         self.judge_found();
         let opened = self.open_blobs();
@@ -410,7 +420,7 @@ impl Scan {
         }
         match (progress, self.state) {
             _ if opened => Step::Busy,
-            (content::Progress::Busy, _) => Step::Busy,
+            (content::Progress::Busy | content::Progress::Within, _) => Step::Busy,
             (content::Progress::NeedInput, _) | (content::Progress::Done, State::Inspecting) => {
                 Step::NeedInput
             }

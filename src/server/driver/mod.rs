@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::content::Pace;
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
@@ -228,11 +229,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Everything that needs no socket.
     async fn advance(&mut self) {
+        let idles = self.current.is_none() && self.connection.pending_receive_bytes() == 0;
+        let _turn = match idles {
+            true => None,
+            false => self.client.membership.account.turn().await,
+        };
         loop {
             if self.current.is_some() {
-                let turn = self.client.membership.account.turn().await;
                 while self.work().await == Flow::More {}
-                drop(turn);
                 self.pump().await;
             }
             self.pause = self.pause_now();
@@ -318,7 +322,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         let transaction = &mut current.transaction;
         let began = (current.steps > 0).then(thread_time);
-        let Ok(action) = guarded(|| transaction.poll()) else {
+        let crowded = self.client.membership.account.is_crowded();
+        let Ok(action) = guarded(|| match crowded {
+            true => slices(transaction),
+            false => transaction.poll(),
+        }) else {
             self.panicked();
             return Flow::Socket;
         };
@@ -552,6 +560,21 @@ impl Current {
     }
 }
 
+/// Does the next piece of work in slices, as many as fit into the time that others may be kept waiting.
+fn slices(transaction: &mut Transaction) -> Action {
+    transaction.pace(Pace::Slices);
+    let until = Instant::now() + SLICES_TIME;
+    loop {
+        match transaction.poll() {
+            Action::Yield if Instant::now() < until => {}
+            action => {
+                transaction.pace(Pace::Windows);
+                return action;
+            }
+        }
+    }
+}
+
 /// `age`, a tenth more or less: connections that were opened together do not end together.
 fn jittered(age: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 201;
@@ -574,6 +597,9 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
+
+/// How long an inspection goes on while other clients are there: about as long as a small message takes as a whole.
+const SLICES_TIME: Duration = Duration::from_micros(100);
 
 /// Answers that may wait unread before no further request is looked at.
 const UNREAD_BYTES: usize = 2 * TRANSMIT_BYTES;

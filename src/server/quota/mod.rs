@@ -238,14 +238,17 @@ impl Account {
     /// would have a hundred turns between two of another's. Here no more of them stand in that queue than there are
     /// threads: whoever has a permit goes to its end once, and finds there only few of any client's.
     pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
-        if self.present.load(Ordering::Relaxed) <= 1
-            || self.transactions.load(Ordering::Relaxed) <= self.threads
-        {
+        if !self.is_crowded() || self.connections.load(Ordering::Relaxed) <= self.threads {
             return None;
         }
         let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
         tokio::task::yield_now().await;
         permit
+    }
+
+    /// True while other clients are connected.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.present.load(Ordering::Relaxed) > 1
     }
 
     fn levels(&self) -> std::sync::MutexGuard<'_, Levels> {

@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use crate::anomaly::Anomaly;
 use crate::budget::Budget;
+use crate::content::Pace;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::Direction;
 use crate::policy::profile::{Mode, Profile, Release};
@@ -431,6 +432,13 @@ impl Transaction {
     pub fn lose(&mut self, failure: Failure) {
         self.abandon(failure, 0);
         self.outcome.ending = Ending::Failed(failure);
+    }
+
+    /// Sets how much the next steps of the inspection do.
+    pub fn pace(&mut self, pace: Pace) {
+        if let Some(scan) = &mut self.scan {
+            scan.pace(pace);
+        }
     }
 
     /// True once the final answer has begun.

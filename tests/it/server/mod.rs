@@ -7,6 +7,7 @@ mod binary;
 mod bodies;
 mod deadlines;
 mod downloads;
+mod fairness;
 mod harness;
 mod http_api;
 mod listeners;
