@@ -83,6 +83,19 @@ pub struct TlsEntry {
     /// Subject alternative names of which a client's certificate must hold one; empty: any will do.
     #[serde(default)]
     pub client_names: Vec<String>,
+    /// Whether a client may come without a certificate; no setting: the admin listener has other ways to know him.
+    #[serde(skip)]
+    pub(crate) asking: Asking,
+}
+
+/// What becomes of a client without a certificate where there is a `client-ca`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asking {
+    /// He is refused.
+    #[default]
+    Insists,
+    /// He goes on without a name.
+    Asks,
 }
 
 /// A version of TLS.
@@ -166,6 +179,19 @@ impl Listener {
 }
 
 impl Listener {
+    /// The admin listener, as far as its TLS goes.
+    pub(super) fn admin(address: SocketAddr, tls: &TlsEntry) -> Self {
+        Self {
+            name: ADMIN_NAME.into(),
+            protocol: Protocol::Http,
+            tls: Some(TlsEntry {
+                asking: Asking::Asks,
+                ..tls.clone()
+            }),
+            ..Self::plain(address, &[])
+        }
+    }
+
     /// True when it offers the service of that path.
     pub fn offers(&self, path: &str) -> bool {
         self.services.is_empty() || self.services.iter().any(|offered| **offered == *path)
@@ -219,7 +245,7 @@ pub(super) fn resolve(
     source: &Source<'_>,
     find: impl Fn(&str) -> Option<Arc<str>>,
 ) -> Result<Vec<Listener>, Mistake> {
-    let mut names = HashSet::from([PLAIN_NAME.to_owned()]);
+    let mut names = HashSet::from([PLAIN_NAME.to_owned(), ADMIN_NAME.to_owned()]);
     entries
         .iter()
         .map(|entry| {
@@ -318,6 +344,9 @@ const UNIX: &str = "unix:";
 
 /// The name of the listeners of `server.listen`.
 const PLAIN_NAME: &str = "icap";
+
+/// The name of the admin listener, where it has certificates.
+const ADMIN_NAME: &str = "admin";
 
 /// RFC 3507 §4.2.
 const ICAP_PORT: u16 = 1344;

@@ -151,6 +151,11 @@ impl Config {
             .chain(self.listeners.iter().cloned())
             .collect()
     }
+
+    /// The admin listener, if it speaks TLS.
+    pub fn admin_listener(&self) -> Option<Listener> {
+        Some(Listener::admin(self.admin?, self.access.tls.as_ref()?))
+    }
 }
 
 pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistake> {
@@ -463,6 +468,19 @@ fn access(file: &File, source: &Source<'_>) -> Result<file::Admin, Mistake> {
             continue;
         };
         return Err(source.mistake(None, &what));
+    }
+    let authority = admin.tls.as_ref().map(|tls| tls.client_ca.is_some());
+    if !admin.certificates.is_empty() && authority != Some(true) {
+        return Err(source.mistake(None, "admin.certificates needs admin.tls with client-ca"));
+    }
+    if admin
+        .tls
+        .as_ref()
+        .is_some_and(|tls| !tls.client_names.is_empty())
+    {
+        let what =
+            "admin.tls: client-names says nothing here; name them under [[admin.certificates]]";
+        return Err(source.mistake(None, what));
     }
     let mut access = admin.clone();
     for host in &mut access.hosts {

@@ -48,7 +48,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::budget::{Budget, Disk};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::icap::Request;
 use crate::telemetry::Telemetry;
 
@@ -156,6 +156,8 @@ pub struct Server {
     source: Source,
     sockets: Vec<Socket>,
     admin: Option<TcpListener>,
+    /// The certificates of the admin listener, if it has any.
+    admin_tls: Option<Arc<Open>>,
     ledger: Option<Arc<admin::ledger::Ledger>>,
     /// What the admin API said before the last stop.
     modes: Modes,
@@ -192,6 +194,7 @@ impl Server {
             Some(address) => Some(bound(address).await?),
             None => None,
         };
+        let admin_tls = config.admin_listener().and(listeners.0.last().cloned());
         let disk = Budget::new(config.spool_total_bytes);
         let memory = Budget::with_disk(
             config.in_flight_bytes,
@@ -237,6 +240,7 @@ impl Server {
             source,
             sockets,
             admin,
+            admin_tls,
             ledger,
             modes,
         })
@@ -303,7 +307,10 @@ impl Server {
                 drained.clone(),
                 self.ledger,
             );
-            admin.spawn(api.serve(listener));
+            match self.admin_tls {
+                None => admin.spawn(api.serve(listener)),
+                Some(open) => admin.spawn(api.serve_secured(listener, open)),
+            };
         }
         let listeners = self.shared.listeners.clone();
         admin.spawn(listeners.watch(Arc::clone(&self.shared)));
@@ -343,6 +350,11 @@ async fn bound(address: SocketAddr) -> Result<TcpListener, ServerError> {
         })
 }
 
+fn opened(listener: config::listeners::Listener) -> Result<Open, ServerError> {
+    let name = listener.name.to_string();
+    Open::new(listener).map_err(|source| ServerError::Tls { name, source })
+}
+
 /// Loads certificates and binds sockets, in the order of the configuration.
 async fn listeners(config: &Config) -> Result<(Openings, Vec<Socket>), ServerError> {
     let failed = |address: String| move |source| ServerError::Bind { address, source };
@@ -352,9 +364,11 @@ async fn listeners(config: &Config) -> Result<(Openings, Vec<Socket>), ServerErr
     for listener in config.all_listeners() {
         let socket = Socket::bind(&listener.address, &mut inherited).await;
         sockets.push(socket.map_err(failed(listener.address.to_string()))?);
-        let name = listener.name.to_string();
-        let open = Open::new(listener).map_err(|source| ServerError::Tls { name, source })?;
-        openings.push(Arc::new(open));
+        openings.push(Arc::new(opened(listener)?));
+    }
+    // Behind those that have a socket here.
+    if let Some(listener) = config.admin_listener() {
+        openings.push(Arc::new(opened(listener)?));
     }
     match inherited.unclaimed() {
         Some(address) => Err(ServerError::Unclaimed(address)),

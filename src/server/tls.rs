@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-use crate::config::listeners::{TlsEntry, TlsVersion};
+use crate::config::listeners::{Asking, TlsEntry, TlsVersion};
 use crate::service::services::is_name;
 
 /// The TLS of one listener.
@@ -150,11 +150,12 @@ impl Loaded {
                     source,
                 };
                 let roots = Arc::new(roots(path)?);
-                builder.with_client_cert_verifier(
-                    WebPkiClientVerifier::builder_with_provider(roots, provider)
-                        .build()
-                        .map_err(wrong)?,
-                )
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = match entry.asking {
+                    Asking::Insists => verifier,
+                    Asking::Asks => verifier.allow_unauthenticated(),
+                };
+                builder.with_client_cert_verifier(verifier.build().map_err(wrong)?)
             }
         };
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;

@@ -18,6 +18,7 @@ use crate::inspect::yara::Engine;
 use crate::policy::profile::Mode;
 use crate::policy::standing::Modes;
 
+use super::listeners::TlsEntry;
 use super::redaction::RedactionSetting;
 use super::route::RouteSetting;
 
@@ -248,8 +249,13 @@ pub struct Spool {
 pub struct Admin {
     /// Names that a `Host` header may give besides addresses and `localhost`.
     pub hosts: Vec<String>,
-    /// Who may do what; without any, only reads from loopback are answered.
+    /// Who may do what; without any, and without `certificates`, only reads from loopback are answered.
     pub tokens: Vec<Token>,
+    /// TLS on the admin listener; absent: plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsEntry>,
+    /// What the holder of a client's certificate of `tls.client-ca` may do; the first that fits counts.
+    pub certificates: Vec<Certificate>,
     /// The hash-chained record of changes; empty: the application log only.
     pub audit_log: PathBuf,
 }
@@ -264,6 +270,16 @@ pub struct Token {
     pub role: Role,
     /// Its argon2 hash, as `sluice token` prints it.
     pub hash: String,
+}
+
+/// A client's certificate, and what its holder may do.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Certificate {
+    /// A subject alternative name of it; `*.` stands for any one label.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
 }
 
 /// What the holder of a token may do; each includes the one before.

@@ -1,10 +1,10 @@
 //! Before any endpoint: is the request meant for us, who asks, may he, and is the change on record?
 //!
 //! ```text
-//! Host ─► token ─► role ─► ledger: begin ─► endpoint ─► ledger: end
+//! Host ─► token or certificate ─► role ─► ledger: begin ─► endpoint ─► ledger: end
 //! ```
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -15,7 +15,10 @@ use serde_json::{Map, Value};
 
 use crate::config::file::{Admin as Access, Role};
 
+use crate::service::services::is_name;
+
 use super::Admin;
+use super::door::Caller;
 use super::problem::Problem;
 use super::token::{Holder, Refused};
 
@@ -43,15 +46,24 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
     }
     let peer = request
         .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|info| info.0.ip());
+        .get::<ConnectInfo<Caller>>()
+        .map(|info| info.0.clone());
     let Needs::Role(role) = gate.needs else {
         return next.run(request).await;
     };
     let text = bearer(request.headers()).map(str::to_owned);
-    let found = match config.access.tokens.is_empty() {
-        true => without_tokens(role, peer),
-        false => gate.holder(&config.access, role, text).await,
+    let shown = peer
+        .as_ref()
+        .and_then(|caller| certified(&config.access, &caller.names));
+    let peer = peer.map(|caller| caller.ip());
+    let open = config.access.tokens.is_empty() && config.access.certificates.is_empty();
+    let found = match (text, shown) {
+        (None, Some(holder)) => allowed(holder, role),
+        _ if open => without_tokens(role, peer),
+        (text, _) => gate
+            .holder(&config.access, text)
+            .await
+            .and_then(|holder| allowed(holder, role)),
     };
     let holder = match found {
         Ok(holder) => holder,
@@ -67,21 +79,15 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
 }
 
 impl Gate {
-    async fn holder(
-        &self,
-        access: &Access,
-        needed: Role,
-        text: Option<String>,
-    ) -> Result<Holder, Problem> {
+    async fn holder(&self, access: &Access, text: Option<String>) -> Result<Holder, Problem> {
         let unknown = || {
             Problem::new(
                 StatusCode::UNAUTHORIZED,
-                "expected Authorization: Bearer and a token of [[admin.tokens]]",
+                "expected Authorization: Bearer and a token of [[admin.tokens]], or a certificate of [[admin.certificates]]",
             )
         };
         let text = text.ok_or_else(unknown)?;
-        let holder = self
-            .admin
+        self.admin
             .tokens
             .holder(&access.tokens, &text)
             .await
@@ -91,19 +97,7 @@ impl Gate {
                     StatusCode::SERVICE_UNAVAILABLE,
                     "too many tokens are being checked; try again",
                 ),
-            })?;
-        if holder.role < needed {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                format!(
-                    "the token of {} is a {}'s; this needs the role {}",
-                    holder.name,
-                    holder.role.code(),
-                    needed.code()
-                ),
-            ));
-        }
-        Ok(holder)
+            })
     }
 
     /// Runs what changes something between two records. What cannot be recorded does not happen.
@@ -163,6 +157,33 @@ impl Gate {
             }
         }
     }
+}
+
+/// Whether `holder` may do what needs that role.
+fn allowed(holder: Holder, needed: Role) -> Result<Holder, Problem> {
+    if holder.role >= needed {
+        return Ok(holder);
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        format!(
+            "{} is a {}; this needs the role {}",
+            holder.name,
+            holder.role.code(),
+            needed.code()
+        ),
+    ))
+}
+
+/// Whose certificate it is, by the names in it: the first of `[[admin.certificates]]` that one of them fits.
+fn certified(access: &Access, names: &[Box<str>]) -> Option<Holder> {
+    access.certificates.iter().find_map(|certificate| {
+        let name = names.iter().find(|name| is_name(&certificate.name, name))?;
+        Some(Holder {
+            name: name.to_string(),
+            role: certificate.role,
+        })
+    })
 }
 
 /// Loopback may look; nobody may change anything.

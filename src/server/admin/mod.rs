@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! endpoints   the table of all endpoints: routes and OpenAPI document are made of it
+//! door        TLS handshakes, beside those who are in already
 //! gate        Host, token, role, ledger: before every endpoint
-//! token       bearer tokens by argon2 hash
+//! token       bearer tokens by argon2 hash; certificates by name
 //! ledger      the hash-chained record of changes
 //! health      livez readyz startupz metrics
 //! settings    version, configuration, log level
@@ -14,6 +15,7 @@
 //! problem     refusals
 //! ```
 
+mod door;
 mod endpoints;
 mod gate;
 mod health;
@@ -26,7 +28,6 @@ mod settings;
 pub mod token;
 mod traffic;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,8 +35,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Shared;
+use super::listener::Open;
 use super::reload::Reloader;
 
+use door::Caller;
 use ledger::{Ledger, LedgerError};
 use token::Tokens;
 
@@ -67,9 +70,25 @@ impl Admin {
     /// Serves for ever; ended by whoever started it.
     pub(super) async fn serve(self, listener: TcpListener) {
         let router = endpoints::router(Arc::new(self));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let service = router.into_make_service_with_connect_info::<Caller>();
         if let Err(error) = axum::serve(listener, service).await {
             tracing::error!(%error, "the admin listener ended");
+        }
+    }
+
+    /// The same over TLS, with the certificates of `open`.
+    pub(super) async fn serve_secured(self, listener: TcpListener, open: Arc<Open>) {
+        let shared = Arc::clone(&self.shared);
+        let router = endpoints::router(Arc::new(self));
+        let service = router.into_make_service_with_connect_info::<Caller>();
+        let (porter, door) = door::of(listener, open, shared);
+        tokio::select! {
+            () = porter.run() => {}
+            ended = axum::serve(door, service).into_future() => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the admin listener ended");
+                }
+            }
         }
     }
 }

@@ -71,6 +71,11 @@ impl Open {
         })
     }
 
+    /// The certificates in force.
+    pub(in crate::server) fn tls(&self) -> Option<Arc<Loaded>> {
+        self.tls.as_ref().map(Tls::current)
+    }
+
     /// Tells metrics and log when the certificate expires.
     fn announce(&self, shared: &Shared) {
         let Some(tls) = &self.tls else {
@@ -94,7 +99,8 @@ impl Openings {
     /// When a certificate cannot be used: nothing is changed then.
     pub(in crate::server) fn prepare(&self, config: &Config) -> Result<Prepared, TlsError> {
         let mut prepared = Vec::new();
-        let configured = config.all_listeners();
+        let mut configured = config.all_listeners();
+        configured.extend(config.admin_listener());
         for open in &self.0 {
             let before = open.settings.load();
             let same = |new: &&Listener| {

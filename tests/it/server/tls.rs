@@ -399,3 +399,140 @@ fn openssl_speaks_both_versions_with_it_and_an_older_one_not() {
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a file")
 }
+
+/// `[admin]` over TLS with the certificate `server`, and a role for each of two names.
+fn admin(house: &House) -> String {
+    format!(
+        "[admin.tls]\ncertificate = {:?}\nkey = {:?}\nclient-ca = {:?}\n\
+         [[admin.certificates]]\nname = \"dash.example\"\nrole = \"viewer\"\n\
+         [[admin.certificates]]\nname = \"*.ops.example\"\nrole = \"operator\"\n",
+        house.path("server.pem"),
+        house.path("server.key"),
+        house.path("ca.pem"),
+    )
+}
+
+/// One request to the admin listener, by whoever shows `shows`: status and body.
+fn asked(house: &House, server: &Running, shows: Option<&str>, what: &str) -> (u16, String) {
+    let address = server.addresses.admin.expect("an admin listener");
+    let mut client = house.connect(address, shows);
+    let (first, lines) = what.split_once('\n').unwrap_or((what, ""));
+    client.send(format!(
+        "{first} HTTP/1.1\r\nHost: localhost\r\n{lines}Connection: close\r\nContent-Length: 0\r\n\r\n"
+    ));
+    let mut bytes = Vec::new();
+    let _ = client.stream.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let status = head[9..12].parse().expect("a status");
+    (status, body.to_owned())
+}
+
+#[test]
+fn a_certificate_stands_for_a_role_at_the_admin_listener() {
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    house.issue("dash", &["dash.example"], |_| {});
+    house.issue("ops", &["other.example", "ann.ops.example"], |_| {});
+    house.issue("nobody", &["nobody.example"], |_| {});
+    let (token, hash) = sluice::server::admin::token::make("bob").expect("made");
+    let ledger = house.path("ledger.jsonl");
+    let mut toml = format!("[admin]\naudit-log = {ledger:?}\n");
+    toml += &admin(&house);
+    toml += &format!("[[admin.tokens]]\nname = \"bob\"\nrole = \"viewer\"\nhash = \"{hash}\"\n");
+    let server = Running::start(&toml);
+    let ask = |shows, what: &str| asked(&house, &server, shows, what);
+    let bearer = format!("GET /metrics\nAuthorization: Bearer {token}\r\n");
+
+    assert_eq!(ask(None, "GET /livez").0, 200);
+    assert_eq!(ask(None, "GET /metrics").0, 401, "loopback is no one here");
+    assert_eq!(ask(Some("nobody"), "GET /metrics").0, 401);
+    assert_eq!(ask(None, &bearer).0, 200);
+    assert_eq!(ask(Some("nobody"), &bearer).0, 200);
+    let page = ask(Some("dash"), "GET /metrics");
+    assert!(
+        page.0 == 200 && page.1.contains("listener=\"admin\""),
+        "{}",
+        page.1
+    );
+    assert_eq!(ask(Some("dash"), "POST /v1/rules/reload").0, 403);
+    assert_eq!(ask(Some("ops"), "POST /v1/rules/reload").0, 200);
+    assert_eq!(
+        ask(Some("ops"), "POST /v1/rules/update").0,
+        403,
+        "an admin's"
+    );
+    let record = std::fs::read_to_string(&ledger).expect("a record");
+    assert!(record.contains("\"who\":\"ann.ops.example\""), "{record}");
+
+    // A certificate of another house is none, and plain HTTP is not spoken.
+    let other = House::new();
+    other.issue("ops", &["ann.ops.example"], |_| {});
+    let mut config = house.client(None);
+    config.client_auth_cert_resolver = other.client(Some("ops")).client_auth_cert_resolver;
+    let address = server.addresses.admin.expect("an admin listener");
+    // TLS 1.3 tells with the first read.
+    let told = house.try_connect(address, config).and_then(|mut client| {
+        client
+            .stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        client.stream.read_exact(&mut [0; 1])
+    });
+    assert!(told.is_err());
+    let mut plain = connected(address);
+    plain
+        .write_all(b"GET /livez HTTP/1.1\r\n\r\n")
+        .expect("it reads");
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/"));
+}
+
+#[test]
+fn the_admin_listeners_certificate_and_its_roles_change_while_it_runs() {
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    house.issue("dash", &["dash.example"], |_| {});
+    let toml = admin(&house);
+    let server = Running::start(&toml);
+    let address = server.addresses.admin.expect("an admin listener");
+    let before = shown(&house.connect(address, None));
+    house.issue("server", &["localhost"], |_| {});
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while shown(&house.connect(address, None)) == before {
+        assert!(
+            std::time::Instant::now() < end,
+            "the old one is still shown"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    server.configure(&toml.replace("viewer", "operator"));
+    // Who may not reload cannot have himself promoted: an operator does it.
+    house.issue("ann", &["ann.ops.example"], |_| {});
+    assert_eq!(
+        asked(&house, &server, Some("dash"), "POST /v1/rules/reload").0,
+        403
+    );
+    assert_eq!(
+        asked(&house, &server, Some("ann"), "POST /v1/rules/reload").0,
+        200
+    );
+    assert_eq!(
+        asked(&house, &server, Some("dash"), "POST /v1/rules/reload").0,
+        200
+    );
+}
+
+#[test]
+fn an_admin_listener_with_names_and_no_authority_does_not_start() {
+    let certificates = "[[admin.certificates]]\nname = \"a\"\nrole = \"viewer\"\n";
+    let tls = "[admin.tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+    for toml in [
+        certificates.to_owned(),
+        format!("{tls}{certificates}"),
+        format!("{tls}client-ca = \"a\"\nclient-names = [\"a\"]\n"),
+    ] {
+        let read = sluice::config::Config::parse(&toml, None, &[]);
+        assert!(read.is_err(), "{toml}");
+    }
+}
