@@ -10,9 +10,12 @@
 //! `advance` does everything that needs no socket; `exchange` waits for the socket, the clock or the server's end. While
 //! a scan step is busy nothing is read, and other connections get their turn between two steps.
 //!
-//! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer.
+//! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer;
+//! `model` is a peer that fails at every byte, for the tests.
 
 mod endings;
+#[cfg(test)]
+mod model;
 mod socket;
 
 use std::future::Future;
