@@ -35,6 +35,7 @@ pub(super) struct Blobs {
     /// between its pieces.
     open: Vec<(PartId, Long)>,
     clean: Vec<u8>,
+    decoded: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -103,19 +104,20 @@ impl Blobs {
             coding,
             carry: Vec::new(),
         };
-        let Some(decoded) = long.decode(digits, &mut self.clean) else {
+        if !long.decode(digits, &mut self.clean, &mut self.decoded) {
             return;
-        };
-        let worth = media_type.is_some() || worth_a_look(&decoded);
+        }
+        let worth = media_type.is_some() || worth_a_look(&self.decoded);
         if !worth {
             return;
         }
+        let decoded = Bytes::copy_from_slice(&self.decoded);
         self.orders.push_back(Order::Open(Opening {
             parent,
             label: leaf.path.shown(),
             media_type,
         }));
-        self.orders.push_back(Order::Feed(parent, decoded.into()));
+        self.orders.push_back(Order::Feed(parent, decoded));
         self.open.push((parent, long));
     }
 
@@ -125,9 +127,12 @@ impl Blobs {
             return;
         };
         // A value that stops being base64 half way ends there; what follows is no file.
-        match long.decode(bytes, &mut self.clean) {
-            Some(decoded) => self.orders.push_back(Order::Feed(parent, decoded.into())),
-            None => self.end(parent),
+        match long.decode(bytes, &mut self.clean, &mut self.decoded) {
+            true => {
+                let decoded = Bytes::copy_from_slice(&self.decoded);
+                self.orders.push_back(Order::Feed(parent, decoded));
+            }
+            false => self.end(parent),
         }
     }
 
@@ -158,13 +163,15 @@ impl Alphabet {
 }
 
 impl Long {
-    /// Decodes what is whole and keeps the rest. `None` when a byte is no digit.
-    fn decode(&mut self, digits: &[u8], clean: &mut Vec<u8>) -> Option<Vec<u8>> {
+    /// Decodes what is whole into `out` and keeps the rest. False when a byte is no digit.
+    fn decode(&mut self, digits: &[u8], clean: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+        out.clear();
         clean.clear();
         clean.append(&mut self.carry);
         let Coding::Base64(alphabet) = self.coding else {
             clean.extend_from_slice(digits);
-            return Some(self.unescape(clean));
+            self.unescape(clean, out);
+            return true;
         };
         clean.extend(digits.iter().filter(|byte| !byte.is_ascii_whitespace()));
         let padding = clean.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -172,19 +179,23 @@ impl Long {
             0 => clean.len() / 4 * 4,
             _ => clean.len(),
         };
-        let (now, later) = clean.split_at_checked(whole)?;
-        let decoded = alphabet.engine().decode(now).ok()?;
+        let Some((now, later)) = clean.split_at_checked(whole) else {
+            return false;
+        };
+        if alphabet.engine().decode_vec(now, out).is_err() {
+            return false;
+        }
         self.carry.extend_from_slice(later);
-        Some(decoded)
+        true
     }
 
     /// Percent escapes, as far as they are whole; what only looks like one stays.
-    fn unescape(&mut self, text: &[u8]) -> Vec<u8> {
+    fn unescape(&mut self, text: &[u8], out: &mut Vec<u8>) {
         let last = text.len().saturating_sub(2);
         let cut = memchr::memrchr(b'%', text).filter(|at| *at >= last);
         let (now, later) = text.split_at(cut.unwrap_or(text.len()));
         self.carry.extend_from_slice(later);
-        percent_encoding::percent_decode(now).collect()
+        out.extend(percent_encoding::percent_decode(now));
     }
 }
 
@@ -233,22 +244,46 @@ fn data_uri(bytes: &[u8]) -> Option<DataUri<'_>> {
     })
 }
 
-/// Which base64 alphabet `digits` are of, judged by the first of them; decoding judges the rest.
+/// Which base64 alphabet `digits` are of; `None` when a byte is of neither. The last bytes are not judged: less than a
+/// group of four is decoded at the end only.
 fn alphabet_of(digits: &[u8]) -> Option<Alphabet> {
+    let judged = digits.len().saturating_sub(LONGEST_CARRY);
     let mut alphabet = Alphabet::Standard;
-    for byte in digits.iter().take(PROBED) {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => {}
-            b'-' | b'_' => alphabet = Alphabet::UrlSafe,
-            byte if byte.is_ascii_whitespace() => {}
-            _ => return None,
+    for (at, byte) in digits.iter().enumerate() {
+        match DIGITS[usize::from(*byte)] {
+            Digit::Either => {}
+            Digit::UrlSafe => alphabet = Alphabet::UrlSafe,
+            Digit::None if at < judged => return None,
+            Digit::None => {}
         }
-    }
-    if digits.iter().any(|byte| matches!(byte, b'-' | b'_')) {
-        alphabet = Alphabet::UrlSafe;
     }
     Some(alphabet)
 }
+
+/// What a byte is in base64.
+#[derive(Clone, Copy)]
+enum Digit {
+    /// A digit of both alphabets, padding, or white space.
+    Either,
+    /// A digit of base64url only.
+    UrlSafe,
+    None,
+}
+
+static DIGITS: [Digit; 256] = {
+    let mut table = [Digit::None; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => Digit::Either,
+            b'-' | b'_' => Digit::UrlSafe,
+            blank if blank.is_ascii_whitespace() => Digit::Either,
+            _ => Digit::None,
+        };
+        byte += 1;
+    }
+    table
+};
 
 /// True for decoded bytes that look like a file or a text.
 fn worth_a_look(decoded: &[u8]) -> bool {
@@ -267,8 +302,8 @@ static URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIE
 /// Shorter values hold no file and no signature worth the name.
 const SHORTEST: usize = 24;
 
-/// Bytes that the first, cheap test looks at.
-const PROBED: usize = 64;
+/// Digits that wait for a fourth.
+const LONGEST_CARRY: usize = 3;
 
 /// A data URI's media type and parameters are no longer than this.
 const DATA_URI_HEAD_BYTES: usize = 256;

@@ -11,12 +11,14 @@ use crate::inspect::{Direction, Finding, Findings, PartId, Severity, xml};
 use crate::rules::literal::Place;
 
 use super::blob::Blobs;
+use super::known::Known;
 
 /// Hands each leaf to whoever wants it.
 pub(super) struct LeafRouter<'a> {
     pub(super) detectors: &'a Detectors,
     pub(super) context: Context,
     pub(super) scratch: &'a mut Scratch,
+    pub(super) known: &'a mut Known,
     /// Signatures over decoded values; `None` when the profile has no signatures.
     pub(super) values: Option<&'a mut SignatureScan>,
     pub(super) value_findings: &'a mut Findings,
@@ -35,15 +37,10 @@ pub(super) struct LeafRouter<'a> {
 
 impl LeafSink for LeafRouter<'_> {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if !self.context.classes.is_empty() {
-            self.detectors
-                .inspect(leaf, &self.context, self.scratch, self.findings);
-            if let Some(explanation) = &mut self.explanation {
-                explanation.leaf(self.detectors, leaf, &self.context);
-            }
-        }
-        if self.context.direction == Direction::Request && may_hold_document(leaf.host) {
-            self.document(leaf);
+        if self.is_idle(leaf) {
+            self.scratch.pass(leaf.bytes.len());
+        } else {
+            self.look(leaf);
         }
         // The raw bytes went through the signatures already; a value without escapes has something new to show only to
         // rules on single values.
@@ -59,8 +56,46 @@ impl LeafSink for LeafRouter<'_> {
             }
             true => {}
         }
+    }
+}
+
+impl LeafRouter<'_> {
+    /// True for values in which none but rules on single values finds anything: numbers, literals, names that are known.
+    fn is_idle(&self, leaf: &Leaf<'_>) -> bool {
+        let idle = match leaf.host {
+            HostSyntax::JsonLiteral => true,
+            HostSyntax::JsonNumber => leaf.bytes.iter().all(|byte| is_numeric(*byte)),
+            HostSyntax::JsonKey => self.known.has(leaf.bytes),
+            _ => false,
+        };
+        idle && self.explanation.is_none()
+    }
+
+    fn look(&mut self, leaf: &Leaf<'_>) {
+        let mut signs = Signs::all();
+        if !self.context.classes.is_empty() {
+            let seen = self
+                .detectors
+                .inspect(leaf, &self.context, self.scratch, self.findings);
+            if let Some(explanation) = &mut self.explanation {
+                explanation.leaf(self.detectors, leaf, &self.context);
+            }
+            signs = seen.signs;
+            if leaf.host == HostSyntax::JsonKey
+                && seen.idle
+                && !signs.intersects(Signs::ANGLE | Signs::PERCENT)
+            {
+                self.known.enter(leaf.bytes);
+            }
+        }
+        if signs.contains(Signs::ANGLE)
+            && self.context.direction == Direction::Request
+            && may_hold_document(leaf.host)
+        {
+            self.document(leaf);
+        }
         if self.values.is_some() {
-            self.decoded(leaf);
+            self.decoded(leaf, signs);
         }
         if let Some(blobs) = &mut self.blobs
             && may_hold_blob(leaf.host)
@@ -68,9 +103,7 @@ impl LeafSink for LeafRouter<'_> {
             blobs.leaf(leaf, self.context.part);
         }
     }
-}
 
-impl LeafRouter<'_> {
     /// A document inside the value, which an application parses later: XML readers look into their own values.
     fn document(&mut self, leaf: &Leaf<'_>) {
         let Some(found) = xml::embedded(leaf.bytes) else {
@@ -89,9 +122,9 @@ impl LeafRouter<'_> {
     }
 
     /// The signatures see what a value decodes to once more: percent-encoded again, or base64 where no blob is opened.
-    fn decoded(&mut self, leaf: &Leaf<'_>) {
+    fn decoded(&mut self, leaf: &Leaf<'_>, signs: Signs) {
         let base64 = self.blobs.is_none() && leaf.bytes.len() >= SHORTEST_BASE64;
-        let escaped = memchr::memchr(b'%', leaf.bytes).is_some();
+        let escaped = signs.contains(Signs::PERCENT) && memchr::memchr(b'%', leaf.bytes).is_some();
         if !escaped && !base64 {
             return;
         }
@@ -175,6 +208,11 @@ const LAYERS: usize = 3;
 
 /// Shorter base64 holds no signature worth the name.
 const SHORTEST_BASE64: usize = 24;
+
+/// What a number is made of (RFC 8259 §6); what only begins like one may hold anything.
+fn is_numeric(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')
+}
 
 /// XML in a value; values of XML are looked into by their own reader.
 fn may_hold_document(host: HostSyntax) -> bool {

@@ -20,6 +20,7 @@
 //! | `glance` | what a preview alone is enough for |
 //! | `router` | drives the inspectors of the parts |
 //! | `part` | the inspectors of one part, and which ones it gets |
+//! | `known` | names that were looked at before and hold nothing |
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
 //! | `blob` | values that are files themselves: base64, data URIs |
 //! | `workspace` | readers and buffers, reused from message to message |
@@ -30,6 +31,7 @@
 mod blob;
 mod cleaning;
 mod glance;
+mod known;
 mod leaves;
 mod message;
 mod obstacle;

@@ -172,6 +172,7 @@ impl PartRouter<'_> {
                 classes,
             },
             scratch: &mut space.scratch,
+            known: &mut space.known,
             values: self.values.as_mut(),
             value_findings: &mut space.value_findings,
             decoded: &mut space.decoded,

@@ -12,6 +12,7 @@ use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, Signatures};
 use crate::inspect::{Findings, form, head, json, text, xml};
 
+use super::known::Known;
 use super::part::PartScan;
 
 /// What one scan borrows.
@@ -22,6 +23,7 @@ use super::part::PartScan;
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     pub(super) scratch: Scratch,
+    pub(super) known: Known,
     pub(super) head: head::Reader,
     pub(super) findings: Findings,
     pub(super) leaf_findings: Findings,

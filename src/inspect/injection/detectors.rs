@@ -38,6 +38,15 @@ pub struct Scratch {
     best: Best,
 }
 
+/// What the detectors saw of a leaf, for those who look at it next.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Which bytes occur in it.
+    pub signs: Signs,
+    /// True when no decoder and no detector, of whatever class, has anything to look at in such bytes.
+    pub idle: bool,
+}
+
 /// The best evidence of each room for one leaf.
 type Best = [Option<Sighting>; ROOMS.len()];
 
@@ -58,6 +67,11 @@ impl Scratch {
     pub fn begin(&mut self) {
         self.allowance = Allowance::default();
     }
+
+    /// A leaf of `length` bytes was read that is known to hold nothing.
+    pub fn pass(&mut self, length: usize) {
+        self.allowance.read(length);
+    }
 }
 
 impl Detectors {
@@ -76,7 +90,7 @@ impl Detectors {
         context: &Context,
         scratch: &mut Scratch,
         findings: &mut Findings,
-    ) {
+    ) -> Seen {
         scratch.allowance.read(leaf.bytes.len());
         let Scratch {
             lower,
@@ -85,14 +99,20 @@ impl Detectors {
             forms,
             allowance,
             best,
+            ..
         } = scratch;
-        let sight = self.prefilter.read(leaf.bytes, context.classes, hits);
+        let sight = self.prefilter.read(leaf.bytes, hits);
+        let classes = sight.classes & context.classes;
         let plain = walk::plain(leaf.bytes, sight.signs);
-        if sight.classes.is_empty() && plain {
-            return;
+        let seen = Seen {
+            signs: sight.signs,
+            idle: plain && sight.classes.is_empty(),
+        };
+        if classes.is_empty() && plain {
+            return seen;
         }
         if sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes) {
-            let classes = sight.classes & Classes::DESER;
+            let classes = classes & Classes::DESER;
             let whole = Form::default();
             look(
                 &View {
@@ -107,7 +127,7 @@ impl Detectors {
                 best,
             );
             record(leaf, context, best, findings);
-            return;
+            return seen;
         }
         forms.clear();
         let whole = Form::default();
@@ -119,15 +139,13 @@ impl Detectors {
                 bytes: leaf.bytes,
                 hits,
             },
-            sight.classes,
+            classes,
             lower,
             best,
         );
         let worth = |bytes: &[u8]| {
-            let sight = self
-                .prefilter
-                .read(bytes, context.classes, &mut probe.borrow_mut());
-            !sight.classes.is_empty() || !walk::plain(bytes, sight.signs)
+            let sight = self.prefilter.read(bytes, &mut probe.borrow_mut());
+            sight.classes.intersects(context.classes) || !walk::plain(bytes, sight.signs)
         };
         let mut cut = !plain
             && forms
@@ -140,7 +158,7 @@ impl Detectors {
                 .is_err();
         let mut index = 0;
         while let Some(form) = forms.take(index) {
-            let sight = self.prefilter.read(&form.bytes, context.classes, hits);
+            let sight = self.prefilter.read(&form.bytes, hits);
             look(
                 &View {
                     leaf,
@@ -149,7 +167,7 @@ impl Detectors {
                     bytes: &form.bytes,
                     hits,
                 },
-                sight.classes,
+                sight.classes & context.classes,
                 lower,
                 best,
             );
@@ -163,6 +181,7 @@ impl Detectors {
             findings.anomaly(Anomaly::DecodeLimit, context.part, leaf.span.start);
         }
         record(leaf, context, best, findings);
+        seen
     }
 }
 

@@ -44,7 +44,7 @@ mod words;
 
 pub use detectors::{
     Detectors, ExplainedClass, ExplainedForm, ExplainedToken, ExplainedValue, Explanation,
-    MAX_VALUES, Scratch,
+    MAX_VALUES, Scratch, Seen,
 };
 pub use evidence::{Evidence, Kind};
 pub use prefilter::Hit;

@@ -88,8 +88,8 @@ impl Prefilter {
         }
     }
 
-    /// One pass over `bytes`: signs, classes among `wanted` that have an anchor, and where the anchors stand.
-    pub(super) fn read(&self, bytes: &[u8], wanted: Classes, hits: &mut Vec<Hit>) -> Sight {
+    /// One pass over `bytes`: signs, classes that have an anchor, and where the anchors stand.
+    pub(super) fn read(&self, bytes: &[u8], hits: &mut Vec<Hit>) -> Sight {
         hits.clear();
         let bits = self.bits(bytes);
         let mut classes = Classes::from_bits_truncate(bits >> CLASS_SHIFT);
@@ -113,10 +113,7 @@ impl Prefilter {
             hits.sort_unstable();
         }
         let signs = Signs::from_bits_truncate(u16::try_from(bits & SIGNS).unwrap_or_default());
-        Sight {
-            signs,
-            classes: classes & wanted,
-        }
+        Sight { signs, classes }
     }
 
     /// What the bytes say each for itself.
@@ -143,7 +140,7 @@ mod tests {
     fn anchors_are_found_in_any_case_with_their_place() {
         let prefilter = Prefilter::new();
         let mut hits = Vec::new();
-        let sight = prefilter.read(b"1 UNION Select", Classes::all(), &mut hits);
+        let sight = prefilter.read(b"1 UNION Select", &mut hits);
         assert!(sight.classes.contains(Classes::SQLI));
         let words: Vec<_> = hits
             .iter()

@@ -119,6 +119,7 @@ impl Scan {
                     classes: self.classes,
                 },
                 scratch: &mut space.scratch,
+                known: &mut space.known,
                 values: values.as_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
                 decoded: &mut space.decoded,

@@ -126,11 +126,11 @@ impl Detectors {
             allowance,
             ..
         } = scratch;
-        let sight = self.prefilter.read(leaf.bytes, context.classes, hits);
+        let sight = self.prefilter.read(leaf.bytes, hits);
         let binary = sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes);
         let classes = match binary {
-            true => sight.classes & Classes::DESER,
-            false => sight.classes,
+            true => sight.classes & context.classes & Classes::DESER,
+            false => sight.classes & context.classes,
         };
         let whole = Form::default();
         let view = View {
@@ -146,17 +146,15 @@ impl Detectors {
         }
         forms.clear();
         let worth = |bytes: &[u8]| {
-            let sight = self
-                .prefilter
-                .read(bytes, context.classes, &mut probe.borrow_mut());
-            !sight.classes.is_empty() || !walk::plain(bytes, sight.signs)
+            let sight = self.prefilter.read(bytes, &mut probe.borrow_mut());
+            sight.classes.intersects(context.classes) || !walk::plain(bytes, sight.signs)
         };
         let first = (leaf.bytes, sight.signs);
         let done = forms.expand(first, Chain::default(), allowance, &worth);
         value.cut |= done.is_err();
         let mut index = 0;
         while let Some(form) = forms.take(index) {
-            let sight = self.prefilter.read(&form.bytes, context.classes, hits);
+            let sight = self.prefilter.read(&form.bytes, hits);
             let view = View {
                 leaf,
                 context,
@@ -164,7 +162,7 @@ impl Detectors {
                 bytes: &form.bytes,
                 hits,
             };
-            keep(&view, sight.classes, lower, value);
+            keep(&view, sight.classes & context.classes, lower, value);
             let next = (form.bytes.as_slice(), sight.signs);
             value.cut |= forms.expand(next, form.chain, allowance, &worth).is_err();
             forms.put_back(index, form);
