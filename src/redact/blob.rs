@@ -10,7 +10,9 @@ use super::editor::Editor;
 use super::format::Format;
 use super::operator;
 use super::plan::Plan;
+use super::profile::Unread;
 use super::rewriter::Rewriter;
+use super::veil;
 use crate::content::transfer::Base64;
 use crate::inspect::Findings;
 
@@ -31,6 +33,9 @@ impl Blob {
     pub(super) fn read(&mut self, leaf: &Leaf<'_>, run: Range<usize>, editor: &mut Editor) {
         let digits = leaf.bytes.get(run.clone()).unwrap_or_default();
         if !decode(digits, &mut self.decoded) {
+            if is_veiled(digits, editor.profile.unread()) {
+                editor.unread(leaf, run);
+            }
             return;
         }
         if next_run(&self.decoded, 0).is_some_and(|all| all == (0..self.decoded.len()))
@@ -92,6 +97,13 @@ impl Blob {
 #[inline]
 pub(super) fn may_hold(value: &[u8]) -> bool {
     value.len() >= SHORTEST && next_run(value, 0).is_some()
+}
+
+/// True when `digits` of base64 begin what is masked whole.
+pub(super) fn is_veiled(digits: &[u8], unread: Unread) -> bool {
+    let first = digits.get(..VEIL_GLANCE).unwrap_or(digits);
+    let mut head = Vec::new();
+    unread == Unread::Mask && Base64::default().push(first, &mut head) && veil::wants(unread, &head)
 }
 
 /// True when `digits` are the whole of a text in base64.
@@ -185,7 +197,7 @@ impl<'a> Runs<'a> {
 }
 
 /// True when `window`, the first of a long value, is text in base64 to its end.
-pub(super) fn begins_text(window: &[u8]) -> bool {
+pub(super) fn begins_text(window: &[u8], unread: Unread) -> bool {
     let Some(run) = next_run(window, 0) else {
         return false;
     };
@@ -193,10 +205,12 @@ pub(super) fn begins_text(window: &[u8]) -> bool {
     let digits = window.get(run.clone()).unwrap_or_default();
     let first = digits.get(..WINDOW_GLANCE).unwrap_or(digits);
     let mut decoded = Vec::new();
-    run.end + 2 >= window.len()
-        && Base64::default().push(first, &mut decoded)
-        && is_text(&decoded)
-        && starts_as_text(&decoded)
+    let veiled = is_veiled(digits, unread);
+    run.end + 2 >= window.len() && veiled
+        || run.end + 2 >= window.len()
+            && Base64::default().push(first, &mut decoded)
+            && is_text(&decoded)
+            && starts_as_text(&decoded)
 }
 
 /// The first run from `from` on. One of [`SHORTEST`] digits covers a multiple of that: only those places are looked at.
@@ -279,6 +293,9 @@ const DIGIT: [bool; 256] = {
 
 /// Digits that tell a text from a hash.
 const GLANCE: usize = 16;
+
+/// Digits that tell an archive: those of the head of a tar file.
+const VEIL_GLANCE: usize = 1024;
 
 /// Digits of a long value that tell what it is.
 const WINDOW_GLANCE: usize = 4096;

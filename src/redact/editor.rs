@@ -2,6 +2,8 @@
 
 mod edit;
 
+pub(super) use edit::VeilPiece;
+
 use std::sync::Arc;
 
 use super::blob::{self, Blob, Runs, begins_text, holds_text};
@@ -57,7 +59,9 @@ pub(super) struct Editor {
     /// What else goes where all of the value at hand is taken out: its element, its attribute, its pair.
     enclosing: Option<Span>,
     /// The long value at hand is text in base64 that is not read.
-    veiled: bool,
+    is_veiled: bool,
+    /// Where values and parts begin that were masked whole.
+    pub(super) veiled: Vec<u64>,
 }
 
 /// Which values are looked at.
@@ -78,7 +82,8 @@ impl Editor {
             open: profile.is_open(),
             member: None,
             enclosing: None,
-            veiled: false,
+            is_veiled: false,
+            veiled: Vec::new(),
             profile,
             scanner,
             hits: Vec::new(),
@@ -257,9 +262,10 @@ impl Editor {
         };
         if overlap == 0 {
             let open = matches!(self.profile.place(leaf.path), Place::Open);
-            self.veiled = open && self.reach == Reach::All && begins_text(leaf.bytes);
+            self.is_veiled =
+                open && self.reach == Reach::All && begins_text(leaf.bytes, self.profile.unread());
         }
-        if !self.veiled {
+        if !self.is_veiled {
             return false;
         }
         let range = overlap..leaf.bytes.len();
@@ -276,8 +282,12 @@ impl Editor {
         match self.profile.unread() {
             Unread::Judge => self.summary.anomaly(Anomaly::DecodeLimit),
             Unread::Mask => {
-                if let Some(hit) = self.scanner.selected(range, SELECTED) {
-                    self.put(leaf, hit, (UNREAD, &Mask::Fixed));
+                let whole = is_all(leaf.bytes, &range);
+                if let Some(hit) = self.scanner.selected(range, SELECTED)
+                    && self.put(leaf, hit, (UNREAD, &Mask::Fixed))
+                    && whole
+                {
+                    self.note_veiled_at(leaf.span.start + self.base);
                 }
             }
         }
@@ -294,7 +304,10 @@ impl Editor {
         let pair = std::mem::take(&mut self.pair);
         self.base = 0;
         (self.member, self.enclosing) = (None, None);
+        let veiled = self.veiled.len();
         read(self);
+        // Offsets inside the value are no places in the body.
+        self.veiled.truncate(veiled);
         (self.base, self.windowed) = (base, windowed);
         (self.member, self.enclosing) = (member, enclosing);
         (self.paired, self.pair) = (paired, pair);
@@ -443,6 +456,13 @@ fn raw(leaf: &Leaf<'_>) -> Span {
     }
 }
 
+/// True when `range` is all of a value but for the head of a data URI.
+fn is_all(value: &[u8], range: &std::ops::Range<usize>) -> bool {
+    let before = value.get(..range.start).unwrap_or_default();
+    let behind = value.get(range.end..).unwrap_or_default();
+    matches!(before.last(), None | Some(b',')) && behind.is_empty()
+}
+
 /// False for names, for words such as `true`, and for what came in pieces before.
 fn is_value(leaf: &Leaf<'_>) -> bool {
     let other = matches!(
@@ -457,6 +477,9 @@ fn is_value(leaf: &Leaf<'_>) -> bool {
 
 /// What text that is masked unread is called in masks and records.
 const UNREAD: &str = "UNREAD";
+
+/// Places of what was masked whole that are kept. Of those past it nobody knows, and what is found in them is judged.
+const VEILED: usize = 4096;
 
 /// Bytes of a name in `{"name": …, "value": …}`.
 const PAIR_BYTES: usize = 64;

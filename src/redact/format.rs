@@ -8,6 +8,7 @@ use super::pairs::Pairs;
 use super::recoded::Recoded;
 use super::text::{self, Lines};
 use super::unsure::Unsure;
+use super::veil::Veil;
 use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path};
 use crate::inspect::{Findings, PartId, form, json};
 
@@ -26,6 +27,8 @@ pub(super) enum Format {
     Value(Box<Assembler>, Path, Place),
     /// The first bytes are to tell.
     Unsure(Box<Unsure>),
+    /// Masked whole.
+    Veil(Box<Veil>),
     /// Nothing that an edit can reach.
     Opaque(Place),
 }
@@ -143,6 +146,20 @@ impl Format {
         Format::Opaque(Place::new(base))
     }
 
+    /// A part that is masked whole.
+    pub(super) fn veil(path: Path, base: u64) -> Self {
+        Format::Veil(Box::new(Veil::new(path, base)))
+    }
+
+    /// True when all of it is masked, whatever is in it.
+    pub(super) fn is_veil(&self) -> bool {
+        match self {
+            Format::Veil(_) => true,
+            Format::Recoded(part) => part.is_veil(),
+            _ => false,
+        }
+    }
+
     fn at(content_type: &str, path: Option<Path>, base: u64, levels: u32) -> Self {
         match Family::of(content_type) {
             Family::Json | Family::Form | Family::Xml | Family::Html | Family::Unknown => {
@@ -238,6 +255,7 @@ impl Format {
                 place.at += input.len() as u64;
                 place.pending = Some(place.base);
             }
+            Format::Veil(veil) => veil.push(input, editor),
             Format::Opaque(place) => place.at += input.len() as u64,
         }
     }
@@ -267,6 +285,7 @@ impl Format {
                 path,
                 host: HostSyntax::Raw,
             }),
+            Format::Veil(veil) => veil.finish(editor),
             Format::Opaque(_) | Format::Unsure(_) => {}
         }
     }
@@ -299,6 +318,7 @@ impl Format {
             Format::Parts(parts) => parts.settled(editor),
             Format::Recoded(part) => part.settled(),
             Format::Unsure(unsure) => unsure.settled(),
+            Format::Veil(veil) => veil.settled(),
         }
     }
 }

@@ -39,6 +39,7 @@ pub mod sanitize;
 pub mod selector;
 mod text;
 mod unsure;
+mod veil;
 
 pub use format::type_by_name;
 pub use head::{HeadEdit, redact_head};

@@ -8,6 +8,7 @@
 use super::editor::Editor;
 use super::format::Format;
 use super::recoded::Recoded;
+use super::veil;
 use crate::anomaly::Anomaly;
 use crate::content::transfer::Transfer;
 use crate::inspect::leaf::{Path, Root};
@@ -29,6 +30,8 @@ pub(super) struct Parts {
     passing: bool,
     head: Head,
     part: Option<Box<Format>>,
+    /// Where the part at hand begins.
+    part_at: u64,
     levels: u32,
 }
 
@@ -77,6 +80,7 @@ impl Parts {
             passing: false,
             head: Head::default(),
             part: None,
+            part_at: base,
             levels,
         }
     }
@@ -153,7 +157,7 @@ impl Parts {
                     if !line.ends_with(b"\r\n") {
                         self.head.line_break = b"\n";
                     }
-                    self.begin_part(after, findings);
+                    self.begin_part(after, editor, findings);
                 } else {
                     self.head.read(&line);
                 }
@@ -193,8 +197,9 @@ impl Parts {
         self.brk.extend_from_slice(brk);
     }
 
-    fn begin_part(&mut self, base: u64, findings: &mut Findings) {
+    fn begin_part(&mut self, base: u64, editor: &Editor, findings: &mut Findings) {
         self.state = State::Body;
+        self.part_at = base;
         let transfer = self.head.transfer.unwrap_or_else(|| {
             findings.anomaly(Anomaly::BrokenEncoding, PartId::BODY, base);
             Transfer::Identity
@@ -204,7 +209,7 @@ impl Parts {
             // Its text has offsets of its own.
             Transfer::Base64 | Transfer::QuotedPrintable => 0,
         };
-        let format = self.format(inner, findings);
+        let format = self.format(inner, editor, findings);
         let line_break = self.head.line_break;
         let format = match transfer {
             Transfer::Identity => format,
@@ -219,10 +224,13 @@ impl Parts {
     }
 
     /// The reader of the part whose head was read, and whose first byte has offset `base`.
-    fn format(&self, base: u64, findings: &mut Findings) -> Format {
+    fn format(&self, base: u64, editor: &Editor, findings: &mut Findings) -> Format {
         let head = &self.head;
         let mut path = Path::new(Root::Multipart);
         path.push_name(&head.name);
+        if veil::wants_charset(editor.profile.unread(), &head.content_type) {
+            return Format::veil(path, base);
+        }
         let plain = head.content_type.is_empty() || head.content_type.starts_with("text/plain");
         if plain && !head.file && !head.name.is_empty() {
             return Format::value(path, base);
@@ -238,6 +246,9 @@ impl Parts {
     fn end_part(&mut self, editor: &mut Editor, findings: &mut Findings) {
         if let Some(mut part) = self.part.take() {
             part.finish(editor, findings);
+            if part.is_veil() {
+                editor.note_veiled_at(self.part_at);
+            }
         }
     }
 

@@ -36,13 +36,14 @@ pub struct Profile {
     recode: Recode,
 }
 
-/// What is done with a value that holds text which is not read: base64 over the size that is decoded, or inside other
-/// base64.
+/// What is done with a value that holds text which is not read (base64 over the size that is decoded, or inside other
+/// base64), and with values and parts where no edit reaches: archives, text in a charset that is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unread {
-    /// It stays, and [`Anomaly::DecodeLimit`](crate::anomaly::Anomaly::DecodeLimit) is judged: block, or pass with a
-    /// record.
+    /// It stays, and is judged: block, or pass with a record. What is not read is
+    /// [`Anomaly::DecodeLimit`](crate::anomaly::Anomaly::DecodeLimit), a value that should have gone
+    /// [`Anomaly::UnreachableEdit`](crate::anomaly::Anomaly::UnreachableEdit).
     #[default]
     Judge,
     /// It is masked whole.

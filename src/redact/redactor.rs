@@ -148,6 +148,11 @@ impl Redactor {
         &self.editor.summary
     }
 
+    /// Where values and parts begin that were masked whole: what lies in them does not leave.
+    pub fn veiled(&self) -> &[u64] {
+        &self.editor.veiled
+    }
+
     /// Where the rest of the body begins that no edit reached; final after [`finish`](Self::finish).
     pub fn seam(&self) -> Seam {
         self.rewriter.seam()

@@ -5,6 +5,7 @@
 
 use super::editor::Editor;
 use super::format::{Family, Format};
+use super::veil;
 use crate::anomaly::Anomaly;
 use crate::content::sniff::{self, Type};
 use crate::inspect::leaf::Path;
@@ -98,6 +99,11 @@ impl Unsure {
             }
             Verdict::Read(family) => {
                 Format::family(family, &self.content_type, (path, base), levels)
+            }
+            Verdict::Unread
+                if path.is_some() && veil::wants(editor.profile.unread(), &self.held) =>
+            {
+                Format::veil(path?, base)
             }
             Verdict::Unread => {
                 findings.anomaly(Anomaly::UnreadContent, PartId::BODY, base);

@@ -18,8 +18,8 @@ use crate::inspect::leaf::{Leaf, Piece};
 /// What the stack is to be told, in order.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// A value begins.
-    Open(Opening),
+    /// A value begins, at that offset of its part.
+    Open(Opening, u64),
     /// Bytes of the value that is open in that part.
     Feed(PartId, Bytes),
     /// The value that is open in that part is over.
@@ -112,11 +112,12 @@ impl Blobs {
             return;
         }
         let decoded = Bytes::copy_from_slice(&self.decoded);
-        self.orders.push_back(Order::Open(Opening {
+        let opening = Opening {
             parent,
             label: leaf.path.shown(),
             media_type,
-        }));
+        };
+        self.orders.push_back(Order::Open(opening, leaf.span.start));
         self.orders.push_back(Order::Feed(parent, decoded));
         self.open.push((parent, long));
     }
@@ -285,12 +286,14 @@ static DIGITS: [Digit; 256] = {
     table
 };
 
-/// True for decoded bytes that look like a file or a text.
+/// True for decoded bytes that look like a file or a text, in UTF-16 too where it says so.
 fn worth_a_look(decoded: &[u8]) -> bool {
-    !matches!(
-        sniff::sniff(decoded),
-        sniff::Type::Binary | sniff::Type::Empty
-    )
+    let marked = decoded.starts_with(b"\xff\xfe") || decoded.starts_with(b"\xfe\xff");
+    marked
+        || !matches!(
+            sniff::sniff(decoded),
+            sniff::Type::Binary | sniff::Type::Empty
+        )
 }
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

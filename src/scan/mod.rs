@@ -41,6 +41,7 @@ mod redaction;
 mod report;
 mod router;
 pub mod ruleset;
+mod veils;
 mod workspace;
 
 pub use message::Message;

@@ -18,9 +18,10 @@ use crate::budget::{Budget, Reservation};
 use crate::content::{Declared, Encoder, MediaType, Part, PartKind};
 use crate::inspect::cut::Cuts;
 use crate::inspect::{Direction, PartId};
-use crate::redact::{self, Recode, Redactor, Seam, Summary, type_by_name};
+use crate::redact::{self, Recode, Redactor, Seam, Summary, Unread, type_by_name};
 
 use super::cleaning::Cleaning;
+use super::veils::Veils;
 
 /// One body being redacted.
 pub(super) struct Redaction {
@@ -42,6 +43,8 @@ pub(super) struct Redaction {
     memory: Reservation,
     /// The body in UTF-8, where it came in another charset.
     text: Option<PartId>,
+    /// What was found where no edit reaches, but may be masked whole.
+    veils: Veils,
 }
 
 /// What the redactors of one body have in common.
@@ -129,6 +132,7 @@ impl Redaction {
             seam: None,
             memory,
             text: None,
+            veils: Veils::default(),
         })
     }
 
@@ -155,6 +159,9 @@ impl Redaction {
     /// A part begins: text in another charset is read in its UTF-8 form, which no edit reaches.
     pub(super) fn part_begins(&mut self, part: &Part) {
         self.cleaning.begin(part);
+        if self.masks_unread() {
+            self.veils.begin(part);
+        }
         if part.id == PartId::BODY {
             if !part.utf8 {
                 self.source = None;
@@ -180,6 +187,19 @@ impl Redaction {
                 self.readers.push((part.id, reader));
             }
         }
+    }
+
+    /// A value is read on its own; it stands at that offset of `parent`.
+    pub(super) fn value_opens(&mut self, value: PartId, parent: PartId, at: u64) {
+        if self.masks_unread() {
+            self.veils.value(value, parent, at);
+        }
+    }
+
+    /// True when what is not read is masked whole.
+    fn masks_unread(&self) -> bool {
+        let profile = self.way.profile.as_ref();
+        profile.is_some_and(|profile| profile.unread() == Unread::Mask)
     }
 
     /// True when what cuts answer in `part` is being cut.
@@ -238,6 +258,11 @@ impl Redaction {
             self.edited.clear();
             let counts = found.changed || self.text == Some(part);
             let found = found.not_made(Anomaly::UnreachableEdit);
+            if counts && self.masks_unread() && self.source == Some(PartId::BODY) {
+                // It is known at the end of the body whether it leaves.
+                let found = self.veils.hold(part, found);
+                return Ok(found);
+            }
             return Ok(counts.then_some(found));
         }
         let mut summary = None;
@@ -262,6 +287,17 @@ impl Redaction {
             });
         }
         self.end_codings()?;
+        let veiled = match (&self.redactor, self.edits()) {
+            // Where something was cut, offsets in the body are others.
+            (Some(redactor), true) if !self.cleaning.has_cut() => redactor.veiled(),
+            (Some(_) | None, _) => &[],
+        };
+        for found in self.veils.leaving(veiled) {
+            summary = Some(match summary {
+                Some(known) => with(known, found),
+                None => found,
+            });
+        }
         Ok(join(summary, cleaned))
     }
 
@@ -322,6 +358,20 @@ impl Redaction {
         }
         Ok(())
     }
+}
+
+/// Both; what was found last has nothing to do with edits.
+fn with(mut known: Summary, found: Summary) -> Summary {
+    for (label, count) in found.counts {
+        *known.counts.entry(label).or_default() += count;
+    }
+    for anomaly in found.anomalies {
+        if !known.anomalies.contains(&anomaly) {
+            known.anomalies.push(anomaly);
+        }
+    }
+    known.blocked_by = known.blocked_by.or(found.blocked_by);
+    known
 }
 
 /// What was masked and what was cut.

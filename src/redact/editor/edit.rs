@@ -1,11 +1,11 @@
 //! What is planned for a value that was found, and what is noted of it.
 
-use super::{Editor, raw};
+use super::{Editor, UNREAD, VEILED, raw};
 use crate::inspect::leaf::{HostSyntax, Leaf, Path, Piece};
 use crate::inspect::sensitive::Hit;
 use crate::inspect::sensitive::catalog::Rule;
 use crate::redact::operator::{self, Mask};
-use crate::redact::profile::{Mode, Place};
+use crate::redact::profile::{Mode, Place, SELECTED};
 use crate::redact::redactor::{Action, EditNote, MAX_NOTES, Summary};
 use crate::span::Span;
 
@@ -208,8 +208,8 @@ impl Editor {
         shown.into()
     }
 
-    /// Plans to mask `hit` in `leaf` as it says, whatever the rules do.
-    pub(super) fn put(&mut self, leaf: &Leaf<'_>, hit: Hit, (label, mask): (&str, &Mask)) {
+    /// Plans to mask `hit` in `leaf` as it says, whatever the rules do. True when it is planned.
+    pub(super) fn put(&mut self, leaf: &Leaf<'_>, hit: Hit, (label, mask): (&str, &Mask)) -> bool {
         self.plain.clear();
         self.written.clear();
         mask.render(label, b"", &mut self.plain);
@@ -219,10 +219,48 @@ impl Editor {
             Mode::Observe => Action::Observed,
             Mode::Enforce => Action::Masked,
         };
-        if action == Action::Observed || self.plan.add(span, &self.written) {
+        let planned = action == Action::Masked && self.plan.add(span, &self.written);
+        if planned || action == Action::Observed {
             self.note(hit.rule, (label, span, action), leaf.path);
         }
+        planned
     }
+
+    /// Plans to take out a piece of what is masked whole, and to put the mask where it begins.
+    pub(in crate::redact) fn veil_piece(&mut self, span: Span, piece: VeilPiece) {
+        if self.profile.mode() != Mode::Enforce {
+            return;
+        }
+        match piece {
+            VeilPiece::First => self.plan.add_parts(span, operator::fixed_parts(UNREAD)),
+            VeilPiece::Later => self.plan.add(span, b""),
+        };
+    }
+
+    /// Takes note of what was masked whole.
+    pub(in crate::redact) fn note_veil(&mut self, span: Span, path: &Path) {
+        let action = match self.profile.mode() {
+            Mode::Observe => Action::Observed,
+            Mode::Enforce => Action::Masked,
+        };
+        if let Some(hit) = self.scanner.selected(0..0, SELECTED) {
+            self.note(hit.rule, (UNREAD, span, action), path);
+        }
+    }
+
+    /// Takes note of where a value or a part begins that was masked whole.
+    pub(in crate::redact) fn note_veiled_at(&mut self, at: u64) {
+        if self.profile.mode() == Mode::Enforce && self.veiled.len() < VEILED {
+            self.veiled.push(at);
+        }
+    }
+}
+
+/// A piece of what is masked whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::redact) enum VeilPiece {
+    First,
+    Later,
 }
 
 /// True when there is nothing in `leaf` but `hit` and white space.

@@ -165,9 +165,16 @@ impl Recoded {
         self.settled
     }
 
+    /// True when all of it is masked.
+    pub(super) fn is_veil(&self) -> bool {
+        self.inner.is_veil()
+    }
+
     /// Lets the inner reader see the decoded bytes, and writes the edits that it asks for.
     fn read(&mut self, end: End, editor: &mut Editor, findings: &mut Findings) {
         let notes = editor.summary.notes.len();
+        // Offsets of the decoded text are no places in the body.
+        let veiled = editor.veiled.len();
         std::mem::swap(&mut editor.plan, &mut self.plan);
         std::mem::swap(&mut editor.windowed, &mut self.windowed);
         self.inner.push(&self.text.bytes, editor, findings);
@@ -181,6 +188,7 @@ impl Recoded {
         };
         std::mem::swap(&mut editor.plan, &mut self.plan);
         std::mem::swap(&mut editor.windowed, &mut self.windowed);
+        editor.veiled.truncate(veiled);
         for note in editor.summary.notes.iter_mut().skip(notes) {
             note.span = self.text.raw(note.span);
         }

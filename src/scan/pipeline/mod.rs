@@ -532,10 +532,15 @@ impl Scan {
         let opened = !self.blobs.orders.is_empty();
         while let Some(order) = self.blobs.orders.pop_front() {
             match order {
-                Order::Open(opening) => {
+                Order::Open(opening, at) => {
                     let parent = opening.parent;
                     match stack.open(opening) {
-                        Ok(value) => self.open_values.push((parent, value)),
+                        Ok(value) => {
+                            if let Some(redaction) = &mut self.redaction {
+                                redaction.value_opens(value, parent, at);
+                            }
+                            self.open_values.push((parent, value));
+                        }
                         Err(anomaly) => self.space.findings.anomaly(anomaly, parent, 0),
                     }
                 }

@@ -648,3 +648,117 @@ fn encoders_draw_on_the_memory_budget() {
     drop(scan);
     assert_eq!(budget.used(), 0);
 }
+
+#[test]
+fn what_no_edit_reaches_is_masked_whole_where_the_profile_says_so() {
+    let veiling = || Profile {
+        redact: Some(Arc::new(
+            sluice::redact::Profile::all().with_unread(sluice::redact::Unread::Mask),
+        )),
+        ..Profile::built_in(Direction::Response)
+    };
+    let multipart = |head: &str, body: &[u8]| {
+        let head = format!(
+            "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n{head}\r\n\r\n"
+        );
+        [head.as_bytes(), body, b"\r\n--x--\r\n"].concat()
+    };
+    let json = |value: &str| format!(r#"{{"f": "{value}", "n": 17}}"#).into_bytes();
+    let mask = "[REDACTED:UNREAD]";
+    let zip = zipped("a.csv", b"name,password\na,Velvet9!\n");
+    let gzip = encoded("gzip", TEXT.as_bytes());
+    let long = STANDARD.encode(zipped(
+        "a.csv",
+        &b"name,password\na,Velvet9!\n".repeat(4000),
+    ));
+    let form = "multipart/form-data; boundary=x";
+    let coded = "Content-Type: application/zip\r\nContent-Transfer-Encoding: base64";
+    let inner = "Content-Type: application/json";
+    let wide = "Content-Type: text/plain; charset=utf-16";
+    let uri = "data:application/zip;base64,";
+    let cases = [
+        (
+            form,
+            multipart("Content-Type: application/zip", &zip),
+            multipart("Content-Type: application/zip", mask.as_bytes()),
+        ),
+        (
+            form,
+            multipart(coded, STANDARD.encode(&zip).as_bytes()),
+            multipart(coded, STANDARD.encode(mask).as_bytes()),
+        ),
+        (
+            form,
+            multipart(wide, &utf16("mail bob@example.org")),
+            multipart(wide, mask.as_bytes()),
+        ),
+        (
+            form,
+            multipart(inner, &json(&STANDARD.encode(&zip))),
+            multipart(inner, &json(mask)),
+        ),
+        ("application/json", json(&STANDARD.encode(&zip)), json(mask)),
+        (
+            "application/json",
+            json(&STANDARD.encode(&gzip)),
+            json(mask),
+        ),
+        (
+            "application/json",
+            json(&STANDARD.encode(utf16(TEXT))),
+            json(mask),
+        ),
+        (
+            "application/json",
+            json(&(uri.to_owned() + &STANDARD.encode(&zip))),
+            json(&(uri.to_owned() + mask)),
+        ),
+    ];
+    for (at, (content_type, body, expected)) in cases.iter().enumerate() {
+        let head = format!("Content-Type: {content_type}");
+        for size in [body.len(), 100, 7, 1] {
+            let judged = respond(&head, body, profile(), size);
+            assert_eq!(
+                blocked_for(&judged.report),
+                Some(Anomaly::UnreachableEdit),
+                "case {at}"
+            );
+            let passed = respond(&head, body, veiling(), size);
+            assert_eq!(blocked_for(&passed.report), None, "case {at}");
+            let edited = passed.edited.expect("it is edited");
+            assert_eq!(
+                String::from_utf8_lossy(&edited),
+                String::from_utf8_lossy(expected),
+                "case {at} in pieces of {size}"
+            );
+            let unread = passed.report.redactions.get("UNREAD");
+            assert_eq!(unread, Some(&1), "case {at}");
+        }
+    }
+    // A long one comes in windows, each of which is masked.
+    let passed = respond(
+        "Content-Type: application/json",
+        &json(&long),
+        veiling(),
+        5000,
+    );
+    assert_eq!(blocked_for(&passed.report), None);
+    let edited = passed.edited.expect("it is edited");
+    assert!(edited.len() < 200 && edited.starts_with(b"{\"f\": \"[REDACTED:UNREAD]"));
+    // Where there is no leaf around it, and where one was not masked, policy judges.
+    let two = [json(&STANDARD.encode(&zip)), b"\n".to_vec(), json(mask)].concat();
+    for (content_type, body) in [
+        ("application/zip", &zip),
+        ("application/json", &utf16(TEXT)),
+    ] {
+        let passed = respond(
+            &format!("Content-Type: {content_type}"),
+            body,
+            veiling(),
+            100,
+        );
+        assert_eq!(blocked_for(&passed.report), Some(Anomaly::UnreachableEdit));
+    }
+    let passed = respond("Content-Type: application/x-ndjson", &two, veiling(), 100);
+    assert_eq!(blocked_for(&passed.report), None);
+}
