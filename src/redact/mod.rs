@@ -12,7 +12,8 @@
 //! - `editor` — from leaves to edits; `known` — what names say; `nested` and `blob` — JSON and base64 inside strings
 //! - `format` — which reader reads a body: `text`, `csv`, `markup` (with `outline` and `entity`), `multipart`, and those
 //!   of [`crate::inspect`]
-//! - `unsure` — what the first bytes say where the type does not; `recoded` — parts in a transfer encoding
+//! - `unsure` — what the first bytes say where the type does not; `recoded` — parts in a transfer encoding; `veil` —
+//!   what is masked whole
 //!
 //! Detection itself (field rules, content detectors, validators) lives in [`crate::inspect::sensitive`].
 

@@ -26,6 +26,7 @@
 //! | `workspace` | readers and buffers, reused from message to message |
 //! | `cleaning` | the body's way through the sanitizer |
 //! | `redaction` | the body's way through the redactor and back into its codings |
+//! | `veils` | what was found where only a mask over all of it reaches |
 //! | `report` | everything that is known at the end |
 
 mod blob;
