@@ -73,6 +73,8 @@ pub struct Part {
     pub name: Option<Box<str>>,
     /// The form field it belongs to (multipart/form-data).
     pub field: Option<Box<str>>,
+    /// The fields of its head that name neither of them, unfolded: name as written, value.
+    pub fields: Vec<(Box<str>, Box<[u8]>)>,
     /// The charset that a [`PartKind::Utf8`] part was written in, such as `utf-16le`.
     pub charset: Option<&'static str>,
     /// Printable place in the tree, capped: `body/zip:word/document.xml`.

@@ -53,6 +53,8 @@ pub(super) struct Child {
     pub(super) name: Option<Box<str>>,
     /// Form field.
     pub(super) field: Option<Box<str>>,
+    /// Other fields of its head.
+    pub(super) fields: Vec<(Box<str>, Box<[u8]>)>,
     /// The charset that it was written in, when it is the parent's text in UTF-8.
     pub(super) charset: Option<&'static str>,
     /// Its own Content-Type, or the parent's where it is the same content in another dress.
@@ -73,6 +75,7 @@ impl Child {
             label: label.into(),
             name: None,
             field: None,
+            fields: Vec::new(),
             charset: None,
             media_type: None,
             base: None,

@@ -318,25 +318,29 @@ impl ChoiceList {
     }
 }
 
-/// The names that a part's head gives are values as well: `part:avatar.filename`.
-pub(super) fn names<S: LeafSink>(part: &Part, sink: &mut S) {
+/// What a part's head says is values as well: `part:avatar.filename`, `part:avatar.x-note`.
+pub(super) fn head<S: LeafSink>(part: &Part, sink: &mut S) {
     let mut path = Path::new(Root::Multipart);
     if let Some(field) = &part.field {
         path.push_name(field.as_bytes());
     }
+    let named = [("name", &part.field), ("filename", &part.name)];
+    let named = named
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?.as_bytes())));
+    let others = part.fields.iter().map(|(name, value)| (&**name, &**value));
     let mut map = OffsetMap::verbatim(0);
-    for (name, value) in [("name", &part.field), ("filename", &part.name)] {
-        let Some(value) = value else { continue };
+    for (name, value) in named.chain(others) {
         // It may have been written otherwise (RFC 8187), and no byte of the part's own stream stands for it.
         map.reset(0);
         map.push_unit(0, value.len(), 0, 0);
-        path.push_name(name.as_bytes());
+        path.push_name(name.to_ascii_lowercase().as_bytes());
         sink.leaf(&Leaf {
             path: &path,
             host: HostSyntax::HeaderValue,
             // The head of a part lies outside of its stream.
             span: Span::new(0, 0),
-            bytes: value.as_bytes(),
+            bytes: value,
             map: &map,
             piece: Piece::Whole,
         });

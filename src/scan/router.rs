@@ -68,7 +68,7 @@ impl PartSink for PartRouter<'_> {
             None => self.space.parts.push(Some(scan)),
         }
         if named {
-            self.with_part(part.id, |_, sink, _| super::part::names(part, sink));
+            self.with_part(part.id, |_, sink, _| super::part::head(part, sink));
         }
     }
 

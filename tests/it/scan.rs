@@ -250,6 +250,41 @@ fn the_name_of_a_part_is_read_as_it_is_spelled_and_as_it_is_meant() {
 }
 
 #[test]
+fn every_field_of_a_parts_head_is_a_value() {
+    let scan = |fields: &str| {
+        let part = format!(
+            "--X\r\nContent-Disposition: form-data; name=\"f\"\r\n{fields}\r\nhello\r\n--X--\r\n"
+        );
+        scan_request(
+            &post("multipart/form-data; boundary=X"),
+            part.as_bytes(),
+            &[],
+        )
+    };
+    assert_eq!(
+        code(&scan(
+            "Content-Type: text/plain; charset=utf-8\r\nX-Note: a b\r\n"
+        )),
+        "allow"
+    );
+    let attack = "1' union select name, secret from users -- ";
+    for (field, before) in [
+        ("X-Note", ""),
+        ("Content-ID", ""),
+        ("Content-Type", "text/plain; a="),
+    ] {
+        let report = scan(&format!("{field}: {before}{attack}\r\n"));
+        assert_eq!(code(&report), "sqli", "{field}");
+        let found = report
+            .findings
+            .iter()
+            .find(|judged| judged.fact.rule.starts_with("sqli/"));
+        let path = found.map(|judged| judged.fact.path.to_string());
+        assert_eq!(path, Some(format!("part:f.{}", field.to_ascii_lowercase())));
+    }
+}
+
+#[test]
 fn documents_inside_values_and_unknown_external_subsets_are_refused_in_requests() {
     let bad = "<!DOCTYPE r [<!ENTITY x PUBLIC 'a' 'http://e.example/x'>]><r>&x;</r>";
     let include =

@@ -43,6 +43,7 @@ pub(super) fn parse(head: &[u8], kind: Kind, number: u32) -> (Child, bool) {
     child.media_type = found.media_type;
     child.name = found.file;
     child.field = found.field;
+    child.fields = found.others;
     child.transfer = found.transfer.unwrap_or_default();
     (child, found.odd || !named)
 }
@@ -53,6 +54,7 @@ struct Found {
     file: Option<Box<str>>,
     media_type: Option<MediaType>,
     transfer: Option<Transfer>,
+    others: Vec<(Box<str>, Box<[u8]>)>,
     disposed: bool,
     odd: bool,
 }
@@ -63,7 +65,9 @@ impl Found {
         if is("content-disposition") {
             self.odd |= std::mem::replace(&mut self.disposed, true);
             self.disposition(value);
-        } else if is("content-type") {
+            return;
+        }
+        if is("content-type") {
             let media_type = MediaType::parse(value);
             self.odd |= self.media_type.is_some() || media_type.is_none();
             self.odd |= media_type.as_ref().is_some_and(|media| media.ambiguous);
@@ -75,6 +79,7 @@ impl Found {
             self.odd |= self.transfer.is_some() || transfer.is_none();
             self.transfer = self.transfer.or(transfer);
         }
+        self.others.push((text(name), value.into()));
     }
 
     fn disposition(&mut self, value: &[u8]) {
