@@ -12,6 +12,7 @@ use crate::rules::literal::Place;
 
 use super::blob::Blobs;
 use super::known::Known;
+use super::members::Members;
 
 /// Hands each leaf to whoever wants it.
 pub(super) struct LeafRouter<'a> {
@@ -33,10 +34,15 @@ pub(super) struct LeafRouter<'a> {
     pub(super) rules: &'a Signatures,
     /// What the offline scan is to show of the values; `None` in a server.
     pub(super) explanation: Option<&'a mut Explanation>,
+    /// Where names of JSON members are noted; `None` where nobody asks for them.
+    pub(super) members: Option<&'a mut Members>,
 }
 
 impl LeafSink for LeafRouter<'_> {
     fn leaf(&mut self, leaf: &Leaf<'_>) {
+        if let Some(members) = &mut self.members {
+            members.leaf(leaf);
+        }
         if self.is_idle(leaf) {
             self.scratch.pass(leaf.bytes.len());
         } else {

@@ -22,6 +22,7 @@
 //! | `part` | the inspectors of one part, and which ones it gets |
 //! | `known` | names that were looked at before and hold nothing |
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
+//! | `members` | names of JSON members, for baselines |
 //! | `blob` | values that are files themselves: base64, data URIs |
 //! | `workspace` | readers and buffers, reused from message to message |
 //! | `cleaning` | the body's way through the sanitizer |
@@ -34,6 +35,7 @@ mod cleaning;
 mod glance;
 mod known;
 mod leaves;
+mod members;
 mod message;
 mod obstacle;
 mod part;

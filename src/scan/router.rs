@@ -11,6 +11,7 @@ use crate::rules::literal::Place;
 
 use super::blob::Blobs;
 use super::leaves::{LeafRouter, value_facts};
+use super::members::Members;
 use super::part::{PartScan, Values};
 use super::redaction::Redaction;
 use super::report::Report;
@@ -31,6 +32,7 @@ pub(super) struct PartRouter<'a> {
     pub(super) redaction: Option<&'a mut Redaction>,
     pub(super) report: &'a mut Report,
     pub(super) explanation: Option<&'a mut Explanation>,
+    pub(super) members: Option<&'a mut Members>,
 }
 
 impl PartSink for PartRouter<'_> {
@@ -185,6 +187,7 @@ impl PartRouter<'_> {
             content_type: values_type.as_deref(),
             rules: &self.rules.signatures,
             explanation: self.explanation.as_deref_mut(),
+            members: self.members.as_deref_mut(),
         };
         work(scan, &mut router, &mut space.findings);
         scan.values_type = values_type;

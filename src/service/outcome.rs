@@ -144,6 +144,8 @@ pub struct Facts {
     pub trace: Option<TraceContext>,
     /// Names of header fields and query parameters, a line each, when baselines are on.
     pub names: Option<Box<str>>,
+    /// Names of JSON members, a line each, when baselines are on.
+    pub members: Option<Box<str>>,
 }
 
 /// How a transaction ended.

@@ -129,6 +129,7 @@ impl Scan {
                 content_type: None,
                 rules,
                 explanation: self.explanation.as_deref_mut(),
+                members: None,
             };
             if let Some(request) = request {
                 target(&mut reader, request, &mut router, &mut space.findings);

@@ -22,6 +22,7 @@ use crate::redact::{HeadEdit, Seam, redact_head};
 
 use super::blob::{Blobs, Order};
 use super::leaves::wanted;
+use super::members::Members;
 use super::message::{Message, Origin};
 use super::obstacle;
 use super::part::may_be_document;
@@ -56,6 +57,7 @@ pub struct Scan {
     state: State,
     report: Report,
     explanation: Option<Box<Explanation>>,
+    members: Option<Box<Members>>,
 }
 
 /// What a scan is for.
@@ -176,6 +178,7 @@ impl Scan {
             state: State::Inspecting,
             report: Report::default(),
             explanation: None,
+            members: None,
         }
     }
 
@@ -343,6 +346,16 @@ impl Scan {
         self.redaction.as_mut()?.released()
     }
 
+    /// Notes the names of JSON members from here on.
+    pub fn watch_members(&mut self) {
+        self.members = Some(Box::default());
+    }
+
+    /// The names of JSON members, a line each, when they were [watched](Self::watch_members) and there are any.
+    pub fn take_members(&mut self) -> Option<Box<str>> {
+        self.members.take()?.into_names()
+    }
+
     /// What is known so far; final after [`Step::Done`].
     pub fn report(&self) -> &Report {
         &self.report
@@ -402,6 +415,7 @@ impl Scan {
                     redaction: self.redaction.as_mut(),
                     report: &mut self.report,
                     explanation: self.explanation.as_deref_mut(),
+                    members: self.members.as_deref_mut(),
                 };
                 stack.step(&mut router)
             }

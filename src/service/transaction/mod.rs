@@ -473,8 +473,9 @@ impl Transaction {
     }
 
     /// What became of it. Timing and bytes sent are the driver's.
-    pub fn into_outcome(self, peer: Option<IpAddr>, timing: Timing, bytes_out: u64) -> Outcome {
+    pub fn into_outcome(mut self, peer: Option<IpAddr>, timing: Timing, bytes_out: u64) -> Outcome {
         let bytes_in = self.outcome.bytes_in;
+        self.facts.members = self.scan.as_mut().and_then(Scan::take_members);
         let mut report = self.scan.map(Scan::into_report).unwrap_or_else(|| Report {
             body_bytes: bytes_in,
             uninspected: match self.profile {
@@ -549,6 +550,9 @@ impl Transaction {
         }
         let message = super::facts::message(direction, &self.heads, &self.facts);
         let mut scan = Scan::new(&self.house.rules, &profile, budget, &message);
+        if self.facts.names.is_some() {
+            scan.watch_members();
+        }
         let head_edits = scan.take_head_edits();
         self.heads.redact(direction, &head_edits);
         self.head_changed = !head_edits.is_empty();

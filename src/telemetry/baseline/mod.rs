@@ -57,6 +57,8 @@ pub enum Signal {
     Verdicts,
     /// A header field or query parameter that never was there.
     Names,
+    /// A member of a JSON body that never was there.
+    Members,
 }
 
 impl Signal {
@@ -68,6 +70,7 @@ impl Signal {
             Signal::Errors => "baseline/errors",
             Signal::Verdicts => "baseline/verdicts",
             Signal::Names => "baseline/names",
+            Signal::Members => "baseline/members",
         }
     }
 
@@ -236,6 +239,37 @@ mod tests {
         assert!(found[0].reason.contains("debug"), "{found:?}");
         let later = now + HABITS.quiet + ms(1000);
         assert_eq!(baselines.observe(&outcome, later), [], "it is known now");
+    }
+
+    #[test]
+    fn a_json_member_that_never_was_there_is_told_once_and_data_that_stands_for_names_never() {
+        let baselines = Baselines::new(HABITS);
+        let ask = |members: &str, now| {
+            let mut outcome = message("/orders/1", 1000);
+            outcome.message.members = Some(members.into());
+            baselines.observe(&outcome, now)
+        };
+        for n in 0..3000u64 {
+            // Data in the place of names does not use up the room for names.
+            let members = format!("id\nname\n{n}\nann{n}@example.com\n");
+            assert_eq!(ask(&members, ms(n * 100)), [], "message {n}");
+        }
+        let found = ask("id\nname\nisAdmin\n", ms(300_000));
+        assert_eq!(signals(&found), [Signal::Members]);
+        assert!(found[0].reason.ends_with("isAdmin"), "{found:?}");
+        let later = ms(300_000) + HABITS.quiet + ms(1000);
+        assert_eq!(ask("id\nisAdmin\n", later), [], "it is known now");
+        // A route whose members are any words has no usual ones.
+        for n in 0..1000u64 {
+            let word: String = n
+                .to_string()
+                .bytes()
+                .map(|digit| char::from(digit + 49))
+                .collect();
+            ask(&word, later + ms(n));
+        }
+        let much_later = later + HABITS.quiet * 3;
+        assert_eq!(ask("another", much_later), []);
     }
 
     #[test]

@@ -60,8 +60,10 @@ pub(super) struct Route {
     window: Window,
     /// Digests of names that were seen, sorted.
     names: Vec<u32>,
+    /// The same of the names of JSON members.
+    members: Vec<u32>,
     /// Until when each signal is silent.
-    quiet: [Duration; 5],
+    quiet: [Duration; 6],
 }
 
 /// The window that runs.
@@ -88,7 +90,8 @@ impl Route {
                 ..Window::default()
             },
             names: Vec::new(),
-            quiet: [Duration::ZERO; 5],
+            members: Vec::new(),
+            quiet: [Duration::ZERO; 6],
         }
     }
 
@@ -134,15 +137,28 @@ impl Route {
             });
             told(signal, reason);
         }
-        let names = outcome.message.names.as_deref().unwrap_or_default();
-        if let Some(name) = unknown_name(&mut self.names, random, names) {
-            let name = name
-                .get(..name.floor_char_boundary(NAME_BYTES))
-                .unwrap_or(name);
-            told(
+        let facts = &outcome.message;
+        for (signal, what, known, names) in [
+            (
                 Signal::Names,
-                Some(format!("a field or parameter that was never here: {name}")),
-            );
+                "a field or parameter",
+                &mut self.names,
+                &facts.names,
+            ),
+            (
+                Signal::Members,
+                "a JSON member",
+                &mut self.members,
+                &facts.members,
+            ),
+        ] {
+            let names = names.as_deref().unwrap_or_default();
+            if let Some(name) = unknown_name(known, random, names) {
+                let end = name.floor_char_boundary(NAME_BYTES);
+                let name = name.get(..end).unwrap_or(name);
+                let reason = format!("{what} that was never here: {name}");
+                told(signal, Some(reason));
+            }
         }
     }
 
@@ -204,7 +220,7 @@ fn unusual_rate(rates: &Middle, messages: u32) -> Option<String> {
 /// The first of `names`, a line each, that was not known; all are known afterwards, while there is room.
 fn unknown_name<'a>(known: &mut Vec<u32>, random: &RandomState, names: &'a str) -> Option<&'a str> {
     let mut unknown = None;
-    for name in names.lines() {
+    for name in names.lines().filter(|name| !is_variable(name)) {
         let digest = u32::try_from(random.hash_one(name) >> 32).unwrap_or_default();
         let Err(at) = known.binary_search(&digest) else {
             continue;

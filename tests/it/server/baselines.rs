@@ -81,6 +81,31 @@ fn what_is_unusual_on_a_route_is_observed_and_a_new_route_is_not() {
 }
 
 #[test]
+fn a_new_member_of_a_json_body_is_observed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let process = served(folder.path(), "on");
+    let mut client = Client::connect(process.icap);
+    let mut post = |body: String| {
+        let head =
+            "POST /accounts HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n";
+        let request = reqmod("/reqmod", "Allow: 204\r\n", head, Some(body.as_bytes()));
+        assert_eq!(client.ask(request).status, 204);
+    };
+    for n in 0..120 {
+        post(format!(
+            "{{\"name\":\"ann{n}\",\"address\":{{\"city\":\"Cork\"}},\"{n}\":[1,2]}}"
+        ));
+    }
+    post("{\"name\":\"hunter2\",\"address\":{\"city\":\"Cork\"},\"isAdmin\":true}".into());
+    let (lines, page) = told(process, folder.path());
+    let rules: Vec<_> = lines.iter().map(|line| line["rule.name"].clone()).collect();
+    assert_eq!(rules, ["baseline/members"], "{lines:?}");
+    let why = lines[0]["event.reason"].as_str().expect("a reason");
+    assert!(why.ends_with(": isAdmin") && !lines[0].to_string().contains("hunter2"));
+    assert!(page.contains("sluice_baseline_deviations_total{signal=\"members\"} 1"));
+}
+
+#[test]
 fn switched_off_nothing_is_learned() {
     let folder = tempfile::tempdir().expect("a folder");
     let process = served(folder.path(), "off");
