@@ -7,6 +7,7 @@
 //! ```text
 //! cli                                          clap, anyhow
 //! server   config   telemetry   probe          tokio, tokio-rustls, arc-swap | serde, toml | tracing-subscriber, prometheus-client
+//! outgoing       HTTP requests of our own       hyper, tokio, tokio-rustls
 //! service        one ICAP transaction, sans-IO
 //! scan           one message (heads, URL, body), sans-IO
 //! policy ► redact
@@ -51,6 +52,8 @@ pub mod redact;
 pub mod scan;
 
 pub mod service;
+
+pub mod outgoing;
 
 pub mod config;
 pub mod telemetry;

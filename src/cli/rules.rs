@@ -106,6 +106,13 @@ struct List {
     /// A token of at least a viewer, for --admin
     #[arg(long, env = "SLUICE_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Certificate authorities of an https:// admin listener, PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/ssl/certs/ca-certificates.crt"
+    )]
+    authorities: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -266,7 +273,7 @@ impl Folders {
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     if let Some(admin) = &arguments.admin {
-        return list_of_server(admin, arguments.token.as_deref());
+        return list_of_server(admin, arguments);
     }
     let bundles = examination::parsed(&arguments.folders.read()?)?;
     let rules = Ruleset::compile(bundles, YaraLimits::default())?;
@@ -283,8 +290,8 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list_of_server(admin: &str, token: Option<&str>) -> anyhow::Result<ExitCode> {
-    let answer = fetch::from_admin(admin, "/v1/rules", token)
+fn list_of_server(admin: &str, list: &List) -> anyhow::Result<ExitCode> {
+    let answer = fetch::from_admin(admin, "/v1/rules", list.token.as_deref(), &list.authorities)
         .with_context(|| format!("cannot list the rules of {admin}"))?;
     let answer: serde_json::Value =
         serde_json::from_slice(&answer).context("the server's answer is not JSON")?;

@@ -13,6 +13,7 @@ use toml::Spanned;
 use crate::config::Deadlines;
 use crate::icap::options::{Options, PartialContent, Transfer};
 use crate::icap::{self, Method};
+use crate::outgoing::{Client, OutgoingError, Scheme, Url};
 use crate::policy::profile::Profile;
 use crate::policy::route::Routes;
 use crate::redact;
@@ -26,7 +27,7 @@ use crate::telemetry::baseline::Habits;
 use crate::telemetry::detection::Form;
 use crate::telemetry::lines::{Outlet, Target};
 use crate::telemetry::log;
-use crate::telemetry::traces::{Collector, NoCollector};
+use crate::telemetry::traces::Collector;
 use crate::wire::framing::HeadLimits;
 
 use super::file::{self, File, Switch};
@@ -523,10 +524,13 @@ fn traces(file: &file::Traces, source: &Source<'_>) -> Result<Option<(Collector,
     if file.endpoint.is_empty() {
         return Ok(None);
     }
-    let collector = file.endpoint.parse();
-    let collector = collector
-        .map_err(|error: NoCollector| source.mistake(None, &format!("traces.endpoint: {error}")))?;
-    Ok(Some((collector, file.percent)))
+    let wrong = |error: OutgoingError| source.mistake(None, &format!("traces.endpoint: {error}"));
+    let url: Url = file.endpoint.parse().map_err(wrong)?;
+    let client = match url.scheme() {
+        Scheme::Http => Client::default(),
+        Scheme::Https => Client::new(&file.authorities).map_err(wrong)?,
+    };
+    Ok(Some((Collector { url, client }, file.percent)))
 }
 
 fn baselines(file: &file::Baselines) -> Option<Habits> {

@@ -5,14 +5,14 @@
 //! batches. A collector that is slow or gone costs spans, which are counted, and never time.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::outgoing::{Call, Client, Limits, OutgoingError, Url};
 use crate::service::outcome::{Ending, Outcome};
 use crate::service::trace::{Sampling, hexadecimal};
 
@@ -35,41 +35,19 @@ pub struct TracesGuard {
     done: Receiver<()>,
 }
 
-/// Where spans go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collector {
-    /// `host:port`.
-    pub authority: String,
-    /// The path, from its slash on.
-    pub path: String,
-}
-
 #[derive(Debug)]
 enum Message {
     Span(Vec<u8>),
     End,
 }
 
-/// An address is none of a collector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected http://host:port/path, as in http://127.0.0.1:4318/v1/traces")]
-pub struct NoCollector;
-
-impl std::str::FromStr for Collector {
-    type Err = NoCollector;
-
-    fn from_str(url: &str) -> Result<Self, NoCollector> {
-        let rest = url.strip_prefix("http://").ok_or(NoCollector)?;
-        let (authority, path) = rest.split_once('/').ok_or(NoCollector)?;
-        let (host, port) = authority.rsplit_once(':').ok_or(NoCollector)?;
-        let plain = url.bytes().all(|byte| byte.is_ascii_graphic());
-        let good = plain && !host.is_empty() && !host.contains('@') && port.parse::<u16>().is_ok();
-        good.then(|| Self {
-            authority: authority.to_owned(),
-            path: format!("/{path}"),
-        })
-        .ok_or(NoCollector)
-    }
+/// Where spans go.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    /// Its address.
+    pub url: Url,
+    /// Whom it trusts.
+    pub client: Client,
 }
 
 impl Traces {
@@ -245,10 +223,13 @@ fn send_all(collector: &Collector, spans: &Receiver<Message>, lost: &AtomicU64) 
                 let spans = u64::try_from(batch.len()).unwrap_or(u64::MAX);
                 lost.fetch_add(spans, Ordering::Relaxed);
                 if reached {
-                    tracing::warn!(%error, collector = collector.authority, "spans cannot be delivered");
+                    tracing::warn!(%error, collector = collector.url.authority, "spans cannot be delivered");
                 }
             } else if !reached {
-                tracing::info!(collector = collector.authority, "spans are delivered again");
+                tracing::info!(
+                    collector = collector.url.authority,
+                    "spans are delivered again"
+                );
             }
             reached = sent.is_ok();
         }
@@ -273,28 +254,34 @@ fn body(spans: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// One request on a connection of its own: a batch a second needs no more.
-fn post(collector: &Collector, body: &[u8]) -> io::Result<()> {
-    let mut address = collector.authority.to_socket_addrs()?;
-    let address = address.next().ok_or(io::ErrorKind::NotFound)?;
-    let mut stream = TcpStream::connect_timeout(&address, SEND_TIME)?;
-    stream.set_write_timeout(Some(SEND_TIME))?;
-    stream.set_read_timeout(Some(SEND_TIME))?;
-    write!(
-        stream,
-        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        collector.path,
-        collector.authority,
-        body.len()
-    )?;
-    stream.write_all(body)?;
-    // "HTTP/1.1 200"
-    let mut start = [0; 12];
-    stream.read_exact(&mut start)?;
-    match start {
-        [.., b' ', b'2', _, _] => Ok(()),
-        _ => Err(io::Error::other("the collector refuses them")),
+fn post(collector: &Collector, body: &[u8]) -> Result<(), Undelivered> {
+    let call = Call {
+        url: &collector.url,
+        fields: &[("content-type", "application/json")],
+        body: Some(body),
+    };
+    let limits = Limits {
+        patience: SEND_TIME,
+        whole: 3 * SEND_TIME,
+        body_bytes: ANSWER_BYTES,
+    };
+    match collector.client.ask(&call, &limits)?.status {
+        200..300 => Ok(()),
+        status => Err(Undelivered::Refused(status)),
     }
 }
+
+/// Why a batch is lost.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    #[error(transparent)]
+    Failed(#[from] OutgoingError),
+    #[error("the collector answers {0}")]
+    Refused(u16),
+}
+
+/// What a collector has to say is read and forgotten.
+const ANSWER_BYTES: u64 = 1 << 20;
 
 /// Spans that may wait, some 2 MiB.
 const QUEUED_SPANS: usize = 2048;
@@ -303,7 +290,7 @@ const QUEUED_SPANS: usize = 2048;
 const BATCH_SPANS: usize = 512;
 const GATHER_TIME: Duration = Duration::from_secs(1);
 
-/// Connecting, writing and reading, each.
+/// Connecting, and each piece of the answer.
 const SEND_TIME: Duration = Duration::from_secs(5);
 
 /// How long the end of the process waits for the last spans.
@@ -315,25 +302,6 @@ const SPAN_BYTES: usize = 16 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_read_or_refused() {
-        let good: Collector = "http://collector:4318/v1/traces".parse().expect("good");
-        assert_eq!(
-            (&*good.authority, &*good.path),
-            ("collector:4318", "/v1/traces")
-        );
-        for bad in [
-            "https://collector:4318/v1/traces",
-            "http://collector/v1/traces",
-            "http://collector:4318",
-            "http://u:p@collector:4318/",
-            "http://collector:4318/a b",
-            "",
-        ] {
-            assert_eq!(bad.parse::<Collector>(), Err(NoCollector), "{bad}");
-        }
-    }
 
     #[test]
     fn a_batch_is_json_whatever_the_client_sent() {

@@ -13,6 +13,7 @@ const ROWS: &[&[&str]] = &[
     &["policy", "redact"],
     &["scan"],
     &["service"],
+    &["outgoing"],
     &["server", "config", "telemetry", "probe"],
     &["cli"],
 ];

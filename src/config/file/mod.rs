@@ -583,7 +583,7 @@ impl Default for Rules {
             store: PathBuf::new(),
             trusted_keys: Vec::new(),
             imports: PathBuf::new(),
-            authorities: "/etc/ssl/certs/ca-certificates.crt".into(),
+            authorities: AUTHORITIES.into(),
             watch: false,
             allow_downgrade: false,
             allow_expired: false,
@@ -642,3 +642,6 @@ impl Default for VerdictHeaders {
         }
     }
 }
+
+/// Where Debian and most others keep the certificate authorities that the machine trusts.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";

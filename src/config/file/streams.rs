@@ -8,7 +8,7 @@ use crate::telemetry::audit::Records;
 use crate::telemetry::detection::Form;
 use crate::telemetry::log::{Format, Threshold};
 
-use super::Switch;
+use super::{AUTHORITIES, Switch};
 
 /// The application stream.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -95,8 +95,10 @@ impl Default for Findings {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Traces {
-    /// `http://host:port/path` of the collector; empty: none.
+    /// `http://host:port/path` or `https://…` of the collector; empty: none.
     pub endpoint: String,
+    /// PEM file of the authorities that its certificate may come from.
+    pub authorities: PathBuf,
     /// Of a hundred transactions that belong to no trace, how many begin one.
     pub percent: u8,
 }
@@ -105,6 +107,7 @@ impl Default for Traces {
     fn default() -> Self {
         Self {
             endpoint: String::new(),
+            authorities: AUTHORITIES.into(),
             percent: 100,
         }
     }

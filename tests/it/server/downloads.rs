@@ -5,8 +5,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::binary::Process;
@@ -37,16 +35,7 @@ struct Shop {
 impl Shop {
     fn open(house: &House) -> Self {
         house.issue("shop", &["localhost"], |_| {});
-        let chain = vec![CertificateDer::from_pem_file(house.path("shop.pem")).expect("PEM")];
-        let key = PrivateKeyDer::from_pem_file(house.path("shop.key")).expect("PEM");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("they fit");
-        let config = Arc::new(config);
+        let config = house.server("shop");
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let shop = Self {
             port: listener.local_addr().expect("bound").port(),

@@ -3,35 +3,21 @@
 //! Counted in transactions and not in time: how many of the busy client's were begun between the other's request and its
 //! own turn. What else runs on the machine slows down both.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sluice::icap::Request;
 use sluice::server::{Probe, Stage};
-use socket2::{Domain, Socket, Type};
 
-use super::harness::{Client, POST, Running, reqmod};
+use super::harness::{Client, POST, Running, connected_from, reqmod};
 
 /// Connections of the busy client.
 const BUSY: usize = 32;
 
 /// Requests of the other one.
 const ASKED: usize = 60;
-
-/// A connection that comes from `source`.
-fn connected_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    let own = SocketAddr::new(IpAddr::V4(source), 0);
-    socket.bind(&own.into()).expect("a loopback address");
-    socket.connect(&server.into()).expect("it accepts");
-    let stream = TcpStream::from(socket);
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a timeout");
-    stream
-}
 
 #[test]
 fn a_small_client_waits_for_few_transactions_of_a_busy_one() {

@@ -1,7 +1,7 @@
 //! A server in this process on ports of the system's choice, and a client that reads answers the strict way.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use sluice::server::{Addresses, Probe, Server, Source};
 use sluice::telemetry::Telemetry;
 use sluice::telemetry::audit::Records;
 use sluice::telemetry::lines::{Lines, LinesGuard};
+use socket2::{Domain, Socket, Type};
 
 /// EICAR, put together at run time.
 pub(super) fn eicar() -> String {
@@ -260,6 +261,19 @@ pub(super) fn connected(address: SocketAddr) -> TcpStream {
         .expect("a timeout");
     stream
         .set_write_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    stream
+}
+
+/// A connection that comes from `source`, an address of loopback: another ICAP client.
+pub(super) fn connected_from(source: Ipv4Addr, server: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let own = SocketAddr::new(IpAddr::V4(source), 0);
+    socket.bind(&own.into()).expect("a loopback address");
+    socket.connect(&server.into()).expect("it accepts");
+    let stream = TcpStream::from(socket);
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a timeout");
     stream
 }

@@ -1,6 +1,8 @@
 //! Who may have what, and how much of it.
 
-use super::harness::{Client, GET, POST, Running, eicar, reqmod};
+use std::net::Ipv4Addr;
+
+use super::harness::{Client, GET, POST, Running, connected_from, eicar, reqmod};
 
 fn ask(lines: &str) -> Vec<u8> {
     reqmod(
@@ -115,4 +117,31 @@ fn a_connection_of_age_announces_its_end() {
     std::thread::sleep(std::time::Duration::from_millis(1150));
     let reply = client.ask(ask(""));
     assert!(reply.status == 204 && reply.closes() && client.is_closed());
+}
+
+#[test]
+fn one_client_may_have_half_of_all_transactions_and_there_is_room_for_the_next() {
+    let server = Running::start("[quotas]\ntransactions = 8\n");
+    let whole = ask("");
+    let (first, rest) = whole.split_at(whole.len() - 4);
+    let mut under_way: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = Client::connect(server.icap());
+            client.send(first);
+            client
+        })
+        .collect();
+    assert!(server.metric_reaches("sluice_inflight ", 4.0));
+    let mut one_more = Client::connect(server.icap());
+    assert_eq!(one_more.ask(&whole).status, 503);
+    let stream = connected_from(Ipv4Addr::new(127, 0, 0, 2), server.icap());
+    let mut other = Client::over(stream);
+    assert_eq!(other.ask(&whole).status, 204);
+    for client in &mut under_way {
+        client.send(rest);
+        assert_eq!(client.reply().status, 204);
+    }
+    // An answer leaves a moment before its transaction is counted out.
+    assert!((0..50).any(|_| one_more.ask(&whole).status == 204));
+    assert!(server.metric("sluice_shed_total{reason=\"transactions\"}") >= 1.0);
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use super::harness::{Client, POST, Running, connected, eicar, harmless, reqmod};
 
@@ -68,6 +68,21 @@ impl House {
             self.path("server.pem"),
             self.path("server.key")
         )
+    }
+
+    /// The settings of a server that shows the certificate `file`.
+    pub(super) fn server(&self, file: &str) -> Arc<ServerConfig> {
+        let pem = self.path(&format!("{file}.pem"));
+        let key = self.path(&format!("{file}.key"));
+        let chain = vec![CertificateDer::from_pem_file(pem).expect("PEM")];
+        let key = PrivateKeyDer::from_pem_file(key).expect("PEM");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key);
+        Arc::new(config.expect("they fit"))
     }
 
     /// A client's settings; `shows` is the certificate that it shows.
@@ -464,6 +479,18 @@ fn a_certificate_stands_for_a_role_at_the_admin_listener() {
     );
     let record = std::fs::read_to_string(&ledger).expect("a record");
     assert!(record.contains("\"who\":\"ann.ops.example\""), "{record}");
+
+    let port = server.addresses.admin.expect("an admin listener").port();
+    let listed = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["rules", "list", "--admin"])
+        .arg(format!("https://localhost:{port}"))
+        .arg("--authorities")
+        .arg(house.path("ca.pem"))
+        .env("SLUICE_TOKEN", &token)
+        .output()
+        .expect("it runs");
+    let text = String::from_utf8_lossy(&listed.stdout);
+    assert!(text.contains("malware/eicar"), "{listed:?}");
 
     // A certificate of another house is none, and plain HTTP is not spoken.
     let other = House::new();

@@ -2,23 +2,34 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use super::binary::Process;
 use super::harness::{Client, eicar, reqmod};
+use super::tls::House;
 
 /// A collector: takes requests, answers 200, and hands on what it got: the request line, and the body.
 fn collector() -> (u16, Receiver<(String, Value)>) {
+    collector_behind(Some)
+}
+
+/// The same behind what `wrap` makes of each connection.
+fn collector_behind<S: Read + Write>(
+    wrap: impl Fn(TcpStream) -> Option<S> + Send + 'static,
+) -> (u16, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("it binds");
     let port = listener.local_addr().expect("bound").port();
     let (got, taken) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let Some(request) = stream.ok().and_then(request) else {
-                return;
+            // A handshake that fails is none of a collector.
+            let Some(request) = stream.ok().and_then(&wrap).and_then(request) else {
+                continue;
             };
             if got.send(request).is_err() {
                 return;
@@ -28,7 +39,7 @@ fn collector() -> (u16, Receiver<(String, Value)>) {
     (port, taken)
 }
 
-fn request(mut stream: TcpStream) -> Option<(String, Value)> {
+fn request(mut stream: impl Read + Write) -> Option<(String, Value)> {
     let mut bytes = Vec::new();
     let head = loop {
         let mut piece = [0; 4096];
@@ -170,4 +181,33 @@ fn a_collector_that_is_gone_costs_spans_and_no_answer() {
         assert_eq!(client.ask(good).status, 204);
     }
     process.wait_for("spans cannot be delivered");
+}
+
+#[test]
+fn spans_go_over_tls_to_a_collector_whose_certificate_is_known_and_to_no_other() {
+    let (house, stranger) = (House::new(), House::new());
+    for owner in [&house, &stranger] {
+        owner.issue("server", &["localhost"], |_| {});
+    }
+    for (owner, known) in [(&house, true), (&stranger, false)] {
+        let config = owner.server("server");
+        let (port, taken) = collector_behind(move |stream| {
+            let session = ServerConnection::new(Arc::clone(&config)).ok()?;
+            Some(StreamOwned::new(session, stream))
+        });
+        let mut process = served(&format!(
+            "endpoint = \"https://localhost:{port}/v1/traces\"\nauthorities = {:?}",
+            house.path("ca.pem")
+        ));
+        let mut client = Client::connect(process.icap);
+        let good = reqmod("/reqmod", "Allow: 204\r\n", &head("01"), Some(b"x"));
+        assert_eq!(client.ask(good).status, 204);
+        match known {
+            true => assert_eq!(spans(&taken, 1)[0]["traceId"], TRACE),
+            false => {
+                process.wait_for("spans cannot be delivered");
+                assert!(taken.try_recv().is_err());
+            }
+        }
+    }
 }
