@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Client A at full blast, client B at 10 requests a second: how B's p99 changes.
+"""Client A at full blast, client B at 50 requests a second: how B's percentiles change.
 
-    tests/interop/fairness.py target/release/sluice
+    tests/interop/fairness.py target/release/sluice [1|16|256|1024|streams ...]
 
-A and B are two loopback addresses, so two ICAP clients. Both send REQMOD /reqmod with JSON bodies; A over many
-connections, as fast as it is answered. Prints B's percentiles alone and beside A, and what A got done.
+A and B are two loopback addresses, so two ICAP clients. B sends REQMOD /reqmod with 1 KiB of JSON; A the same over many
+connections with bodies of so many KiB, as fast as it is answered, or eight streams of 100 MiB to /respmod. B alone and B
+beside A take turns.
 
-With QUIET=1 (root, two cores) other programs disturb as little as they can: the server has one core, the clients the
-other, and the server and B, which in life have machines of their own, have priority."""
+With QUIET=1 (root, two cores, Linux 6.12 for the short slices) other programs disturb as little as they can: the server has
+one core, the clients the other, and the server and B, which in life have machines of their own, have priority."""
 import ctypes, functools, json, multiprocessing, os, random, socket, struct, subprocess, sys, tempfile, time
 
 SECONDS = float(os.environ.get("SECONDS_EACH", "4"))
