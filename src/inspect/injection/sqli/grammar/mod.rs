@@ -193,40 +193,43 @@ impl<'a> Reading<'a> {
         while self.kind(first) == Some(T::Close) {
             first += 1;
         }
-        let continues = matches!(
-            self.kind(self.skip_comments(first)),
-            Some(
-                T::Pipes
-                    | T::Ampersands
-                    | T::Semicolon
-                    | T::Comma
-                    | T::Operator
-                    | T::Compare
-                    | T::DashComment
-                    | T::HashComment
-                    | T::OpenComment
-                    | T::Word(
-                        W::Logic
-                            | W::Union
-                            | W::Sorting
-                            | W::Having
-                            | W::Condition
-                            | W::Limit
-                            | W::Predicate
-                            | W::In
-                            | W::Is
-                            | W::IsNull
-                            | W::Collate
-                            | W::Into
-                            | W::Between
-                            | W::Execute
-                            | W::Waitfor
-                            | W::Select
-                            | W::Suffix
-                            | W::Unary
-                    )
-            )
+        // A comment may be all that follows: `admin'--`.
+        let cut = matches!(
+            self.kind(first),
+            Some(T::DashComment | T::HashComment | T::OpenComment)
         );
+        let continues = cut
+            || matches!(
+                self.kind(self.skip_comments(first)),
+                Some(
+                    T::Pipes
+                        | T::Ampersands
+                        | T::Semicolon
+                        | T::Comma
+                        | T::Operator
+                        | T::Compare
+                        | T::Word(
+                            W::Logic
+                                | W::Union
+                                | W::Sorting
+                                | W::Having
+                                | W::Condition
+                                | W::Limit
+                                | W::Predicate
+                                | W::In
+                                | W::Is
+                                | W::IsNull
+                                | W::Collate
+                                | W::Into
+                                | W::Between
+                                | W::Execute
+                                | W::Waitfor
+                                | W::Select
+                                | W::Suffix
+                                | W::Unary
+                        )
+                )
+            );
         match self.entry {
             Entry::Quote { at, .. } if continues || first > 0 => {
                 self.evidence

@@ -226,6 +226,18 @@ impl Reading<'_> {
             _ => 60,
         };
         self.note(Kind::Semantics, weight, "dangerous-call", index);
+        if weight >= CALL_WEIGHT && self.asked_for(index) {
+            self.note(Kind::Structure, 20, "call-in-query", index);
+        }
+    }
+
+    /// True for a call that a query makes: `select sleep(5)`, `if(1=1,sleep(5),0)`. A program's `if (x) sleep(5)` is none.
+    fn asked_for(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).and_then(|before| self.kind(before));
+        let chosen = self.kind(0) == Some(T::Word(W::Case))
+            && self.kind(1) == Some(T::Open)
+            && before == Some(T::Comma);
+        before == Some(T::Word(W::Select)) || chosen
     }
 
     pub(super) fn comma_inside(&self, open: usize) -> bool {
@@ -478,3 +490,6 @@ struct List {
 
 /// Tokens of a list of `select`: they bound the work when each token begins one.
 const LIST_TOKENS: usize = 64;
+
+/// What a call must weigh for its place in a query to count.
+const CALL_WEIGHT: u8 = 45;
