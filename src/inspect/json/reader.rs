@@ -182,7 +182,7 @@ impl Reader {
     /// Offset of the first raw byte of the value that is being read; `None` between values. What lies before it will be
     /// in no further leaf, but for windows of a long value.
     pub fn pending(&self) -> Option<u64> {
-        self.state.pending
+        self.state.pending.or_else(|| self.tokens.withheld())
     }
 
     /// Ends the document.
@@ -789,6 +789,20 @@ mod tests {
         let deep = [b"[".repeat(129), b"]".repeat(129)].concat();
         assert_eq!(rules(&deep), ["json-abuse/depth"]);
         assert_eq!(rules(&deep[1..257]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_slash_or_half_a_mark_begins_is_pending() {
+        for (text, pending) in [
+            (&b"[1,/"[..], Some(3)),
+            (b"\xef\xbb", Some(0)),
+            (b"[1,", None),
+        ] {
+            let mut reader = Reader::default();
+            let (mut log, mut findings) = (Log::default(), Findings::default());
+            reader.push(text, &mut log, &mut findings);
+            assert_eq!(reader.pending(), pending);
+        }
     }
 
     #[test]

@@ -250,6 +250,16 @@ impl Tokenizer {
         self.started = false;
     }
 
+    /// Offset of the first byte that was read and is in no fragment yet: what it begins is not known. `None` when there
+    /// is none.
+    pub fn withheld(&self) -> Option<u64> {
+        match self.open {
+            Open::Slash => Some(self.at.saturating_sub(1)),
+            Open::Bom(seen) if seen > 0 => Some(self.at.saturating_sub(u64::from(seen))),
+            _ => None,
+        }
+    }
+
     /// Levels that are open.
     pub fn depth(&self) -> u64 {
         self.levels.depth
