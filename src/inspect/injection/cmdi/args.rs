@@ -36,6 +36,8 @@ bitflags::bitflags! {
         const REDIRECT = 1 << 12;
         /// Code, or a connection that carries it.
         const CODE = 1 << 13;
+        /// The root of all files, or of a user's.
+        const ROOT = 1 << 14;
     }
 }
 
@@ -65,6 +67,7 @@ pub fn classify(word: &[u8], marks: Marks) -> Args {
         b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => {
             Args::SHELL | Args::PATH
         }
+        b"/" | b"/*" | b"~" | b"~/" => Args::PATH | Args::ROOT,
         [b'/' | b'~', ..] | [b'.', b'/' | b'\\' | b'.', ..] | [b'\\', b'\\', ..] => Args::PATH,
         [_, b':', b'\\' | b'/', ..] => Args::PATH,
         b"." => Args::PATH,

@@ -457,6 +457,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         if ending == Ending::Separator && command.count == 0 {
             evidence.note(Kind::Terminator, 10, "separator-behind");
         }
+        // A value that begins like this, and is over with the command, is a command to be appended.
+        let appends = matches!(command.separator, Separator::Semicolon | Separator::And);
+        if only_brackets && appends && ending == Ending::Value {
+            evidence.note(Kind::Position, 5, "whole-value");
+        }
     }
 
     fn note_target(&self, command: &Command, evidence: &mut Evidence) {
@@ -465,6 +470,8 @@ impl<'a, 'v> Walk<'a, 'v> {
             evidence.note(Kind::Target, 35, "sensitive-file");
         } else if args.contains(Args::SHELL) {
             evidence.note(Kind::Target, 35, "shell-handed-over");
+        } else if command.trade == Trade::File && args.contains(Args::OPTION | Args::ROOT) {
+            evidence.note(Kind::Target, 30, "all-files");
         } else if command.trade == Trade::Net && args.intersects(Args::URL | Args::ADDRESS) {
             evidence.note(Kind::Target, 15, "other-host");
         } else if matches!(command.trade, Trade::Interpreter | Trade::Binary)
