@@ -262,7 +262,7 @@ async def run(program, seconds, folder):
                    f'[rules]\nbundles = ["{folder}/own.toml"]\n[audit]\nrecords = "off"\n'
                    f'[[listeners]]\naddress = "127.0.0.1:{tls_port}"\n'
                    f'[listeners.tls]\ncertificate = "{folder}/tls.crt"\nkey = "{folder}/tls.key"\n')
-    server = subprocess.Popen([program, "serve", "--config", f"{folder}/sluice.toml"], stderr=open(f"{folder}/log", "wb"))
+    server = subprocess.Popen([program, "serve", "--config", f"{folder}/sluice.toml"], stdout=subprocess.DEVNULL, stderr=open(f"{folder}/log", "wb"))
     try:
         for _ in range(200):
             try:
