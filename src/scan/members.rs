@@ -8,6 +8,8 @@ use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
 #[derive(Debug, Default)]
 pub(super) struct Members {
     text: String,
+    /// Where each name begins in it, and its length.
+    names: Vec<(usize, usize)>,
     looked_at: u32,
 }
 
@@ -32,10 +34,15 @@ impl Members {
         let Ok(name) = std::str::from_utf8(name) else {
             return;
         };
-        if !self.text.lines().any(|known| known == name) {
-            self.text.push_str(name);
-            self.text.push('\n');
+        let known = |(start, length): &(usize, usize)| {
+            *length == name.len() && self.text.get(*start..*start + *length) == Some(name)
+        };
+        if self.names.iter().any(known) {
+            return;
         }
+        self.names.push((self.text.len(), name.len()));
+        self.text.push_str(name);
+        self.text.push('\n');
     }
 
     /// The names.

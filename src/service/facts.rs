@@ -1,5 +1,6 @@
 //! What the audit record, the rules by route and the scan need to know of a message besides its body.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -118,11 +119,28 @@ pub(super) fn of(request: &Request, heads: &Heads, watch: Watch) -> Facts {
         let value = head.fields.get("traceparent");
         known.trace = value.and_then(TraceContext::parse);
     }
-    if watch.names == Taken::Yes {
+    if watch.names == Taken::Yes && is_sampled() {
         known.names = Some(names(heads));
     }
     known
 }
+
+/// Whether the names of this message are taken: of a thread's first messages, and of one in eight of all others. A name
+/// that is new on a route stands in more than one message, and taking them is a good part of what a small message costs.
+fn is_sampled() -> bool {
+    let number = MESSAGES.get();
+    MESSAGES.set(number.wrapping_add(1));
+    number < ALL_OF || number.is_multiple_of(ONE_IN)
+}
+
+thread_local! {
+    static MESSAGES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Messages of which each is looked at.
+const ALL_OF: u32 = 1000;
+/// Of later ones.
+const ONE_IN: u32 = 8;
 
 /// What the scan is told.
 pub(super) fn message<'a>(direction: Direction, heads: &'a Heads, facts: &'a Facts) -> Message<'a> {
