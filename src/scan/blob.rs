@@ -11,6 +11,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 
+use crate::content::transfer::Symbol;
 use crate::content::{MediaType, Opening, sniff};
 use crate::inspect::PartId;
 use crate::inspect::leaf::{Leaf, Piece};
@@ -251,40 +252,16 @@ fn alphabet_of(digits: &[u8]) -> Option<Alphabet> {
     let judged = digits.len().saturating_sub(LONGEST_CARRY);
     let mut alphabet = Alphabet::Standard;
     for (at, byte) in digits.iter().enumerate() {
-        match DIGITS[usize::from(*byte)] {
-            Digit::Either => {}
-            Digit::UrlSafe => alphabet = Alphabet::UrlSafe,
-            Digit::None if at < judged => return None,
-            Digit::None => {}
+        match Symbol::of(*byte) {
+            Symbol::Digit(_) if matches!(byte, b'-' | b'_') => alphabet = Alphabet::UrlSafe,
+            Symbol::Digit(_) | Symbol::Pad | Symbol::Space => {}
+            // A form feed is white space to most decoders.
+            Symbol::Strange if at < judged && !byte.is_ascii_whitespace() => return None,
+            Symbol::Strange => {}
         }
     }
     Some(alphabet)
 }
-
-/// What a byte is in base64.
-#[derive(Clone, Copy)]
-enum Digit {
-    /// A digit of both alphabets, padding, or white space.
-    Either,
-    /// A digit of base64url only.
-    UrlSafe,
-    None,
-}
-
-static DIGITS: [Digit; 256] = {
-    let mut table = [Digit::None; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = match byte as u8 {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => Digit::Either,
-            b'-' | b'_' => Digit::UrlSafe,
-            blank if blank.is_ascii_whitespace() => Digit::Either,
-            _ => Digit::None,
-        };
-        byte += 1;
-    }
-    table
-};
 
 /// True for decoded bytes that look like a file or a text, in UTF-16 too where it says so.
 fn worth_a_look(decoded: &[u8]) -> bool {

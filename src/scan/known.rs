@@ -2,7 +2,8 @@
 //!
 //! APIs send the same member names over and over. A name in which no decoder, no detector of any class and no document
 //! reader finds anything to look at is kept, so that the next one costs a comparison. What is found does not depend on
-//! what is kept: a name is entered for what its bytes are, and compared with all of them.
+//! what is kept: a name is entered for what its bytes are, and compared with all of them. Values are never kept; names stay in
+//! the memory of a thread, like what pooled buffers held last, until others take their place.
 
 /// The names, by a hash of them; a new one takes the place of an old one.
 #[derive(Debug)]

@@ -206,3 +206,18 @@ const NAMES_BYTES: usize = 4096;
 
 /// More than a record shows, less than a head may hold.
 const KEPT_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_messages_of_a_thread_are_sampled_and_one_in_eight_of_the_others() {
+        let sampled = std::thread::spawn(|| {
+            let first = (0..ALL_OF).filter(|_| is_sampled()).count();
+            let later = (0..8 * ALL_OF).filter(|_| is_sampled()).count();
+            (first, later)
+        });
+        assert_eq!(sampled.join().expect("no panic"), (1000, 1000));
+    }
+}
