@@ -152,14 +152,13 @@ impl Keywords {
             }
             return true;
         }
-        for index in 0..64 * FILTER_WORDS {
-            let agrees = literal
-                .iter()
-                .zip([10, 5, 0])
-                .all(|(byte, shift)| index >> shift & 31 == usize::from(byte & 31));
-            if agrees {
-                self.firsts[index / 64] |= 1 << (index % 64);
-            }
+        // A keyword of fewer than three letters goes on with any.
+        let letters = literal.iter().zip([10_u32, 5, 0]);
+        let (known, free) = letters.fold((0, 15), |(known, _), (byte, shift)| {
+            (known | usize::from(byte & 31) << shift, shift)
+        });
+        for index in known..known + (1 << free) {
+            self.firsts[index / 64] |= 1 << (index % 64);
         }
         let head = Head::of(window(literal), literal.len().min(HEAD_BYTES));
         let hash = head.hash();

@@ -1,7 +1,5 @@
 //! Regular expressions over bytes, anchored: how far a match that begins at a given place reaches.
 
-use std::collections::HashMap;
-
 use regex_automata::dfa::dense;
 use regex_automata::dfa::{Automaton, StartKind};
 use regex_automata::util::primitives::StateID;
@@ -97,19 +95,15 @@ impl Steps {
             }
         }
         let width = u32::try_from(samples.len() + 1).ok()?;
-        let mut rows: HashMap<StateID, u32> = HashMap::from([(start, 0)]);
-        let (mut states, mut next) = (vec![start], Vec::new());
-        let mut at = 0;
-        while let Some(state) = states.get(at).copied() {
+        let mut reached = Reached::default();
+        reached.number(dfa, start)?;
+        let (mut next, mut at) = (Vec::new(), 0);
+        while let Some(state) = reached.states.get(at).copied() {
             at += 1;
             let bytes = samples.iter().map(|byte| dfa.next_state(state, *byte));
             for target in bytes.chain([dfa.next_eoi_state(state)]) {
-                let known = u32::try_from(rows.len()).ok()?;
-                let row = *rows.entry(target).or_insert_with(|| {
-                    states.push(target);
-                    known
-                });
-                let row = row.checked_mul(width).filter(|row| *row < DEAD)?;
+                let number = reached.number(dfa, target)?;
+                let row = number.checked_mul(width).filter(|row| *row < DEAD)?;
                 next.push(row | kind(dfa, target));
             }
         }
@@ -147,6 +141,31 @@ impl Steps {
     fn step(&self, state: u32, column: usize) -> u32 {
         let row = (state & (DEAD - 1)) as usize;
         self.next.get(row + column).copied().unwrap_or(DEAD)
+    }
+}
+
+/// States in the order in which they are reached.
+#[derive(Default)]
+struct Reached {
+    states: Vec<StateID>,
+    /// By the place of a state among those of the automaton: one more than its place among these, 0 for none.
+    numbers: Vec<u32>,
+}
+
+impl Reached {
+    /// The place of `state` among these; it becomes one of them.
+    fn number(&mut self, dfa: &dense::DFA<Vec<u32>>, state: StateID) -> Option<u32> {
+        // Ids of states are multiples of the length of a row.
+        let place = state.as_usize() >> dfa.stride2();
+        if self.numbers.len() <= place {
+            self.numbers.resize(place + 1, 0);
+        }
+        let number = self.numbers.get_mut(place)?;
+        if *number == 0 {
+            self.states.push(state);
+            *number = u32::try_from(self.states.len()).ok()?;
+        }
+        Some(*number - 1)
     }
 }
 
