@@ -259,6 +259,7 @@ struct Builder {
     keywords: Vec<Vec<u8>>,
     targets: Vec<Vec<Target>>,
     by_keyword: HashMap<Vec<u8>, usize>,
+    patterns: HashMap<String, Pattern>,
     shapes: Shapes,
 }
 
@@ -274,10 +275,10 @@ impl Builder {
             entity,
             rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
-            prefix: Pattern::optional(&rule.prefix)?,
-            pattern: Pattern::compile(&rule.pattern)?,
-            suffix: Pattern::optional(&rule.suffix)?,
-            back: byte_set(&rule.back)?,
+            prefix: self.optional(&rule.prefix)?,
+            pattern: self.pattern(&rule.pattern)?,
+            suffix: self.optional(&rule.suffix)?,
+            back: self.byte_set(&rule.back)?,
             boundary: rule.boundary,
             check: named_check(rule.check.as_deref())?,
             context: WordList::of(&rule.context),
@@ -301,9 +302,9 @@ impl Builder {
             rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
             unless: boxed(&rule.unless),
-            prefix: Pattern::optional(&rule.prefix)?,
-            whole: Pattern::optional(&rule.whole)?,
-            pattern: Pattern::optional(&rule.pattern)?,
+            prefix: self.optional(&rule.prefix)?,
+            whole: self.optional(&rule.whole)?,
+            pattern: self.optional(&rule.pattern)?,
             check: named_check(rule.check.as_deref())?,
             link: rule.link,
         };
@@ -373,6 +374,35 @@ impl Builder {
         Ok(Rule(index))
     }
 
+    /// Compiles `pattern`, unless another rule has it as well.
+    fn pattern(&mut self, pattern: &str) -> Result<Pattern, CatalogError> {
+        if let Some(known) = self.patterns.get(pattern) {
+            return Ok(known.clone());
+        }
+        let compiled = Pattern::compile(pattern)?;
+        self.patterns.insert(pattern.to_owned(), compiled.clone());
+        Ok(compiled)
+    }
+
+    /// As [`pattern`](Self::pattern); `None` for an empty one.
+    fn optional(&mut self, pattern: &str) -> Result<Option<Pattern>, CatalogError> {
+        (!pattern.is_empty())
+            .then(|| self.pattern(pattern))
+            .transpose()
+    }
+
+    /// The bytes that `pattern` matches.
+    fn byte_set(&mut self, pattern: &str) -> Result<Option<Box<[bool; 256]>>, CatalogError> {
+        let Some(pattern) = self.optional(pattern)? else {
+            return Ok(None);
+        };
+        let mut set = Box::new([false; 256]);
+        for (byte, slot) in (0..=u8::MAX).zip(set.iter_mut()) {
+            *slot = pattern.end(&[byte], 0, 1) == Some(1);
+        }
+        Ok(Some(set))
+    }
+
     /// True when what a keyword leads to refuses it in the middle of a word.
     fn begins_a_word(&self, target: Target) -> bool {
         match target {
@@ -436,17 +466,6 @@ fn boxed(list: &[String]) -> Vec<Box<str>> {
     list.iter().map(|text| text.as_str().into()).collect()
 }
 
-fn byte_set(pattern: &str) -> Result<Option<Box<[bool; 256]>>, CatalogError> {
-    let Some(pattern) = Pattern::optional(pattern)? else {
-        return Ok(None);
-    };
-    let mut set = Box::new([false; 256]);
-    for (byte, slot) in (0..=u8::MAX).zip(set.iter_mut()) {
-        *slot = pattern.end(&[byte], 0, 1) == Some(1);
-    }
-    Ok(Some(set))
-}
-
 /// Shapes of the first bytes of words, matched all at once: one bit a shape, one table a place.
 #[derive(Clone, Debug)]
 pub(super) struct Shapes {
@@ -491,19 +510,18 @@ impl Shapes {
         Ok(())
     }
 
+    /// False when no shape begins with these bytes.
+    #[inline]
+    pub(super) fn may_begin(&self, [a, b, c, _]: [u8; 4]) -> bool {
+        let [first, second, third, ..] = &*self.tables;
+        first[usize::from(a)] & second[usize::from(b)] & third[usize::from(c)] != 0
+    }
+
     /// Which shapes the bytes at `at` have, as bits.
     #[inline]
     pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
         let rest = text.get(at..).unwrap_or_default();
-        let [first, second, third, ..] = &*self.tables;
         let mut bits = u64::MAX;
-        if let Some([a, b, c]) = rest.first_chunk() {
-            // Most places end here.
-            bits = first[usize::from(*a)] & second[usize::from(*b)] & third[usize::from(*c)];
-            if bits == 0 {
-                return 0;
-            }
-        }
         for (place, table) in self.tables.iter().enumerate() {
             // Past the end of the text a space stands in: it ends every word.
             let byte = rest.get(place).copied().unwrap_or(b' ');

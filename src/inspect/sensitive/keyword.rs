@@ -11,6 +11,8 @@ pub(super) struct Keywords {
     kinds: Box<[u16; 256]>,
     /// One bit for each three letters that a keyword may begin with, told apart by their low bits.
     firsts: Box<[u64; FILTER_WORDS]>,
+    /// One bit for each two letters that a keyword of fewer than [`HEAD_BYTES`] may begin with.
+    short: Box<[u64; SHORT_WORDS]>,
     /// One bit for each hash of a [`Head`].
     filter: Box<[u64; FILTER_WORDS]>,
     /// Where the entries begin whose head has that hash; 0 for none, else one more than the index.
@@ -98,8 +100,10 @@ impl Default for Keywords {
         let mut kinds = Box::new([0; 256]);
         for (byte, slot) in (0..=u8::MAX).zip(kinds.iter_mut()) {
             let (kind, bars) = match byte {
-                b'a'..=b'z' => (LOWER, LOWER),
-                b'A'..=b'Z' | b'0'..=b'9' => (UPPER, LOWER | UPPER),
+                b'a'..=b'z' => (LOWER, LOWER | DIGIT),
+                b'A'..=b'Z' => (UPPER, LOWER | UPPER | DIGIT),
+                b'0'..=b'9' => (DIGIT, LOWER | UPPER | DIGIT),
+                b'_' => (0, DIGIT),
                 // The first byte of a character in UTF-8.
                 0xc0..=0xff => (LEAD, 0),
                 // Marks at which values begin by shape.
@@ -111,6 +115,7 @@ impl Default for Keywords {
         Self {
             kinds,
             firsts: Box::new([0; FILTER_WORDS]),
+            short: Box::new([0; SHORT_WORDS]),
             filter: Box::new([0; FILTER_WORDS]),
             heads: vec![0; HEADS],
             entries: Vec::new(),
@@ -152,6 +157,10 @@ impl Keywords {
             }
             return true;
         }
+        if kind & DIGIT != 0 {
+            // As a capital letter, it begins a word behind small letters as well.
+            self.kinds[usize::from(*first)] = kind & !DIGIT | UPPER;
+        }
         // A keyword of fewer than three letters goes on with any.
         let letters = literal.iter().zip([10_u32, 5, 0]);
         let (known, free) = letters.fold((0, 15), |(known, _), (byte, shift)| {
@@ -159,6 +168,9 @@ impl Keywords {
         });
         for index in known..known + (1 << free) {
             self.firsts[index / 64] |= 1 << (index % 64);
+            if literal.len() < HEAD_BYTES {
+                self.short[index / 32 / 64] |= 1 << (index / 32 % 64);
+            }
         }
         let head = Head::of(window(literal), literal.len().min(HEAD_BYTES));
         let hash = head.hash();
@@ -193,17 +205,23 @@ impl Keywords {
     #[inline]
     pub(super) fn matches(&self, text: &[u8], at: usize, found: &mut Vec<Match>) {
         let rest = text.get(at..).unwrap_or_default();
-        let Some(first) = rest.first() else { return };
-        let kind = self.kinds[usize::from(*first)];
-        let window = window(rest);
-        if kind & WORDY != 0 && self.may_begin(window) {
-            let may = |len: usize| {
-                let hash = Head::of(window, len).hash();
-                self.filter[hash / 64] >> (hash % 64) & 1
-            };
-            if may(4) | may(3) | may(2) | may(1) != 0 {
-                self.words(text, at, found);
-            }
+        if let Some(first) = rest.first() {
+            self.matches_at(text, at, (*first, window(rest)), found);
+        }
+    }
+
+    /// As [`matches`](Self::matches), where the first byte and the first four bytes at the place are known.
+    #[inline]
+    pub(super) fn matches_at(
+        &self,
+        text: &[u8],
+        at: usize,
+        (first, window): (u8, u32),
+        found: &mut Vec<Match>,
+    ) {
+        let kind = self.kinds[usize::from(first)];
+        if kind & KEYED != 0 && self.may_begin(window) && self.may_be(window) {
+            self.words(text, at, found);
         }
         if kind & MARKED != 0 {
             let byte = |at: Option<usize>| at.and_then(|at| text.get(at)).copied().unwrap_or(0);
@@ -218,9 +236,20 @@ impl Keywords {
     /// False when no keyword begins with these letters.
     #[inline]
     fn may_begin(&self, window: u32) -> bool {
-        let letter = |shift: u32| (window >> shift & 31) as usize;
-        let index = letter(24) << 10 | letter(16) << 5 | letter(8);
+        let index = letters(window);
         self.firsts[index / 64] >> (index % 64) & 1 == 1
+    }
+
+    /// False when no keyword has one of the heads of these letters.
+    #[inline]
+    fn may_be(&self, window: u32) -> bool {
+        let may = |len: usize| {
+            let hash = Head::of(window, len).hash();
+            self.filter[hash / 64] >> (hash % 64) & 1 == 1
+        };
+        let two = letters(window) / 32;
+        let short = self.short[two / 64] >> (two % 64) & 1 == 1;
+        may(HEAD_BYTES) || short && (1..HEAD_BYTES).any(may)
     }
 
     fn lie(&self, marked: &Marked, text: &[u8], at: usize, found: &mut Vec<Match>) {
@@ -286,6 +315,13 @@ fn window(bytes: &[u8]) -> u32 {
     u32::from_be_bytes(window)
 }
 
+/// The low bits of the first three letters, which do not tell small from capital ones.
+#[inline]
+fn letters(window: u32) -> usize {
+    let letter = |shift: u32| (window >> shift & 31) as usize;
+    letter(24) << 10 | letter(16) << 5 | letter(8)
+}
+
 impl Head {
     #[inline]
     fn of(window: u32, len: usize) -> Self {
@@ -305,15 +341,19 @@ impl Head {
 
 /// A small letter: begins a word, but not behind a letter or digit.
 const LOWER: u16 = 1;
-/// A capital letter or a digit: begins a word, but not behind another.
+/// A capital letter, or a digit that a keyword begins with: begins a word, but not behind another.
 const UPPER: u16 = 1 << 1;
 /// The first byte of another character: begins a word.
 const LEAD: u16 = 1 << 2;
 /// Something may begin here, whatever stands before.
 const MARK: u16 = 1 << 3;
+/// A digit: a value may begin with it by shape, but not in a word.
+const DIGIT: u16 = 1 << 4;
 /// The mark of a keyword.
 const MARKED: u16 = 1 << 7;
-const WORDY: u16 = LOWER | UPPER | LEAD;
+/// Keywords may begin with it.
+const KEYED: u16 = LOWER | UPPER | LEAD;
+const WORDY: u16 = KEYED | DIGIT;
 const BEGINS: u16 = WORDY | MARK;
 /// Where the half begins that says what may begin behind a byte.
 const BEHIND: u32 = 8;
@@ -326,6 +366,9 @@ const HEAD_BYTES: usize = 4;
 
 /// 32,768 bits: for about a thousand heads, and for three times five bits of letters.
 const FILTER_WORDS: usize = 512;
+
+/// 1,024 bits: for two times five bits of letters.
+const SHORT_WORDS: usize = 16;
 
 /// Places for heads.
 const HEADS: usize = 4096;
@@ -417,7 +460,15 @@ mod tests {
     #[test]
     fn short_and_nested_keywords_are_found_in_any_case() {
         let mut keywords = Keywords::default();
-        for literal in ["pw", "pin", "token", "accesstoken", "x", "\u{43f}\u{430}"] {
+        for literal in [
+            "pw",
+            "pin",
+            "token",
+            "accesstoken",
+            "x",
+            "2fa",
+            "\u{43f}\u{430}",
+        ] {
             assert!(keywords.insert(literal.as_bytes(), Place::Word));
         }
         for literal in ["@", "sig=", "cess", "passwort"] {
@@ -433,6 +484,7 @@ mod tests {
             "",
             "xSIG=",
             "MEINPASSWORT",
+            "my2FA 2fa 12fa_2fa",
             "\u{43f}\u{430}",
         ];
         for text in texts {

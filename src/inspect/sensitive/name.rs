@@ -22,6 +22,10 @@ impl Words {
 
     /// Splits `name` at everything that is no letter or digit, and at changes of case, and adds its words.
     pub fn push_name(&mut self, name: &[u8]) {
+        if name.is_ascii() {
+            self.push_ascii(name);
+            return;
+        }
         for chunk in name.utf8_chunks() {
             self.push_text(chunk.valid());
         }
@@ -179,7 +183,30 @@ fn unaccented(char: char) -> char {
 /// Word sequences, found at the end of a name.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    by_last: HashMap<Box<str>, Vec<Sequence>, BuildHasherDefault<Fnv>>,
+    by_last: HashMap<Box<str>, Ending, BuildHasherDefault<Fnv>>,
+}
+
+/// Sequences that end in the same word, from the longest.
+#[derive(Clone, Debug, Default)]
+struct Ending {
+    sequences: Vec<Sequence>,
+    /// By the low bits of their first letters: the words before the last one.
+    near: u32,
+    /// One of them is the word alone.
+    alone: bool,
+}
+
+impl Ending {
+    /// False when none of the sequences has `before` as its last word but one.
+    #[inline]
+    fn may_stand(&self, before: Option<&str>) -> bool {
+        self.alone || before.is_some_and(|before| self.near & letter(before) != 0)
+    }
+}
+
+/// The low bits of the first letter of a word, as one bit.
+fn letter(word: &str) -> u32 {
+    word.bytes().next().map_or(0, |first| 1 << (first & 31))
 }
 
 /// FNV-1a: what is in the table are rules, so nobody outside can crowd it.
@@ -208,6 +235,8 @@ impl Hasher for Fnv {
 struct Sequence {
     /// The words before the last one, from the last.
     before: Vec<Box<str>>,
+    /// What [`letter`] says of the first of them; 0 when there is none.
+    near: u32,
     rule: u16,
 }
 
@@ -227,9 +256,15 @@ impl Names {
     }
 
     fn add(&mut self, last: Box<str>, before: Vec<Box<str>>, rule: u16) {
-        let sequences = self.by_last.entry(last).or_default();
+        let ending = self.by_last.entry(last).or_default();
+        match before.first() {
+            Some(before) => ending.near |= letter(before),
+            None => ending.alone = true,
+        }
+        let sequences = &mut ending.sequences;
         let at = sequences.partition_point(|known| known.before.len() >= before.len());
-        sequences.insert(at, Sequence { before, rule });
+        let near = before.first().map_or(0, |before| letter(before));
+        sequences.insert(at, Sequence { before, near, rule });
     }
 
     /// The rules whose sequence stands at the end of `words`, longest sequence first, each with the number of words it
@@ -246,11 +281,15 @@ impl Names {
             least -= 1;
         }
         (least..=len).rev().flat_map(move |end| {
+            let before = end.checked_sub(2).and_then(|at| words.get(at));
+            let near = before.map_or(0, letter);
             words
                 .get(end.wrapping_sub(1))
                 .and_then(|last| self.ending(last))
+                .filter(|ending| ending.may_stand(before))
                 .into_iter()
-                .flatten()
+                .flat_map(|ending| &ending.sequences)
+                .filter(move |sequence| sequence.near & !near == 0)
                 .filter(move |sequence| sequence.stands_before(words, end - 1))
                 .map(move |sequence| (sequence.rule, end - 1 - sequence.before.len()))
         })
@@ -265,7 +304,7 @@ impl Names {
     }
 
     /// The sequences that end in `last`, or in what it ends in where words are written as one.
-    fn ending(&self, last: &str) -> Option<&Vec<Sequence>> {
+    fn ending(&self, last: &str) -> Option<&Ending> {
         self.by_last.get(last).or_else(|| {
             let suffix = SUFFIXES.iter().find(|suffix| last.ends_with(**suffix))?;
             self.by_last.get(*suffix)

@@ -7,8 +7,10 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 /// A regular expression.
+#[derive(Clone)]
 pub(super) struct Pattern(Kind);
 
+#[derive(Clone)]
 enum Kind {
     Steps(Steps),
     /// Where a match begins depends on the byte before.
@@ -16,6 +18,7 @@ enum Kind {
 }
 
 /// The automaton as one table: a step costs two loads.
+#[derive(Clone)]
 struct Steps {
     /// Which column a byte has.
     columns: Box<[u8; 256]>,
@@ -55,13 +58,6 @@ impl Pattern {
             Some(steps) => Kind::Steps(steps),
             None => Kind::Library(Box::new(dfa)),
         }))
-    }
-
-    /// As [`compile`](Self::compile); `None` for an empty pattern.
-    pub(super) fn optional(pattern: &str) -> Result<Option<Self>, Box<dense::BuildError>> {
-        (!pattern.is_empty())
-            .then(|| Self::compile(pattern))
-            .transpose()
     }
 
     /// Where the preferred match that begins at `start` ends; bytes from `limit` on are not looked at.
@@ -116,31 +112,35 @@ impl Steps {
     }
 
     fn end(&self, text: &[u8], start: usize, limit: usize) -> Option<usize> {
-        let (mut state, mut end) = (self.first, None);
+        let (mut row, mut end) = (self.first, None);
         for (at, byte) in text.get(start..limit)?.iter().enumerate() {
-            state = self.step(state, usize::from(self.columns[usize::from(*byte)]));
+            let state = self.step(row, usize::from(self.columns[usize::from(*byte)]));
+            row = state;
             if state >= DEAD {
                 if state < MATCH {
                     return end;
                 }
                 // A match is known one byte late.
                 end = Some(start + at);
+                row = state & (DEAD - 1);
             }
         }
         let column = match text.get(limit) {
             Some(byte) => usize::from(self.columns[usize::from(*byte)]),
             None => self.end,
         };
-        match self.step(state, column) >= MATCH {
+        match self.step(row, column) >= MATCH {
             true => Some(limit),
             false => end,
         }
     }
 
     #[inline]
-    fn step(&self, state: u32, column: usize) -> u32 {
-        let row = (state & (DEAD - 1)) as usize;
-        self.next.get(row + column).copied().unwrap_or(DEAD)
+    fn step(&self, row: u32, column: usize) -> u32 {
+        self.next
+            .get(row as usize + column)
+            .copied()
+            .unwrap_or(DEAD)
     }
 }
 

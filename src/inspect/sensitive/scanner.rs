@@ -227,13 +227,21 @@ impl Run<'_> {
             while places != 0 {
                 let at = index * u64::BITS as usize + places.trailing_zeros() as usize;
                 places &= places - 1;
-                self.shape(at);
-                catalog.keywords.matches(text, at, found);
+                let rest = text.get(at..).unwrap_or_default();
+                let Some(head) = rest.first_chunk() else {
+                    self.shape(at);
+                    catalog.keywords.matches(text, at, found);
+                    continue;
+                };
+                if catalog.shapes.may_begin(*head) {
+                    self.shape(at);
+                }
+                let known = (head[0], u32::from_be_bytes(*head));
+                catalog.keywords.matches_at(text, at, known, found);
             }
         }
     }
 
-    #[inline]
     fn shape(&mut self, at: usize) {
         if at
             .checked_sub(1)

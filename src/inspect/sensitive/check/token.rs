@@ -81,11 +81,7 @@ pub fn random_digits(text: &[u8]) -> bool {
 
 /// Stands where a secret would: one repeated character, `your-token-here`, `<token>`, `${TOKEN}`, `{{ token }}`.
 pub fn placeholder(text: &[u8]) -> bool {
-    let longest_run = text
-        .chunk_by(|left, right| left.eq_ignore_ascii_case(right))
-        .map(<[u8]>::len)
-        .max()
-        .unwrap_or(0);
+    let longest_run = longest_run(text);
     let templated = matches!(
         (text.first(), text.last()),
         (Some(b'<'), Some(b'>'))
@@ -103,6 +99,17 @@ pub fn placeholder(text: &[u8]) -> bool {
         || longest_run >= 6
         || longest_run * 2 > text.len() && text.len() > 4
         || stands_in(text)
+}
+
+/// Length of the longest run of one character, in any case.
+fn longest_run(text: &[u8]) -> usize {
+    let (mut longest, mut run, mut before) = (0, 0, None);
+    for byte in text.iter().map(u8::to_ascii_lowercase) {
+        run = if before == Some(byte) { run + 1 } else { 1 };
+        longest = longest.max(run);
+        before = Some(byte);
+    }
+    longest
 }
 
 /// True when `text` contains what documentation writes instead of a secret.
@@ -199,6 +206,13 @@ mod tests {
         assert!(github(&token));
         assert!(!github(b"ghp_abcdefghijklmnopqrstuvwxyz0123456789"));
         assert!(!github(b"ghp_feature_branch"));
+    }
+
+    #[test]
+    fn runs_are_counted_in_any_case() {
+        for (text, longest) in [("", 0), ("a", 1), ("aAab", 3), ("baAA", 3), ("abab", 1)] {
+            assert_eq!(longest_run(text.as_bytes()), longest, "{text}");
+        }
     }
 
     #[test]

@@ -21,20 +21,25 @@ pub fn ethereum(text: &[u8]) -> bool {
 
 /// Base58check with a version byte of a main-net address, 25 bytes in all.
 fn base58_check(text: &[u8]) -> bool {
-    let mut bytes = [0_u8; 25];
+    // Eight bytes at a time, the last ones first.
+    let mut limbs = [0_u64; 4];
     for symbol in text {
-        let Some(mut carry) = BASE58.iter().position(|known| known == symbol) else {
+        let mut carry = u128::from(VALUES58[usize::from(*symbol)]);
+        if carry >= 58 {
             return false;
-        };
-        for byte in bytes.iter_mut().rev() {
-            carry += usize::from(*byte) * 58;
-            *byte = (carry & 0xff) as u8;
-            carry >>= 8;
         }
-        if carry != 0 {
+        for limb in &mut limbs {
+            carry += u128::from(*limb) * 58;
+            *limb = (carry & u128::from(u64::MAX)) as u64;
+            carry >>= 64;
+        }
+        if limbs[3] > 0xff {
             return false;
         }
     }
+    let [last, second, first, top] = limbs;
+    let number = [top, first, second, last].map(u64::to_be_bytes);
+    let bytes = &number.as_flattened()[7..];
     let (payload, check) = bytes.split_at(21);
     let digest = Sha256::digest(Sha256::digest(payload));
     matches!(payload.first(), Some(0x00 | 0x05)) && digest.get(..4) == Some(check)
@@ -92,6 +97,17 @@ const GENERATOR: [u32; 5] = [
 const BECH32M: u32 = 0x2bc8_30a3;
 
 const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+/// By symbol: its value in base 58; of what is none, 58.
+const VALUES58: [u8; 256] = {
+    let mut table = [58; 256];
+    let mut value = 0_u8;
+    while value < 58 {
+        table[BASE58[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 #[cfg(test)]
@@ -112,6 +128,8 @@ mod tests {
             "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb",
             "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5",
             "1111111111111111111111111111",
+            "1A1zP1eP5QGefi2DMPTfTL5SLmv7Div0Na",
+            "1zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
         ] {
             assert!(!bitcoin(bad.as_bytes()), "{bad}");
         }

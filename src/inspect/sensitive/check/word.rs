@@ -103,11 +103,31 @@ fn template(text: &[u8]) -> bool {
 
 /// A word of state, type or form, in any case.
 pub fn state_word(text: &[u8]) -> bool {
-    text.len() <= 16
+    let lengths = text.first().map_or(1, |first| STATE_LENGTHS[low(*first)]);
+    text.len() < 32
+        && lengths >> text.len() & 1 == 1
         && STATE_WORDS
             .iter()
             .any(|word| word.as_bytes().eq_ignore_ascii_case(text))
 }
+
+/// The low bits of a letter, which do not tell small from capital ones.
+const fn low(letter: u8) -> usize {
+    (letter & 31) as usize
+}
+
+/// By the low bits of their first letters: the lengths of [`STATE_WORDS`], as bits.
+const STATE_LENGTHS: [u32; 32] = {
+    let mut table = [0; 32];
+    let mut at = 0;
+    while at < STATE_WORDS.len() {
+        if let [first, ..] = STATE_WORDS[at].as_bytes() {
+            table[low(*first)] |= 1 << STATE_WORDS[at].len();
+        }
+        at += 1;
+    }
+    table
+};
 
 const STATE_WORDS: &[&str] = &[
     "",
@@ -190,6 +210,15 @@ const STATE_WORDS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_word_of_state_is_known_in_any_case() {
+        for word in STATE_WORDS {
+            assert!(state_word(word.as_bytes()), "{word}");
+            assert!(state_word(word.to_ascii_uppercase().as_bytes()), "{word}");
+            assert!(!state_word(format!("{word}~").as_bytes()), "{word}~");
+        }
+    }
 
     #[test]
     fn words_of_state_are_no_secrets() {
