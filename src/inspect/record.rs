@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::anomaly::Anomaly;
 use crate::inspect::{Category, Finding, Findings, PartId, Severity};
 use crate::span::Span;
 
@@ -19,12 +18,16 @@ pub(crate) struct Charge {
     pub(crate) reason: &'static str,
 }
 
-/// Records findings: each rule up to [`MOST_A_RULE`] times a document, then once as an anomaly, so that neither a flood
-/// costs nor an exception for one path hides the others silently.
+/// Records findings: a rule once for each path, at [`MOST_A_RULE`] paths of a document, then once more without a path.
+///
+/// A log whose every line repeats a name is one finding. What is not listed is not hidden: exceptions are by path, so those
+/// for the paths that are listed leave the last one standing, and policy judges it as it judges the others.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     part: PartId,
     counts: Vec<(&'static str, u8)>,
+    /// What is listed.
+    listed: Vec<(&'static str, Box<str>)>,
 }
 
 impl Recorder {
@@ -32,30 +35,36 @@ impl Recorder {
     pub(crate) fn begin(&mut self, part: PartId) {
         self.part = part;
         self.counts.clear();
+        self.listed.clear();
     }
 
-    /// True as long as another finding of the rule is worth the making. A grammar is broken once, wherever that is.
-    fn admit(&mut self, charge: Charge, at: u64, findings: &mut Findings) -> bool {
+    /// Where the finding is to be listed; `None` when it says nothing new. A grammar is broken once, wherever that is.
+    fn admit(&mut self, charge: Charge, path: impl FnOnce() -> Box<str>) -> Option<Box<str>> {
         let rule = charge.rule;
-        let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| *known == rule) else {
-            self.counts.push((rule, 1));
-            return true;
+        let place = self.counts.iter().position(|(known, _)| *known == rule);
+        let place = place.unwrap_or_else(|| {
+            self.counts.push((rule, 0));
+            self.counts.len() - 1
+        });
+        let (_, count) = self.counts.get_mut(place)?;
+        let most = match charge.category {
+            Category::JsonMalformed | Category::XmlMalformed => 0,
+            _ => MOST_A_RULE,
         };
-        if matches!(
-            charge.category,
-            Category::JsonMalformed | Category::XmlMalformed
-        ) {
-            return false;
+        if *count > most {
+            return None;
         }
-        if *count < MOST_A_RULE {
-            *count += 1;
-            return true;
+        let path = path();
+        let same = |(known, at): &(&str, Box<str>)| *known == rule && *at == path;
+        if self.listed.iter().any(same) {
+            return None;
         }
-        if *count == MOST_A_RULE {
-            *count += 1;
-            findings.anomaly(Anomaly::TooManyMatches, self.part, at);
+        *count += 1;
+        if most > 0 && *count > most {
+            return Some(Box::default());
         }
-        false
+        self.listed.push((rule, path.clone()));
+        Some(path)
     }
 
     /// Records one finding.
@@ -66,7 +75,7 @@ impl Recorder {
         path: impl FnOnce() -> Box<str>,
         findings: &mut Findings,
     ) {
-        if self.admit(charge, span.start, findings) {
+        if let Some(path) = self.admit(charge, path) {
             findings.record(Finding {
                 rule: Cow::Borrowed(charge.rule),
                 category: charge.category,
@@ -74,7 +83,7 @@ impl Recorder {
                 score: charge.score,
                 part: self.part,
                 span,
-                path: path(),
+                path,
                 reason: Cow::Borrowed(charge.reason),
             });
         }
@@ -89,5 +98,56 @@ fn severity(score: u8) -> Severity {
     }
 }
 
-/// Findings of one rule that a document yields at most.
+/// Paths at which a document's findings of one rule are listed.
 const MOST_A_RULE: u8 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPEATED: Charge = Charge {
+        rule: "json-abuse/duplicate-key",
+        category: Category::JsonAbuse,
+        score: 100,
+        reason: "name repeated with another value",
+    };
+
+    /// The paths of what is recorded for misdeeds at `paths`.
+    fn recorded(charge: Charge, paths: impl Iterator<Item = String>) -> Vec<String> {
+        let (mut recorder, mut findings) = (Recorder::default(), Findings::default());
+        recorder.begin(PartId::default());
+        for (at, path) in (0..).zip(paths) {
+            recorder.record(charge, Span::new(at, at + 1), || path.into(), &mut findings);
+        }
+        assert_eq!(findings.anomalies, []);
+        let list = findings.list.iter();
+        list.map(|finding| finding.path.to_string()).collect()
+    }
+
+    #[test]
+    fn a_misdeed_that_every_line_repeats_is_one_finding() {
+        let lines = (0..10_000).map(|line| format!("$.{}", ["a", "b"][line % 2]));
+        assert_eq!(recorded(REPEATED, lines), ["$.a", "$.b"]);
+    }
+
+    #[test]
+    fn of_many_places_the_rest_is_one_finding_that_no_exception_for_a_path_silences() {
+        let places = || (0..10_000).map(|place| format!("$[{place}].a"));
+        let listed = recorded(REPEATED, places());
+        assert_eq!(listed.len(), 17);
+        assert_eq!(listed[15], "$[15].a");
+        assert_eq!(listed[16], "");
+        let again = places().chain(["$[3].a".to_owned(), "$.b".to_owned()]);
+        assert_eq!(recorded(REPEATED, again), listed);
+    }
+
+    #[test]
+    fn a_broken_grammar_is_one_finding_with_its_place() {
+        let malformed = Charge {
+            category: Category::JsonMalformed,
+            ..REPEATED
+        };
+        let places = (0..40).map(|place| format!("$[{place}]"));
+        assert_eq!(recorded(malformed, places), ["$[0]"]);
+    }
+}

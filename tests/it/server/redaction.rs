@@ -411,3 +411,33 @@ fn headers_that_tell_of_edits_are_renamed_or_left_out() {
         }
     }
 }
+
+#[test]
+fn a_log_whose_lines_repeat_names_is_masked_and_passes() {
+    let server = Running::start("");
+    let lines: Vec<String> = (0..500)
+        .map(|line| {
+            let fields =
+                (line % 40..line % 40 + 2).map(|field| format!("\"f{field}\":1,\"f{field}\":2"));
+            let fields: Vec<String> = fields.collect();
+            format!(
+                "{{{},\"from\":\"a@b.org\",\"from\":\"c@d.org\"}}\n",
+                fields.join(",")
+            )
+        })
+        .collect();
+    let log = lines.concat();
+    let request = "GET /log HTTP/1.1\r\nHost: api\r\n\r\n";
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n";
+    let message = answered("", request, response, Some(log.as_bytes()));
+    let reply = Client::connect(server.icap()).ask(message);
+    let masked = log.replace("a@b.org", "[REDACTED:EMAIL]");
+    let masked = masked.replace("c@d.org", "[REDACTED:EMAIL]");
+    assert_eq!(String::from_utf8_lossy(&reply.body), masked);
+    let [record] = &server.stop()[..] else {
+        panic!("one message was sent");
+    };
+    let record = record.to_string();
+    assert!(record.contains("json-abuse/duplicate-key"), "{record}");
+    assert!(!record.contains("too-many-matches"), "{record}");
+}
