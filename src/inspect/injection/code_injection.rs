@@ -102,12 +102,14 @@ fn weigh(sign: Sign, after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str))
             }
         }
         Sign::QuotedCall(weight, name) => {
-            if after
-                .trim_ascii_start()
-                .strip_prefix(b"(")
-                .is_some_and(argument)
-            {
+            let rest = after.trim_ascii_start();
+            let inside = rest.strip_prefix(b"(");
+            if inside.is_some_and(argument) {
                 note(Kind::Semantics, weight, name);
+            }
+            if name == "inclusion" && is_remote(inside.unwrap_or(rest)) {
+                note(Kind::Semantics, weight, name);
+                note(Kind::Target, 30, "remote-code");
             }
         }
         Sign::Statement(weight, name) => {
@@ -199,6 +201,19 @@ fn argument(inside: &[u8]) -> bool {
     }
 }
 
+/// True for a string that begins with a scheme or a host.
+fn is_remote(inside: &[u8]) -> bool {
+    let text = inside.trim_ascii_start();
+    let Some((b'"' | b'\'', text)) = text.split_first() else {
+        return false;
+    };
+    [
+        "http://", "https://", "ftp://", "data:", "php://", "//", "\\\\",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start.as_bytes()))
+}
+
 fn quoted(rest: &[u8]) -> bool {
     matches!(rest.first(), Some(b'"' | b'\'' | b'$' | b'`'))
         || rest.starts_with(b"qq{")
@@ -284,14 +299,15 @@ fn surroundings(value: &Value<'_>, evidence: &mut Evidence) {
     match value.setting {
         Setting::Short => {
             let start = evidence.span().map_or(0, |span| span.start);
-            let head = value
-                .bytes
-                .get(..start)
-                .unwrap_or_default()
-                .trim_ascii_end();
+            let head = value.bytes.get(..start).unwrap_or_default().trim_ascii();
             match head.last() {
                 None => evidence.note(Kind::Position, 15, "all-of-it"),
                 Some(b'\'' | b'"' | b'`') => evidence.note(Kind::BreakOut, 20, "string-break-out"),
+                // PHP joins strings with a dot.
+                Some(b'.') if ends_string(head) => {
+                    evidence.note(Kind::BreakOut, 20, "string-break-out");
+                }
+                Some(b'(') if is_calls(head) => evidence.note(Kind::Position, 15, "all-of-it"),
                 Some(b';' | b'|' | b'&' | b'}' | b')' | b'{' | b'+' | b'>') => {
                     evidence.note(Kind::BreakOut, 20, "statement-break-out");
                 }
@@ -312,6 +328,19 @@ fn surroundings(value: &Value<'_>, evidence: &mut Evidence) {
     {
         evidence.temper(35);
     }
+}
+
+/// True for `".` and `x' .`.
+fn ends_string(head: &[u8]) -> bool {
+    let before = head.strip_suffix(b".").unwrap_or(head).trim_ascii_end();
+    matches!(before.last(), Some(b'"' | b'\''))
+}
+
+/// True for the heads of calls and nothing else: `print(`, `die(strrev(`.
+fn is_calls(head: &[u8]) -> bool {
+    head.iter().all(|byte| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'(' | b'@' | b'!')
+    })
 }
 
 const SIGNS: &[(&str, Sign)] = &[

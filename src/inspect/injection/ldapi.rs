@@ -34,7 +34,7 @@ pub const ANCHORS: &[&str] = &[
     "count(",
     "node()",
     "text()",
-    "/child::",
+    "child::",
     "ancestor",
     "following",
     "preceding",
@@ -58,6 +58,17 @@ pub const ANCHORS: &[&str] = &[
     "concat(",
     "//",
     "translate(",
+    "doc-available(",
+    "normalize-space(",
+    "namespace-uri(",
+    "unparsed-text(",
+    "encode-for-uri(",
+    "ends-with(",
+    "substring-before(",
+    "substring-after(",
+    "system-property(",
+    "attribute::",
+    "comment()=",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -299,11 +310,15 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     {
         evidence.temper(30);
     }
+    let quote = break_out(lower);
+    // Links and lists hold steps of paths: they alone say nothing.
+    if evidence.score() == 0 && quote.is_none() && !value.anchor_words().any(speaks) {
+        return;
+    }
     let words = WORDS.sets_in(lower);
     if words & (FUNCTION | AXIS | STEP) == 0 {
         return;
     }
-    let quote = break_out(lower);
     if words & AXIS != 0 {
         evidence.note(Kind::Semantics, 40, "xpath-axis");
         if words & FUNCTION != 0 {
@@ -324,6 +339,15 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     if compares(lower) {
         evidence.note(Kind::Terminator, 10, "comparison");
     }
+}
+
+/// True for an anchor that a function or an axis begins or ends with.
+fn speaks(anchor: &str) -> bool {
+    anchor.ends_with(['(', ')', ':', '=']) && anchor.len() > 3
+        || matches!(
+            anchor,
+            "ancestor" | "following" | "preceding" | "descendant" | "codepoint"
+        )
 }
 
 /// A quote near the beginning that ends a string: `x' or`, `'] | //`.

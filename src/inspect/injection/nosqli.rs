@@ -23,6 +23,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     }
     operators(value, evidence);
     script(value, evidence);
+    tautology(value, evidence);
     if evidence.weight(Kind::Semantics) > 0 {
         surroundings(value, evidence);
     }
@@ -155,6 +156,51 @@ fn script(value: &Value<'_>, evidence: &mut Evidence) {
             evidence.note_at(Kind::Semantics, *weight, name, at..at + word.len());
         }
     }
+}
+
+/// `1==1`, `'a'==='a`, `this.x == this.x`: both sides of a comparison are the same, and no variable of a program.
+fn tautology(value: &Value<'_>, evidence: &mut Evidence) {
+    if value.setting != Setting::Short {
+        return;
+    }
+    let lower = value.lower;
+    for at in memchr::memmem::find_iter(lower, b"==").take(TRIES) {
+        let (head, tail) = lower.split_at(at);
+        let signs = tail
+            .iter()
+            .take(MOST_EQUALS)
+            .take_while(|byte| **byte == b'=')
+            .count();
+        let tail = tail.get(signs..).unwrap_or_default().trim_ascii_start();
+        let head = head.trim_ascii_end();
+        let length = operand(head.iter().rev());
+        let left = head.get(head.len() - length..).unwrap_or_default();
+        let right = tail.get(..operand(tail.iter())).unwrap_or_default();
+        let constant =
+            matches!(left.first(), Some(b'0'..=b'9' | b'\'' | b'"')) || left.starts_with(b"this.");
+        if constant && !left.is_empty() && unquoted(left) == unquoted(right) {
+            evidence.note_at(Kind::Semantics, 40, "constant-comparison", at..at + 2);
+            evidence.note(Kind::Structure, 15, "tautology");
+            return;
+        }
+    }
+}
+
+/// Length of the name, number or string that `bytes` begin with.
+fn operand<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
+    bytes
+        .take(OPERAND_BYTES)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"._'\"".contains(byte))
+        .count()
+}
+
+fn unquoted(operand: &[u8]) -> &[u8] {
+    let start = operand
+        .strip_prefix(b"'")
+        .or_else(|| operand.strip_prefix(b"\""));
+    let open = start.unwrap_or(operand);
+    let end = open.strip_suffix(b"'").or_else(|| open.strip_suffix(b"\""));
+    end.unwrap_or(open)
 }
 
 type Holds = fn(&[u8]) -> bool;
@@ -295,6 +341,10 @@ fn surroundings(value: &Value<'_>, evidence: &mut Evidence) {
 
 /// Letters of the longest operator.
 const OPERATOR_BYTES: usize = 16;
+/// Bytes of a side of a comparison.
+const OPERAND_BYTES: usize = 64;
+/// `===`
+const MOST_EQUALS: usize = 3;
 /// Occurrences of a word that are looked at.
 const TRIES: usize = 32;
 /// Bytes before a sign in which a quote breaks out.

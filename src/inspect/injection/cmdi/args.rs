@@ -1,8 +1,10 @@
 //! What kinds of arguments a command has.
 
+use std::sync::LazyLock;
+
 use super::commands::ADMIN_WORDS;
 use super::shell::Marks;
-use crate::inspect::injection::lexis::{has, run};
+use crate::inspect::injection::lexis::{WordSets, has, run};
 
 bitflags::bitflags! {
     /// What kinds of arguments a command has.
@@ -62,7 +64,7 @@ pub fn classify(word: &[u8], marks: Marks) -> Args {
     }
     args | match word {
         b"-e" | b"-c" | b"/c" | b"/k" | b"-enc" | b"-r" | b"-i" | b"-nop" | b"-w" => Args::OPTION,
-        [b'-', second, ..] if second.is_ascii_alphabetic() || *second == b'-' => Args::OPTION,
+        [b'-', second, ..] if second.is_ascii_alphanumeric() || *second == b'-' => Args::OPTION,
         [b'/', letter] if letter.is_ascii_alphabetic() || *letter == b'?' => Args::OPTION,
         b"/bin/sh" | b"/bin/bash" | b"cmd.exe" | b"/bin/dash" | b"/bin/zsh" | b"sh" | b"bash" => {
             Args::SHELL | Args::PATH
@@ -96,7 +98,7 @@ pub fn classify(word: &[u8], marks: Marks) -> Args {
 
 /// Files that only an attacker has a shell print.
 fn is_sensitive(word: &[u8]) -> bool {
-    SENSITIVE.iter().any(|name| has(word, name.as_bytes()))
+    PLACES.sets_in(word) != 0
 }
 
 /// An IPv4 address, `localhost`, or a dotted host.
@@ -163,6 +165,8 @@ const TOP_LEVEL: &[&[u8]] = &[
     b"app",
     b"dev",
 ];
+
+static PLACES: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[SENSITIVE]));
 
 const SENSITIVE: &[&str] = &[
     "/etc/passwd",

@@ -363,8 +363,14 @@ impl<'a, 'v> Walk<'a, 'v> {
                     | b"rundll32"
                     | b"regsvr32"
             ),
-            brief: name.len() <= 2,
+            brief: name.len() <= 2 && !self.is_substitution_alone(),
         });
+    }
+
+    /// `$(id)` and nothing else: a selector of jQuery stands in a script.
+    fn is_substitution_alone(&self) -> bool {
+        self.separator == Separator::Substitution
+            && self.value.lower.trim_ascii().len() <= BRIEF_SUBSTITUTION_BYTES
     }
 
     fn argument(&mut self) {
@@ -642,6 +648,8 @@ fn globbed_path(word: &[u8], marks: Marks) -> bool {
         && !has(word, b"**")
 }
 
+/// Bytes of `$(id)`.
+const BRIEF_SUBSTITUTION_BYTES: usize = 5;
 /// Bytes of the longest of [`RUNNERS`], and one more.
 const RUNNER_BYTES: usize = 26;
 

@@ -19,7 +19,45 @@ use spelling::{Spelling, unit};
 use targets::{Worth, worth};
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
+pub const ANCHORS: &[&str] = &anchors();
+
+const fn anchors() -> [&'static str; PLACES.len() + STREAMS.len()] {
+    let mut words = [""; PLACES.len() + STREAMS.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = if index < PLACES.len() {
+            PLACES[index]
+        } else {
+            STREAMS[index - PLACES.len()]
+        };
+        index += 1;
+    }
+    words
+}
+
+/// Beginnings of the wrappers of streams.
+const STREAMS: &[&str] = &[
+    "php:/",
+    "phar:/",
+    "zip:/",
+    "expect:/",
+    "data:/",
+    "glob:/",
+    "ogg:/",
+    "rar:/",
+    "compress.",
+    "data:text/",
+    "data:;base64",
+    "netdoc:",
+    "zlib:/",
+    "php:filter",
+    "convert.",
+    "string.rot13",
+    "ssh2.",
+    "data:application/x-httpd",
+];
+
+const PLACES: &[&str] = &[
     "../",
     "..\\",
     "..%",
@@ -93,21 +131,13 @@ pub const ANCHORS: &[&str] = &[
     "\\winnt",
     "web-inf",
     "meta-inf",
+    "/.git/",
+    "/.aws/",
+    "/.ssh/",
+    "/.env",
     ".htaccess",
     ".htpasswd",
-    "php:/",
-    "phar:/",
-    "zip:/",
-    "expect:/",
     "file:/",
-    "data:/",
-    "glob:/",
-    "ogg:/",
-    "rar:/",
-    "compress.",
-    "data:text/",
-    "data:;base64",
-    "netdoc:",
     "/xampp",
     "/wamp",
     "\\\\",
@@ -169,6 +199,9 @@ fn wrappers(value: &Value<'_>, evidence: &mut Evidence) {
         "ssh2.",
         "data:;base64,",
     ];
+    if !value.anchor_words().any(|word| STREAMS.contains(&word)) {
+        return;
+    }
     let lower = value.lower;
     if let Some(name) = any_of(lower, ALONE) {
         let at = find(lower, name.as_bytes(), 0).unwrap_or_default();

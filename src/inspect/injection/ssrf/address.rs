@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::inspect::injection::lexis::is_one_of;
+use crate::inspect::injection::lexis::{is_one_of, run};
 
 /// Where a host leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,12 @@ pub fn judge(host: &[u8]) -> Host {
     let mut folded = [0_u8; HOST_BYTES];
     let (length, wide) = fold(host, &mut folded);
     let host = folded.get(..length).unwrap_or_default();
-    let host = host.strip_suffix(b".").unwrap_or(host);
+    // What was encoded ends the name for some readers: `127.0.0.1%00.example.com`.
+    let name = run(host, 0, |byte| {
+        byte > b' ' && !matches!(byte, b'/' | b'?' | b'#' | b'\\' | b'@')
+    });
+    let wide = wide || name.len() < host.len();
+    let host = name.strip_suffix(b".").unwrap_or(name);
     if let Some(inner) = host.strip_prefix(b"[") {
         return six(inner.strip_suffix(b"]").unwrap_or(inner), wide);
     }
@@ -59,6 +64,12 @@ pub fn judge(host: &[u8]) -> Host {
 
 /// Folds percent-encoding, full-width and circled characters and other dots to ASCII. Tells whether there were any.
 fn fold(host: &[u8], out: &mut [u8; HOST_BYTES]) -> (usize, bool) {
+    let plain = host.len() <= HOST_BYTES && host.is_ascii() && !host.contains(&b'%');
+    if plain && let Some(start) = out.get_mut(..host.len()) {
+        start.copy_from_slice(host);
+        start.make_ascii_lowercase();
+        return (host.len(), false);
+    }
     let mut length = 0;
     let mut wide = false;
     let mut push = |bytes: &[u8]| {
@@ -249,31 +260,28 @@ fn reach_of_name(host: &[u8]) -> Reach {
     if host == b"localhost" || is_one_of(host, LOOPBACK_NAMES) {
         return Reach::Loopback;
     }
-    if REBINDING_SUFFIXES
-        .iter()
-        .any(|suffix| ends_with_name(host, suffix.as_bytes()))
-    {
-        return Reach::Rebinding;
+    let under = |names: &[&str]| suffixes(host).any(|name| is_one_of(name, names));
+    if under(REBINDING_SUFFIXES) {
+        Reach::Rebinding
+    } else if under(LOOPBACK_SUFFIXES) {
+        Reach::Loopback
+    } else if under(INTERNAL_SUFFIXES) {
+        Reach::Internal
+    } else {
+        Reach::Public
     }
-    if ends_with_name(host, b"localhost") || ends_with_name(host, b"localdomain") {
-        return Reach::Loopback;
-    }
-    if INTERNAL_SUFFIXES
-        .iter()
-        .any(|suffix| ends_with_name(host, suffix.as_bytes()))
-    {
-        return Reach::Internal;
-    }
-
-    Reach::Public
 }
 
-/// True when `host` is `suffix` or a name below it.
-fn ends_with_name(host: &[u8], suffix: &[u8]) -> bool {
-    host.strip_suffix(suffix)
-        .is_some_and(|rest| rest.is_empty() || rest.ends_with(b"."))
+/// The last label of `host`, the last two, up to [`SUFFIX_LABELS`].
+fn suffixes(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let dots = memchr::memrchr_iter(b'.', host).map(|dot| dot + 1);
+    dots.chain(std::iter::once(0))
+        .take(SUFFIX_LABELS)
+        .filter_map(|start| host.get(start..))
 }
 
+/// Labels of the longest name below.
+const SUFFIX_LABELS: usize = 3;
 /// Bytes of a host that are looked at; a DNS name has at most 253.
 const HOST_BYTES: usize = 256;
 
@@ -306,61 +314,61 @@ const LOOPBACK_NAMES: &[&str] = &[
 
 /// Names that resolve as their labels say, or that report every question.
 const REBINDING_SUFFIXES: &[&str] = &[
+    "1u.ms",
+    "bc.googleusercontent.com",
+    "burpcollaborator.net",
+    "canarytokens.com",
+    "ceye.io",
+    "dnsbin.zhack.ca",
+    "dnslog.cn",
+    "fbi.com",
+    "fuf.me",
+    "interact.sh",
+    "ip6.name",
+    "lacolhost.com",
+    "lan.la",
+    "lndo.site",
+    "local.tunnel",
+    "localho.st",
+    "localtest.me",
+    "loopback.jp",
+    "lvh.me",
+    "nicob.net",
     "nip.io",
+    "oast.fun",
+    "oast.live",
+    "oast.me",
+    "oast.online",
+    "oast.pro",
+    "oast.site",
+    "oastify.com",
+    "pipedream.net",
+    "r87.me",
+    "rbndr.us",
+    "requestbin.net",
+    "requestrepo.com",
     "sslip.io",
+    "traefik.me",
+    "vcap.me",
+    "webhook.site",
     "xip.io",
     "xip.name",
-    "localtest.me",
-    "lvh.me",
-    "vcap.me",
-    "lacolhost.com",
     "yoogle.com",
-    "1u.ms",
-    "rbndr.us",
-    "ip6.name",
-    "bc.googleusercontent.com",
-    "local.tunnel",
-    "readme.localtest.me",
-    "burpcollaborator.net",
-    "oastify.com",
-    "interact.sh",
-    "oast.pro",
-    "oast.live",
-    "oast.site",
-    "oast.online",
-    "oast.fun",
-    "oast.me",
-    "dnslog.cn",
-    "ceye.io",
-    "requestbin.net",
-    "pipedream.net",
-    "webhook.site",
-    "canarytokens.com",
-    "dnsbin.zhack.ca",
-    "requestrepo.com",
-    "r87.me",
-    "make-1-1-1-1-rr.1u.ms",
-    "nicob.net",
-    "lan.la",
-    "fbi.com",
-    "localho.st",
-    "loopback.jp",
-    "fuf.me",
-    "lndo.site",
-    "traefik.me",
 ];
 
+const LOOPBACK_SUFFIXES: &[&str] = &["localdomain", "localhost"];
+
 const INTERNAL_SUFFIXES: &[&str] = &[
+    "cluster.local",
+    "consul",
+    "corp",
+    "home.arpa",
     "internal",
     "intranet",
-    "corp",
     "lan",
     "local",
-    "home.arpa",
-    "private",
-    "consul",
-    "cluster.local",
     "localdomain",
+    "private",
 ];
 
 #[cfg(test)]
@@ -370,7 +378,19 @@ mod tests {
 
     #[test]
     fn addresses_are_read_in_every_form() {
-        assert!(is_sorted(METADATA_NAMES) && is_sorted(LOOPBACK_NAMES));
+        for names in [
+            METADATA_NAMES,
+            LOOPBACK_NAMES,
+            REBINDING_SUFFIXES,
+            LOOPBACK_SUFFIXES,
+            INTERNAL_SUFFIXES,
+        ] {
+            assert!(is_sorted(names));
+        }
+        for names in [REBINDING_SUFFIXES, LOOPBACK_SUFFIXES, INTERNAL_SUFFIXES] {
+            let labels = |name: &&str| name.split('.').count() <= SUFFIX_LABELS;
+            assert!(names.iter().all(labels));
+        }
         for host in [
             "127.0.0.1",
             "127.1",

@@ -97,6 +97,8 @@ struct Url<'a> {
     scheme: &'a [u8],
     user: Option<&'a [u8]>,
     host: &'a [u8],
+    /// All between the slashes and the path.
+    authority: &'a [u8],
     port: Option<u32>,
     rest: &'a [u8],
     start: usize,
@@ -155,6 +157,7 @@ impl<'a> Url<'a> {
             scheme,
             user: None,
             host: authority,
+            authority,
             port: None,
             rest: near.get(authority.len()..)?,
             start,
@@ -163,6 +166,26 @@ impl<'a> Url<'a> {
         };
         url.split(authority);
         Some(url)
+    }
+
+    /// Where the URL leads; when readers disagree on the host, the worst of where it might lead.
+    fn worst_host(&self) -> Host {
+        let host = address::judge(self.host);
+        if !self.split_two_ways {
+            return host;
+        }
+        let hosts = self
+            .authority
+            .split(|byte| matches!(byte, b'@' | b'#' | b'\\' | b'&' | b' '))
+            .take(MAX_HOSTS)
+            .map(|name| address::judge(run(name, 0, |byte| byte != b':')));
+        hosts.fold(host, |worst, host| {
+            if host.reach > worst.reach && host.reach != Reach::PublicAddress {
+                host
+            } else {
+                worst
+            }
+        })
     }
 
     /// Cuts the rest where the URL ends; done only for the few whose rest matters.
@@ -183,6 +206,9 @@ impl<'a> Url<'a> {
         let authority = match authority.iter().rposition(|byte| *byte == b'@') {
             Some(at) => {
                 self.user = authority.get(..at);
+                // Nobody is called like an address.
+                let name = run(authority, 0, |byte| byte != b':' && byte != b'@');
+                self.split_two_ways |= name.contains(&b'.') && address::four(name).is_some();
                 authority.get(at + 1..).unwrap_or_default()
             }
             None => authority,
@@ -212,7 +238,7 @@ fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool 
     if url.host.is_empty() && url.scheme != b"file" && !odd_scheme {
         return false;
     }
-    let host = address::judge(url.host);
+    let host = url.worst_host();
     let mut weight = target(&host);
     if weight == 0 && !url.split_two_ways && !odd_scheme && url.scheme != b"file" {
         return false;
@@ -451,6 +477,9 @@ fn is_whole(value: &Value<'_>, url: &Url<'_>) -> bool {
         || (before.len() <= 12 && (before.ends_with(b":") || before.ends_with(b"="))))
         && after.len() <= 2
 }
+
+/// Hosts of one ambiguous authority that are judged.
+const MAX_HOSTS: usize = 8;
 
 /// Schemes that only a server's client library speaks.
 const ODD_SCHEMES: &[&str] = &[

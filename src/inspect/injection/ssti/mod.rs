@@ -9,7 +9,7 @@ mod words;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::lexis::{WordSets, any_of, find, has, is_ident, run, skip_blanks};
+use super::lexis::{Places, WordSets, any_of, find, has, is_ident, run, skip_blanks};
 use super::{Evidence, Kind, Setting, Value};
 use words::{CALLS, FILTER_TRICKS, FRAMEWORK_OBJECTS, OBJECT_WALKS, SMARTY, TARGETS};
 
@@ -62,6 +62,8 @@ pub const ANCHORS: &[&str] = &[
     "__class__",
     "__globals__",
     "__subclasses__",
+    "__builtins__",
+    "__mro__",
     "getruntime",
     "$class.",
     "{=",
@@ -70,13 +72,28 @@ pub const ANCHORS: &[&str] = &[
     "{ ",
 ];
 
+/// Those of the anchors that need no delimiter.
+const BARE: &[&str] = &[
+    "t(java",
+    "__class__",
+    "__globals__",
+    "__subclasses__",
+    "__builtins__",
+    "__mro__",
+    "getruntime",
+    "$class.",
+    "@java",
+    "@ognl",
+    "@system.",
+];
+
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
     let mut at = 0;
     // The end of the last expression whose words were judged: what nests in it is only tried as a probe.
     let mut judged = 0;
-    let mut places = None;
+    let mut places = Nearby::default();
     while let Some(open) = next_open(lower, at) {
         let Some(delimiter) = delimiter(lower, open) else {
             at = open + 1;
@@ -90,10 +107,9 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
             .unwrap_or_default();
         let end = content_end(near, delimiter.close);
         let text = near.get(..end.unwrap_or(near.len())).unwrap_or_default();
-        let places = places.get_or_insert_with(|| WORDS.places(lower));
         let content = Content {
             text,
-            words: places.sets_in(start..start + text.len()),
+            words: places.sets_in(lower, start..start + text.len()),
             range: open..start + end.map_or(near.len(), |end| end + delimiter.close.len()),
             closed: end.is_some(),
         };
@@ -108,6 +124,29 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         Setting::Short => {}
         Setting::Prose => evidence.temper(85),
         Setting::Document => evidence.temper(65),
+    }
+}
+
+/// The words of [`WORDS`] around the expressions, read a stretch at a time.
+#[derive(Default)]
+struct Nearby {
+    stretch: Range<usize>,
+    places: Option<Places>,
+}
+
+impl Nearby {
+    /// The sets of which a word stands in `range`, which never begins before the one asked for last.
+    fn sets_in(&mut self, lower: &[u8], range: Range<usize>) -> u32 {
+        if range.end > self.stretch.end || self.places.is_none() {
+            self.stretch = range.start..lower.len().min(range.start + STRETCH_BYTES);
+            self.places = lower
+                .get(self.stretch.clone())
+                .map(|text| WORDS.places(text));
+        }
+        let start = self.stretch.start;
+        self.places.as_ref().map_or(0, |places| {
+            places.sets_in(range.start - start..range.end - start)
+        })
     }
 }
 
@@ -402,6 +441,9 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
     if evidence.has(Kind::Semantics) {
         return;
     }
+    if !value.anchor_words().any(|word| BARE.contains(&word)) {
+        return;
+    }
     let lower = value.lower;
     if let Some(name) = any_of(
         lower,
@@ -449,6 +491,8 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
 
 /// Bytes of an expression that are looked at.
 const CONTENT_BYTES: usize = 1024;
+/// Bytes that are searched for words at a time.
+const STRETCH_BYTES: usize = 4 * CONTENT_BYTES;
 /// The same inside another expression, and between single braces: enough for a probe.
 const INNER_BYTES: usize = 64;
 

@@ -37,12 +37,12 @@ pub(super) fn sink(lower: &[u8]) -> Option<usize> {
         let Some((_, need)) = SINKS.get(found.pattern().as_usize()) else {
             continue;
         };
-        let before = found
-            .start()
-            .checked_sub(1)
-            .and_then(|before| lower.get(before));
-        let glued =
-            before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        // `my-alert(1)` is a name, `-alert(1)` a subtraction.
+        let head = lower.get(..found.start()).unwrap_or_default();
+        let name = head.strip_suffix(b"-").unwrap_or(head);
+        let glued = name
+            .last()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         if !(glued && need.word_before())
             && need.is_met(lower.get(found.end()..).unwrap_or_default())
         {

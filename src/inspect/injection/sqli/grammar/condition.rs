@@ -292,12 +292,16 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// `admin'--`, `x') #`: the string ends, and with it the statement.
+    /// `admin'--`, `x') #`, `'=0--`: the string ends, and with it the statement.
     pub(super) fn bare_comment(&mut self) {
         let Entry::Quote { at, .. } = self.entry else {
             return;
         };
         let mut first = 0;
+        let literal = matches!(self.kind(1), Some(T::Number | T::Text | T::Hex));
+        if self.kind(0) == Some(T::Compare) && literal {
+            first = 2;
+        }
         while matches!(self.kind(first), Some(T::Close | T::Semicolon)) {
             first += 1;
         }

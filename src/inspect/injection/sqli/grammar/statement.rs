@@ -45,7 +45,10 @@ impl Reading<'_> {
             }
             Some(T::Word(W::Literal)) => true,
             Some(T::Word(_)) => {
-                matches!(after, Some(T::Comma | T::Open | T::Dot | T::Word(W::From)))
+                matches!(
+                    after,
+                    Some(T::Comma | T::Open | T::Dot | T::Pipes | T::Word(W::From))
+                )
             }
             _ => false,
         }
@@ -377,7 +380,12 @@ impl Reading<'_> {
                     .is_word(next, W::From)
                     .then(|| self.name_end(next + 1))??;
                 let ended = self.closes_at(table) || self.is_word(table, W::Condition);
-                ended.then_some((45, "delete"))
+                // `Delete from cart` is what a button says.
+                let label = index == 0
+                    && table >= self.tokens.len()
+                    && self.is_word(next + 1, W::Plain)
+                    && self.entry == Entry::Bare;
+                ended.then_some((if label { 25 } else { 45 }, "delete"))
             }
             W::Define => self.define(index, next),
             W::Select => self.select_item(next).then_some((45, "select")),
