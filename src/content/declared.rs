@@ -2,6 +2,8 @@
 //!
 //! Both are read as the most lenient peer reads them; what is ambiguous is kept as a fact.
 
+use std::borrow::Cow;
+
 /// A content-coding (RFC 9110 §8.4.1, RFC 7932, RFC 8878).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coding {
@@ -96,9 +98,9 @@ impl Declared {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaType {
     /// `type/subtype` in lower case.
-    pub essence: Box<str>,
+    pub essence: Cow<'static, str>,
     /// The charset parameter, as written.
-    pub charset: Option<Box<str>>,
+    pub charset: Option<Cow<'static, str>>,
     /// The boundary parameter, unquoted.
     pub boundary: Option<Box<[u8]>>,
     /// True when a parameter occurs twice with different values or in RFC 2231 pieces, so that two readers may differ.
@@ -113,12 +115,17 @@ impl MediaType {
             .position(|byte| *byte == b';')
             .unwrap_or(value.len());
         let (essence, mut rest) = value.split_at_checked(end)?;
-        let essence = String::from_utf8_lossy(essence.trim_ascii()).to_ascii_lowercase();
+        let essence = essence.trim_ascii();
+        let common = |known: &&str| known.as_bytes().eq_ignore_ascii_case(essence);
+        let essence = match COMMON_TYPES.iter().copied().find(|known| common(known)) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(String::from_utf8_lossy(essence).to_ascii_lowercase()),
+        };
         if !essence.contains('/') || essence.len() > ESSENCE_BYTES {
             return None;
         }
         let mut found = Self {
-            essence: essence.into(),
+            essence,
             charset: None,
             boundary: None,
             ambiguous: false,
@@ -140,10 +147,14 @@ impl MediaType {
         self.top() == "multipart"
     }
 
-    fn keep(&mut self, name: &[u8], value: Vec<u8>) {
+    fn keep(&mut self, name: &[u8], value: Cow<'_, [u8]>) {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         if is("charset") {
-            let value = String::from_utf8_lossy(value.trim_ascii()).into();
+            let value = match value.trim_ascii() {
+                b"utf-8" => Cow::Borrowed("utf-8"),
+                b"UTF-8" => Cow::Borrowed("UTF-8"),
+                other => Cow::Owned(String::from_utf8_lossy(other).into_owned()),
+            };
             match &self.charset {
                 Some(first) => self.ambiguous |= *first != value,
                 None => self.charset = Some(value),
@@ -151,7 +162,7 @@ impl MediaType {
         } else if is("boundary") {
             match &self.boundary {
                 Some(first) => self.ambiguous |= **first != *value,
-                None => self.boundary = Some(value.into()),
+                None => self.boundary = Some(value.into_owned().into()),
             }
         } else if name
             .get(..9)
@@ -162,8 +173,11 @@ impl MediaType {
     }
 }
 
-/// The next `; name=value` of `rest`: name, unquoted value, and what follows.
-pub(super) fn parameter(rest: &[u8]) -> Option<(&[u8], Vec<u8>, &[u8])> {
+/// Name, unquoted value, and what follows.
+type Parameter<'a> = (&'a [u8], Cow<'a, [u8]>, &'a [u8]);
+
+/// The next `; name=value` of `rest`.
+pub(super) fn parameter(rest: &[u8]) -> Option<Parameter<'_>> {
     let skip = rest
         .iter()
         .position(|byte| !matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'))?;
@@ -175,19 +189,19 @@ pub(super) fn parameter(rest: &[u8]) -> Option<(&[u8], Vec<u8>, &[u8])> {
     let (name, rest) = rest.split_at_checked(end)?;
     let name = name.trim_ascii();
     let Some(rest) = rest.strip_prefix(b"=") else {
-        return Some((name, Vec::new(), rest));
+        return Some((name, Cow::Borrowed(&[]), rest));
     };
     let rest = rest.trim_ascii_start();
     if let Some(quoted) = rest.strip_prefix(b"\"") {
         let (value, after) = unquote(quoted);
-        return Some((name, value, after));
+        return Some((name, Cow::Owned(value), after));
     }
     let end = rest
         .iter()
         .position(|byte| *byte == b';')
         .unwrap_or(rest.len());
     let (value, after) = rest.split_at_checked(end)?;
-    Some((name, value.trim_ascii().to_vec(), after))
+    Some((name, Cow::Borrowed(value.trim_ascii()), after))
 }
 
 /// Reads a quoted-string after its first quote (RFC 9110 §5.6.4); a missing end quote ends with the value.
@@ -216,6 +230,32 @@ fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
 
 /// Codings kept of a list; more than the limit on layers is judged anyway, this bounds the memory.
 const CODINGS_KEPT: usize = 16;
+
+/// Types that most bodies have: for these nothing is allocated.
+const COMMON_TYPES: &[&str] = &[
+    "application/json",
+    "text/html",
+    "application/x-www-form-urlencoded",
+    "text/plain",
+    "multipart/form-data",
+    "application/xml",
+    "text/xml",
+    "application/octet-stream",
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "application/problem+json",
+    "application/soap+xml",
+    "application/x-ndjson",
+    "application/pdf",
+    "application/zip",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/svg+xml",
+    "font/woff2",
+];
 
 /// Longest `type/subtype` taken for one (RFC 6838 §4.2: 127 characters each).
 const ESSENCE_BYTES: usize = 255;

@@ -44,6 +44,8 @@ pub mod stack;
 pub mod transfer;
 pub mod window;
 
+use std::borrow::Cow;
+
 use crate::anomaly::Anomaly;
 pub use crate::span::PartId;
 
@@ -78,7 +80,7 @@ pub struct Part {
     /// The charset that a [`PartKind::Utf8`] part was written in, such as `utf-16le`.
     pub charset: Option<&'static str>,
     /// Printable place in the tree, capped: `body/zip:word/document.xml`.
-    pub path: Box<str>,
+    pub path: Cow<'static, str>,
     /// Where its byte 0 sits in the body's decoded stream; `None` where no edit can reach.
     pub base: Option<u64>,
     /// True when its bytes are UTF-8 (or bytes without a charset); false when a [`PartKind::Utf8`] child holds the text.

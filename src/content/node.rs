@@ -1,5 +1,7 @@
 //! One open part of the tree: its window, and the readers that look into it.
 
+use std::borrow::Cow;
+
 use crate::span::PartId;
 
 use super::declared::Coding;
@@ -67,6 +69,19 @@ impl Node {
         }
     }
 
+    /// Forgets the part; its window and its lists keep their memory for the next one.
+    pub(super) fn clear(&mut self) {
+        let mut window = std::mem::take(&mut self.window);
+        let mut slots = std::mem::take(&mut self.slots);
+        window.clear();
+        slots.clear();
+        *self = Self {
+            window,
+            slots,
+            ..Self::default()
+        };
+    }
+
     /// Forgets the window that all readers have eaten.
     pub(super) fn next_window(&mut self) {
         self.offset = self.offset.saturating_add(self.window.len() as u64);
@@ -93,7 +108,7 @@ impl Default for Node {
                 field: None,
                 fields: Vec::new(),
                 charset: None,
-                path: Box::default(),
+                path: Cow::Borrowed(""),
                 base: None,
                 utf8: true,
             },
@@ -144,7 +159,7 @@ pub(super) struct Record {
     pub(super) depth: u8,
     pub(super) archive_depth: u8,
     pub(super) base: Option<u64>,
-    pub(super) path: Box<str>,
+    pub(super) path: Cow<'static, str>,
 }
 
 impl Record {
@@ -152,7 +167,7 @@ impl Record {
     pub(super) fn body() -> Self {
         Self {
             base: Some(0),
-            path: "body".into(),
+            path: Cow::Borrowed("body"),
             ..Self::default()
         }
     }
@@ -167,13 +182,13 @@ impl Record {
                 .base
                 .zip(child.base)
                 .and_then(|(base, offset)| base.checked_add(offset)),
-            path: joined(&self.path, &child.label),
+            path: Cow::Owned(joined(&self.path, &child.label)),
         }
     }
 }
 
 /// `path/label`, control characters escaped, capped at [`PATH_BYTES`].
-fn joined(path: &str, label: &str) -> Box<str> {
+fn joined(path: &str, label: &str) -> String {
     let mut joined = String::with_capacity(path.len() + 1 + label.len());
     joined.push_str(path);
     joined.push('/');
@@ -188,7 +203,7 @@ fn joined(path: &str, label: &str) -> Box<str> {
             joined.push(char);
         }
     }
-    joined.into()
+    joined
 }
 
 /// Bytes of a path that are shown; enough for a member's name in an archive in a form, short enough for a log line.

@@ -23,10 +23,14 @@ use super::declared::{Coding, Declared, MediaType};
 use super::meter::Meter;
 use super::node::{Node, Phase, Record, Slot};
 use super::reader::{Child, Event, Input, Reader};
-use super::window::{Last, WINDOW_BYTES, Window};
+use super::window::{Last, Place, WINDOW_BYTES, Window};
 use super::{Limits, PartKind, PartSink};
 
 /// Decodes one body and everything inside it.
+#[expect(
+    clippy::vec_box,
+    reason = "nodes are large and move between the tree and what is spare"
+)]
 #[derive(Debug)]
 pub struct Stack {
     meter: Meter,
@@ -35,7 +39,9 @@ pub struct Stack {
     active: Vec<usize>,
     sources: Vec<Source>,
     records: Vec<Record>,
-    spare: Vec<Window>,
+    /// What is done with, for the next parts and bodies.
+    spare: Vec<Box<Node>>,
+    queues: Vec<VecDeque<Bytes>>,
     pending: Option<Anomaly>,
     pace: Pace,
 }
@@ -94,6 +100,7 @@ impl Stack {
             sources: Vec::new(),
             records: Vec::new(),
             spare: Vec::new(),
+            queues: Vec::new(),
             pending: None,
             pace: Pace::Windows,
         };
@@ -101,11 +108,34 @@ impl Stack {
         stack
     }
 
+    /// Begins another body, after [`clear`](Self::clear).
+    pub fn renew(&mut self, declared: &Declared, limits: Limits) {
+        self.meter = Meter::new(limits);
+        self.begin_body(declared);
+    }
+
+    /// Forgets the body and all that it has cost; keeps a little memory.
+    pub fn clear(&mut self) {
+        while let Some(node) = self.nodes.pop() {
+            node.into_iter().for_each(|node| self.retire(node));
+        }
+        while let Some(source) = self.sources.pop() {
+            self.reuse(source);
+        }
+        self.free.clear();
+        self.active.clear();
+        self.records.clear();
+        self.records.shrink_to(KEPT_RECORDS);
+        self.spare.truncate(KEPT_NODES);
+        self.meter = Meter::new(Limits::default());
+        self.pending = None;
+        self.pace = Pace::Windows;
+    }
+
     /// Lets the decoders' windows draw on the process-wide `budget`; where it has no room the decoding stops with
     /// [`Anomaly::MemoryBudget`].
-    pub fn within(mut self, budget: &Budget) -> Self {
+    pub fn draw_on(&mut self, budget: &Budget) {
         self.meter.draw_on(budget);
-        self
     }
 
     /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step). A chunk that holds whole aligned windows
@@ -161,7 +191,7 @@ impl Stack {
         let parent = self.record(opening.parent);
         let node = self.create(opening.parent, &parent, child)?;
         let id = self.node(node).map_or(PartId::BODY, |node| node.part.id);
-        self.sources.push(Source::new(node, Some(id)));
+        self.source(node, Some(id));
         Ok(id)
     }
 
@@ -205,14 +235,14 @@ impl Stack {
             self.pending = Some(Anomaly::TooManyCodings);
         }
         let body = Record::body();
-        let mut child = Child::new(PartKind::Body, body.path.clone());
+        let mut child = Child::new(PartKind::Body, "");
         child.media_type = declared.media_type().cloned();
         // The last one applied is the outermost; those beyond the limit stay on.
         child.codings = codings.iter().rev().take(most).rev().copied().collect();
         let node = Node::new(PartId::BODY, None, &body, child);
         self.records.extend([Record::default(), body]);
         let at = self.place(node);
-        self.sources.push(Source::new(at, None));
+        self.source(at, None);
     }
 
     /// Fills a source's node from its queue; a full window, or the last one, puts the node on top. Values go first: they
@@ -230,7 +260,11 @@ impl Stack {
             return;
         };
         let before = node.window.len();
-        node.window.take(&mut source.queue, source.last);
+        let place = match node.offset {
+            0 => Place::First,
+            _ => Place::Later,
+        };
+        node.window.take(&mut source.queue, (source.last, place));
         let taken = node.window.len().saturating_sub(before);
         if source.value.is_none() {
             self.meter.wire(taken);
@@ -244,9 +278,9 @@ impl Stack {
             let top = source.node;
             self.active.push(top);
         }
-        if at > 0 {
-            self.sources
-                .retain(|source| source.value.is_none() || !source.finished);
+        if at > 0 && source.finished {
+            let over = self.sources.remove(at);
+            self.reuse(over);
         }
     }
 
@@ -272,6 +306,7 @@ impl Stack {
         };
         if node.phase == Phase::Over {
             self.free.push(top);
+            self.retire(node);
         } else if let Some(place) = self.nodes.get_mut(top) {
             *place = Some(node);
         }
@@ -394,7 +429,6 @@ impl Stack {
             if node.visible {
                 sink.end(node.part.id);
             }
-            self.spare.push(std::mem::take(&mut node.window));
         } else {
             node.next_window();
         }
@@ -480,11 +514,15 @@ impl Stack {
     }
 
     fn place(&mut self, mut node: Node) -> usize {
-        if let Some(window) = self.spare.pop() {
-            node.window = window;
-            node.window.clear();
-        }
-        let node = Some(Box::new(node));
+        let node = Some(match self.spare.pop() {
+            Some(mut spare) => {
+                node.window = std::mem::take(&mut spare.window);
+                node.slots = std::mem::take(&mut spare.slots);
+                *spare = node;
+                spare
+            }
+            None => Box::new(node),
+        });
         if let Some(at) = self.free.pop() {
             if let Some(place) = self.nodes.get_mut(at) {
                 *place = node;
@@ -493,6 +531,35 @@ impl Stack {
         }
         self.nodes.push(node);
         self.nodes.len() - 1
+    }
+
+    /// Puts a node aside.
+    fn retire(&mut self, mut node: Box<Node>) {
+        if self.spare.len() < SPARE_NODES {
+            node.clear();
+            self.spare.push(node);
+        }
+    }
+
+    /// A place where bytes come in for `node`.
+    fn source(&mut self, node: usize, value: Option<PartId>) {
+        let queue = self.queues.pop().unwrap_or_default();
+        self.sources.push(Source {
+            node,
+            value,
+            queue,
+            last: Last::Open,
+            finished: false,
+        });
+    }
+
+    /// Puts the queue of a source aside.
+    fn reuse(&mut self, source: Source) {
+        let mut queue = source.queue;
+        if self.queues.len() < KEPT_NODES && queue.capacity() <= KEPT_PIECES {
+            queue.clear();
+            self.queues.push(queue);
+        }
     }
 
     fn node(&self, at: usize) -> Option<&Node> {
@@ -525,16 +592,6 @@ struct Source {
 }
 
 impl Source {
-    fn new(node: usize, value: Option<PartId>) -> Self {
-        Self {
-            node,
-            value,
-            queue: VecDeque::new(),
-            last: Last::Open,
-            finished: false,
-        }
-    }
-
     fn push(&mut self, bytes: Bytes) {
         if !bytes.is_empty() && self.last == Last::Open {
             self.queue.push_back(bytes);
@@ -545,6 +602,14 @@ impl Source {
 /// A slice of a window: the fixed cost of an inspector is still small beside that of the bytes, and the slowest content
 /// (10 MiB a second) holds the processor for no more than 0.2 ms.
 const SLICE_BYTES: usize = 2 << 10;
+
+/// Nodes that one body puts aside, each with a window: as many as are open at a time where files nest deeply.
+const SPARE_NODES: usize = 8;
+
+/// Nodes, queues, pieces in a queue and records that are kept from body to body: what a small one needs.
+const KEPT_NODES: usize = 2;
+const KEPT_PIECES: usize = 64;
+const KEPT_RECORDS: usize = 64;
 
 /// What an event costs beside its bytes, so that a flood of empty parts cannot hold the caller either.
 const EVENT_COST: usize = 64;

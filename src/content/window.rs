@@ -68,19 +68,28 @@ impl Window {
     }
 
     /// Fills itself from the queue: a whole window by reference, else by copying.
-    pub(super) fn take(&mut self, queue: &mut VecDeque<Bytes>, last: Last) {
+    pub(super) fn take(&mut self, queue: &mut VecDeque<Bytes>, (last, place): (Last, Place)) {
         while let Some(front) = queue.front_mut() {
-            let whole = front.len() >= WINDOW_BYTES || (last == Last::Known && queue.len() == 1);
+            let whole = front.len() >= WINDOW_BYTES;
+            let alone = queue.len() == 1 && (last == Last::Known || place == Place::First);
             let Some(front) = queue.front_mut() else {
                 return;
             };
-            if self.len() == 0 && whole {
+            if self.len() == 0 && (whole || alone) {
                 let take = front.len().min(WINDOW_BYTES);
                 self.shared = (take > 0).then(|| front.split_to(take));
                 if front.is_empty() {
                     queue.pop_front();
                 }
                 return;
+            }
+            if let Some(shared) = self.shared.take() {
+                if shared.len() >= WINDOW_BYTES {
+                    self.shared = Some(shared);
+                    return;
+                }
+                self.copy(&mut &*shared);
+                continue;
             }
             let mut rest: &[u8] = front;
             let taken = self.copy(&mut rest);
@@ -91,6 +100,15 @@ impl Window {
             queue.pop_front();
         }
     }
+}
+
+/// Which window of its part it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The first: most bodies come in one piece, so one is held as it is until more comes.
+    First,
+    /// A later one: what a long body is read into is to be free again for its next bytes.
+    Later,
 }
 
 /// Whether the queue holds the end of the stream.
@@ -115,7 +133,7 @@ mod tests {
         let mut window = Window::default();
         let mut input = queue(&[WINDOW_BYTES + 5]);
         let place = input[0].as_ptr();
-        window.take(&mut input, Last::Open);
+        window.take(&mut input, (Last::Open, Place::Later));
         assert_eq!(window.bytes().as_ptr(), place);
         assert!(window.is_full());
         assert_eq!(input[0].len(), 5);
@@ -125,9 +143,21 @@ mod tests {
     fn small_pieces_are_gathered() {
         let mut window = Window::default();
         let mut input = queue(&[10, WINDOW_BYTES - 11, 3]);
-        window.take(&mut input, Last::Open);
+        window.take(&mut input, (Last::Open, Place::First));
         assert!(window.is_full());
         assert_eq!(input.len(), 1);
         assert_eq!(input[0].len(), 2);
+    }
+
+    #[test]
+    fn the_first_piece_is_held_without_a_copy_until_more_comes() {
+        let mut window = Window::default();
+        let mut input = queue(&[10]);
+        let place = input[0].as_ptr();
+        window.take(&mut input, (Last::Open, Place::First));
+        assert_eq!((window.bytes().as_ptr(), window.len()), (place, 10));
+        let mut more = queue(&[5]);
+        window.take(&mut more, (Last::Open, Place::First));
+        assert_eq!((window.bytes(), more.len()), ([7; 15].as_slice(), 0));
     }
 }

@@ -49,6 +49,17 @@ pub struct Pattern {
     pub case: Case,
 }
 
+impl Pattern {
+    /// True when `found` is an occurrence of it.
+    #[inline]
+    pub fn is(&self, found: &[u8]) -> bool {
+        match self.case {
+            Case::Sensitive => *found == *self.bytes,
+            Case::Insensitive => found.eq_ignore_ascii_case(&self.bytes),
+        }
+    }
+}
+
 /// How ASCII letters compare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,6 +135,7 @@ impl Places {
     }
 
     /// True when `place` is in it.
+    #[inline]
     pub fn has(self, place: Place) -> bool {
         self.0 & place.bit() != 0
     }

@@ -61,8 +61,26 @@ enum Alphabet {
 }
 
 impl Blobs {
+    /// Forgets what was found; keeps a little memory.
+    pub(super) fn clear(&mut self) {
+        self.orders.clear();
+        self.open.clear();
+        self.clean.clear();
+        self.clean.shrink_to(KEPT_BYTES);
+        self.decoded.clear();
+        self.decoded.shrink_to(KEPT_BYTES);
+    }
+
     /// Looks at one value.
+    #[inline]
     pub(super) fn leaf(&mut self, leaf: &Leaf<'_>, parent: PartId) {
+        if leaf.bytes.len() < SHORTEST && leaf.piece == Piece::Whole && self.open.is_empty() {
+            return;
+        }
+        self.look(leaf, parent);
+    }
+
+    fn look(&mut self, leaf: &Leaf<'_>, parent: PartId) {
         match leaf.piece {
             Piece::Whole => {
                 self.begin(leaf.bytes, leaf, parent);
@@ -281,6 +299,9 @@ static URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIE
 
 /// Shorter values hold no file and no signature worth the name.
 const SHORTEST: usize = 24;
+
+/// What a buffer keeps from message to message.
+const KEPT_BYTES: usize = 64 << 10;
 
 /// Digits that wait for a fourth.
 const LONGEST_CARRY: usize = 3;

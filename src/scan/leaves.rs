@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::inspect::injection::decode::{self, Signs};
 use crate::inspect::injection::{Classes, Context, Detectors, Explanation, Scratch};
-use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Piece};
+use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Path, Piece};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, Signatures};
 use crate::inspect::{Direction, Finding, Findings, PartId, Severity, xml};
@@ -39,11 +39,23 @@ pub(super) struct LeafRouter<'a> {
 }
 
 impl LeafSink for LeafRouter<'_> {
+    /// Most of an API's JSON is names that are known and numbers.
+    #[inline]
+    fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
+        let passes = self.members.is_none()
+            && self.is_idle(value, host)
+            && !self.rules.wants_values(self.place_of(host));
+        if passes {
+            self.scratch.pass(value.len());
+        }
+        passes
+    }
+
     fn leaf(&mut self, leaf: &Leaf<'_>) {
         if let Some(members) = &mut self.members {
             members.leaf(leaf);
         }
-        if self.is_idle(leaf) {
+        if self.is_idle(leaf.bytes, leaf.host) {
             self.scratch.pass(leaf.bytes.len());
         } else {
             self.look(leaf);
@@ -67,11 +79,12 @@ impl LeafSink for LeafRouter<'_> {
 
 impl LeafRouter<'_> {
     /// True for values in which none but rules on single values finds anything: numbers, literals, names that are known.
-    fn is_idle(&self, leaf: &Leaf<'_>) -> bool {
-        let idle = match leaf.host {
+    #[inline]
+    fn is_idle(&self, value: &[u8], host: HostSyntax) -> bool {
+        let idle = match host {
             HostSyntax::JsonLiteral => true,
-            HostSyntax::JsonNumber => leaf.bytes.iter().all(|byte| is_numeric(*byte)),
-            HostSyntax::JsonKey => self.known.has(leaf.bytes),
+            HostSyntax::JsonNumber => value.iter().all(|byte| is_numeric(*byte)),
+            HostSyntax::JsonKey => self.known.has(value),
             _ => false,
         };
         idle && self.explanation.is_none()
@@ -163,6 +176,7 @@ impl LeafRouter<'_> {
     }
 
     /// What kind of value it is to the rules.
+    #[inline]
     fn place_of(&self, host: HostSyntax) -> Place {
         match (host, self.around) {
             (HostSyntax::HeaderValue | HostSyntax::CookieValue, _) => Place::Header,

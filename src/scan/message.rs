@@ -82,7 +82,7 @@ impl Origin {
         Facts {
             content_type: declared
                 .media_type()
-                .map(|media_type| media_type.essence.clone())
+                .map(|media_type| (*media_type.essence).into())
                 .unwrap_or_default(),
             client: self.client,
             user: self.user.clone(),

@@ -23,7 +23,7 @@ pub(super) struct PartScan {
     pub(super) name: Option<Box<str>>,
     /// Its media type, for rules on its values; `None` where there are no such rules.
     pub(super) values_type: Option<Box<str>>,
-    pub(super) signatures: Option<SignatureScan>,
+    pub(super) signatures: Option<Box<SignatureScan>>,
     first: Option<Reader>,
     second: Option<Reader>,
     /// What its values are inspected for.
@@ -62,7 +62,7 @@ impl PartScan {
     pub(super) fn new(
         part: &Part,
         direction: Direction,
-        signatures: Option<SignatureScan>,
+        signatures: Option<Box<SignatureScan>>,
         space: &mut Workspace,
     ) -> Self {
         let readers = Choice::of(part);

@@ -9,7 +9,6 @@ use crate::inspect::{Direction, Findings, PartId};
 use crate::policy::profile::Profile;
 use crate::rules::literal::Place;
 
-use super::blob::Blobs;
 use super::leaves::{LeafRouter, value_facts};
 use super::members::Members;
 use super::part::{PartScan, Values};
@@ -26,8 +25,7 @@ pub(super) struct PartRouter<'a> {
     pub(super) direction: Direction,
     pub(super) classes: Classes,
     pub(super) space: &'a mut Workspace,
-    pub(super) values: &'a mut Option<SignatureScan>,
-    pub(super) blobs: &'a mut Blobs,
+    pub(super) values: &'a mut Option<Box<SignatureScan>>,
     pub(super) heavy: &'a mut Vec<(YaraWork, Option<Box<str>>)>,
     pub(super) redaction: Option<&'a mut Redaction>,
     pub(super) report: &'a mut Report,
@@ -61,7 +59,7 @@ impl PartSink for PartRouter<'_> {
             scan.values_type = part
                 .media_type
                 .as_ref()
-                .map(|media_type| media_type.essence.clone());
+                .map(|media_type| (*media_type.essence).into());
         }
         let named = scan.values == Values::Inspected && part.kind == PartKind::Multipart;
         let free = self.space.parts.iter_mut().find(|place| place.is_none());
@@ -175,10 +173,10 @@ impl PartRouter<'_> {
             },
             scratch: &mut space.scratch,
             known: &mut space.known,
-            values: self.values.as_mut(),
+            values: self.values.as_deref_mut(),
             value_findings: &mut space.value_findings,
             decoded: &mut space.decoded,
-            blobs: self.profile.inspect.signatures.then_some(&mut *self.blobs),
+            blobs: self.profile.inspect.signatures.then_some(&mut space.blobs),
             findings: &mut space.leaf_findings,
             around: match scan.values {
                 Values::Inspected => Place::Body,

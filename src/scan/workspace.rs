@@ -7,11 +7,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use crate::budget::Budget;
+use crate::content::{Declared, Limits, Stack};
 use crate::inspect::injection::Scratch;
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, Signatures};
 use crate::inspect::{Findings, form, head, json, text, xml};
 
+use super::blob::Blobs;
 use super::known::Known;
 use super::part::PartScan;
 
@@ -35,7 +37,9 @@ pub(super) struct Workspace {
     pub(super) xml: Vec<Box<xml::Reader>>,
     pub(super) form: Vec<Box<form::Reader>>,
     pub(super) text: Vec<Box<text::Reader>>,
-    signatures: Vec<SignatureScan>,
+    signatures: Vec<Box<SignatureScan>>,
+    pub(super) blobs: Blobs,
+    stack: Option<Box<Stack>>,
 }
 
 impl Workspace {
@@ -45,24 +49,42 @@ impl Workspace {
         rules: &Arc<Signatures>,
         budget: &Budget,
         facts: &PartFacts<'_>,
-    ) -> SignatureScan {
+    ) -> Box<SignatureScan> {
         while let Some(mut used) = self.signatures.pop() {
             if used.is_for(rules) {
                 used.reset(facts);
                 return used;
             }
         }
-        SignatureScan::new(rules, budget, facts)
+        Box::new(SignatureScan::new(rules, budget, facts))
     }
 
     /// Takes a signature scan back.
-    pub(super) fn reuse(&mut self, scan: SignatureScan) {
+    pub(super) fn reuse(&mut self, scan: Box<SignatureScan>) {
         if self.signatures.len() < KEPT_READERS {
             self.signatures.push(scan);
         }
     }
 
+    /// A stack for a body.
+    pub(super) fn stack(&mut self, declared: &Declared, limits: Limits) -> Box<Stack> {
+        match self.stack.take() {
+            Some(mut used) => {
+                used.renew(declared, limits);
+                used
+            }
+            None => Box::new(Stack::new(declared, limits)),
+        }
+    }
+
+    /// Takes a stack back.
+    pub(super) fn reuse_stack(&mut self, mut stack: Box<Stack>) {
+        stack.clear();
+        self.stack = Some(stack);
+    }
+
     fn clear(&mut self) {
+        self.blobs.clear();
         self.parts.clear();
         self.findings.list.clear();
         self.findings.anomalies.clear();
@@ -121,7 +143,6 @@ impl Drop for Loan {
 }
 
 thread_local! {
-    #[expect(clippy::vec_box, reason = "a workspace moves between shelf and scan; the box moves, not its content")]
     static SHELF: RefCell<Vec<Box<Workspace>>> = const { RefCell::new(Vec::new()) };
 }
 

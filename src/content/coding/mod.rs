@@ -519,8 +519,8 @@ mod tests {
         let budget = crate::budget::Budget::new(1 << 20);
         let body = prose(3 << 20, 29);
         for coding in CODINGS {
-            let mut stack = crate::content::Stack::new(&labelled(coding.name()), Limits::default())
-                .within(&budget);
+            let mut stack = crate::content::Stack::new(&labelled(coding.name()), Limits::default());
+            stack.draw_on(&budget);
             let mut seen = Seen::default();
             stack.push(encoded(coding, &body).into());
             stack.end();

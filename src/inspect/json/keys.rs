@@ -222,6 +222,14 @@ impl Keys {
     /// A hash of a name in its folded form.
     #[inline]
     pub(super) fn hash_name(&mut self, name: &[u8]) -> u64 {
+        match hash_plain(self.secret, name) {
+            Some(hash) => hash,
+            None => self.hash_odd(name),
+        }
+    }
+
+    #[inline(never)]
+    fn hash_odd(&mut self, name: &[u8]) -> u64 {
         let cut = cut_at_nul(name);
         if cut.is_ascii() {
             return hash(self.secret, cut, lower);
@@ -253,8 +261,11 @@ fn find(
         same_folded(earlier, name.get(..NAME_BYTES).unwrap_or(name)).then_some(Relation::Folded)
     };
     if level.table.is_empty() {
-        return (level.first..entries.len())
-            .find_map(|index| relation(index).map(|relation| (index, relation)));
+        let own = entries.get(level.first..).unwrap_or_default();
+        return (level.first..)
+            .zip(own)
+            .filter(|(_, entry)| entry.hash == hash)
+            .find_map(|(index, _)| relation(index).map(|relation| (index, relation)));
     }
     let mask = level.table.len() - 1;
     let mut slot = slot(hash, mask);
@@ -350,6 +361,30 @@ fn hash(secret: u64, bytes: &[u8], word: impl Fn(u64) -> u64) -> u64 {
     fold(state ^ word(tail(rest)), secret)
 }
 
+/// The [`hash`] of a name with its ASCII letters made small, in the same pass that finds that it has nothing else to be
+/// folded; `None` when it has: a NUL, or a byte that is not ASCII.
+#[inline]
+fn hash_plain(secret: u64, name: &[u8]) -> Option<u64> {
+    // Neither of them: no byte has its highest bit, and none gets it when one is taken away.
+    let odd = |word: u64| (word | word.wrapping_sub(LOW)) & HIGH;
+    let mut state = secret ^ (name.len() as u64);
+    let mut found = 0;
+    let mut rest = name;
+    while let Some((chunk, later)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        found |= odd(word);
+        state = fold(state ^ lower(word), secret);
+        rest = later;
+    }
+    let word = tail(rest);
+    let padding = match rest.len() {
+        bytes @ 0..4 => LOW << (8 * bytes),
+        _ => 0,
+    };
+    found |= odd(word | padding);
+    (found == 0).then(|| fold(state ^ lower(word), secret))
+}
+
 /// Up to seven bytes as a number; all of them count, and the length is hashed as well.
 #[inline]
 fn tail(rest: &[u8]) -> u64 {
@@ -413,6 +448,22 @@ mod tests {
         assert_eq!(keys.value(1, kinds[0]), None);
         key(&mut keys, second.as_bytes(), 10).expect("under the limit");
         keys.value(2, kinds[1])
+    }
+
+    #[test]
+    fn a_plain_name_has_the_hash_of_its_small_letters_and_an_odd_one_has_none() {
+        let secret = RandomState::new().hash_one(0) | 1;
+        for length in 0..40 {
+            let mut name: Vec<u8> = (b'!'..).take(length).collect();
+            assert_eq!(hash_plain(secret, &name), Some(hash(secret, &name, lower)));
+            for at in 0..name.len() {
+                for odd in [0, 0x80, 0x81, 0xff] {
+                    let kept = std::mem::replace(&mut name[at], odd);
+                    assert_eq!(hash_plain(secret, &name), None, "{name:?}");
+                    name[at] = kept;
+                }
+            }
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ impl LiteralSet {
     }
 
     /// True when some rule is about single values of this kind, so that scanning what is around them is not enough.
+    #[inline]
     pub fn wants_values(&self, place: Place) -> bool {
         self.values.has(place)
     }

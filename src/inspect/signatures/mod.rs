@@ -119,6 +119,7 @@ impl Signatures {
     }
 
     /// True when some literal rule is about single values of this kind: then each must be scanned by itself.
+    #[inline]
     pub fn wants_values(&self, place: Place) -> bool {
         self.literals.wants_values(place)
     }

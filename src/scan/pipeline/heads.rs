@@ -120,7 +120,7 @@ impl Scan {
                 },
                 scratch: &mut space.scratch,
                 known: &mut space.known,
-                values: values.as_mut().filter(|_| encoded),
+                values: values.as_deref_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
                 decoded: &mut space.decoded,
                 blobs: None,

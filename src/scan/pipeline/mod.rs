@@ -20,7 +20,7 @@ use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
 use crate::redact::{HeadEdit, Seam, redact_head};
 
-use super::blob::{Blobs, Order};
+use super::blob::Order;
 use super::leaves::wanted;
 use super::members::Members;
 use super::message::{Message, Origin};
@@ -44,10 +44,9 @@ pub struct Scan {
     direction: Direction,
     declared: Declared,
     classes: Classes,
-    stack: Option<Stack>,
+    stack: Option<Box<Stack>>,
     space: Loan,
-    values: Option<SignatureScan>,
-    blobs: Blobs,
+    values: Option<Box<SignatureScan>>,
     /// Values that are open in the stack: the part that each lies in, and its own.
     open_values: Vec<(PartId, PartId)>,
     heavy: Vec<(YaraWork, Option<Box<str>>)>,
@@ -169,7 +168,6 @@ impl Scan {
             classes,
             space: Loan::take(),
             values: None,
-            blobs: Blobs::default(),
             open_values: Vec::new(),
             heavy: Vec::new(),
             redaction: None,
@@ -243,7 +241,9 @@ impl Scan {
             offset,
         });
         self.state = State::GivenUp;
-        self.stack = None;
+        if let Some(stack) = self.stack.take() {
+            self.space.reuse_stack(stack);
+        }
         self.heavy.clear();
         if self.redaction.take().is_some() {
             // What has not been read may hold what should have gone.
@@ -379,9 +379,12 @@ impl Scan {
 
     fn stack(&mut self) -> &mut Stack {
         let (declared, limits) = (&self.declared, self.profile.limits.content);
-        let budget = &self.budget;
-        self.stack
-            .get_or_insert_with(|| Stack::new(declared, limits).within(budget))
+        let (budget, space) = (&self.budget, &mut self.space);
+        self.stack.get_or_insert_with(|| {
+            let mut stack = space.stack(declared, limits);
+            stack.draw_on(budget);
+            stack
+        })
     }
 
     fn step_off(&mut self) -> Step {
@@ -410,7 +413,6 @@ impl Scan {
                     classes: self.classes,
                     space: &mut self.space,
                     values: &mut self.values,
-                    blobs: &mut self.blobs,
                     heavy: &mut self.heavy,
                     redaction: self.redaction.as_mut(),
                     report: &mut self.report,
@@ -543,8 +545,9 @@ impl Scan {
         let Some(stack) = &mut self.stack else {
             return false;
         };
-        let opened = !self.blobs.orders.is_empty();
-        while let Some(order) = self.blobs.orders.pop_front() {
+        let space = &mut *self.space;
+        let opened = !space.blobs.orders.is_empty();
+        while let Some(order) = space.blobs.orders.pop_front() {
             match order {
                 Order::Open(opening, at) => {
                     let parent = opening.parent;
@@ -555,7 +558,7 @@ impl Scan {
                             }
                             self.open_values.push((parent, value));
                         }
-                        Err(anomaly) => self.space.findings.anomaly(anomaly, parent, 0),
+                        Err(anomaly) => space.findings.anomaly(anomaly, parent, 0),
                     }
                 }
                 Order::Feed(parent, bytes) => {
@@ -681,6 +684,18 @@ impl Scan {
                     self.report.uninspected.push((reason, bytes));
                 }
             }
+        }
+    }
+}
+
+impl Drop for Scan {
+    /// What it borrowed goes back to the workspace, which goes back to its shelf.
+    fn drop(&mut self) {
+        if let Some(values) = self.values.take() {
+            self.space.reuse(values);
+        }
+        if let Some(stack) = self.stack.take() {
+            self.space.reuse_stack(stack);
         }
     }
 }

@@ -8,6 +8,8 @@ mod grammar;
 mod token;
 mod words;
 
+use std::cell::Cell;
+
 use super::{Evidence, Hints, Setting, Value};
 use grammar::{Entry, Reading};
 use token::{Kind as TokenKind, Quotes, Token};
@@ -134,7 +136,8 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     if is_version_range(value.bytes) {
         return;
     }
-    let mut tokens = Vec::with_capacity(FEW_TOKENS);
+    let mut tokens = TOKENS.take();
+    tokens.clear();
     let mut best = Evidence::default();
     // Quotes of markup belong to attributes.
     let setting = if is_markup(value.lower) {
@@ -156,9 +159,16 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         }
     }
     quoted_starts(value, setting, &mut tokens, &mut best);
+    tokens.shrink_to(KEPT_TOKENS);
+    TOKENS.set(tokens);
     if best.score() > evidence.score() {
         *evidence = best;
     }
+}
+
+thread_local! {
+    /// What the value before was read into.
+    static TOKENS: Cell<Vec<Token>> = const { Cell::new(Vec::new()) };
 }
 
 /// What a statement counts where one is expected.
@@ -390,8 +400,8 @@ fn temper(setting: Setting, tokens: &[Token], evidence: &mut Evidence) {
     }
 }
 
-/// Tokens that most values have at the most.
-const FEW_TOKENS: usize = 32;
+/// Tokens for which memory is kept from value to value: most have fewer.
+const KEPT_TOKENS: usize = 256;
 /// Tokens read of a short value; more is no short value.
 const SHORT_TOKENS: usize = 4096;
 /// Quotes tried in a text, and tokens read after each: the product bounds the work.

@@ -18,7 +18,7 @@
 use std::fmt::Debug;
 
 use crate::inspect::literal::search::Sink;
-use crate::rules::literal::{Case, Pattern};
+use crate::rules::literal::Pattern;
 
 /// The filter for patterns of at least `GRAM + STEP - 1` bytes. `GRAM` is 3 to 8.
 #[derive(Debug)]
@@ -247,13 +247,7 @@ impl<F: Filter, const GRAM: usize, const STEP: usize> Grams<F, GRAM, STEP> {
                 continue;
             };
             let end = start + pattern.bytes.len();
-            let there = text
-                .get(start..end)
-                .is_some_and(|found| match pattern.case {
-                    Case::Sensitive => *found == *pattern.bytes,
-                    Case::Insensitive => found.eq_ignore_ascii_case(&pattern.bytes),
-                });
-            if there {
+            if text.get(start..end).is_some_and(|found| pattern.is(found)) {
                 sink.occurrence(entry.pattern, start, end);
             }
         }
@@ -342,7 +336,7 @@ impl Crowd {
 const LAST_PLACE: usize = 60;
 
 /// How often the bytes of a gram are met in text, markup and programs, roughly, as the sum of their ranks.
-fn commonness(gram: &[u8]) -> u32 {
+pub(super) fn commonness(gram: &[u8]) -> u32 {
     gram.iter()
         .map(|byte| match byte.to_ascii_lowercase() {
             b' ' | b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 60,

@@ -2,9 +2,9 @@
 //!
 //! Knows bytes and pattern numbers only; what a pattern means is its callers' business.
 //!
-//! Two strategies share the patterns. [`grams`] looks at sampled grams of a few bytes through a bitmap and compares whole
+//! Three strategies share the patterns. [`grams`] looks at sampled grams of a few bytes through a bitmap and compares whole
 //! patterns where the bitmap says perhaps: four times the speed of any automaton on ordinary content, whatever the
-//! number of patterns. Patterns that are too short for it, or whose grams are all crowded (a million URLs of one
+//! number of patterns. A few short patterns ([`packed`]) cost less as vector instructions. Patterns that are too short for it, or whose grams are all crowded (a million URLs of one
 //! host), go to an Aho-Corasick automaton that is stepped byte by byte. `benches/signatures.rs` has the figures.
 //!
 //! Grams need context, so a stream carries the last (longest pattern − 1) bytes over; the automaton carries a state.
@@ -16,8 +16,10 @@ use aho_corasick::{Anchored, MatchKind};
 use crate::rules::literal::{Case, Pattern};
 
 mod grams;
+mod packed;
 
 use grams::{Grams, Scaled, Small};
+use packed::Packed;
 
 /// One occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +42,9 @@ pub struct Search {
     short: Option<Grams<Scaled, 4, 1>>,
     /// Small sets: patterns of seven bytes and more.
     few: Option<Grams<Small, 4, 4>>,
-    /// Small sets: patterns of four to six bytes.
+    /// Small sets: patterns of four to six bytes, where they are few.
+    packed: Option<Packed>,
+    /// Small sets: patterns of four to six bytes, where they are not.
     brief: Option<Grams<Small, 3, 2>>,
     rest: Option<Rest>,
     /// Bytes of the longest pattern that the grams look for.
@@ -101,7 +105,11 @@ impl Search {
         let middle = Grams::new(&patterns, middle, &mut rest);
         let short = Grams::new(&patterns, short, &mut rest);
         let few = Grams::new(&patterns, few, &mut rest);
-        let brief = Grams::new(&patterns, brief, &mut rest);
+        let packed = Packed::new(&patterns, &brief);
+        let brief = match packed {
+            Some(_) => None,
+            None => Grams::new(&patterns, brief, &mut rest),
+        };
         let reach = patterns
             .iter()
             .map(|pattern| pattern.bytes.len())
@@ -112,6 +120,7 @@ impl Search {
             middle,
             short,
             few,
+            packed,
             brief,
             rest: Rest::new(&patterns, rest)?,
             patterns,
@@ -140,6 +149,7 @@ impl Search {
             + self.middle.as_ref().map_or(0, Grams::memory_bytes)
             + self.short.as_ref().map_or(0, Grams::memory_bytes)
             + self.few.as_ref().map_or(0, Grams::memory_bytes)
+            + self.packed.as_ref().map_or(0, Packed::memory_bytes)
             + self.brief.as_ref().map_or(0, Grams::memory_bytes)
             + self
                 .rest
@@ -210,6 +220,9 @@ impl Search {
         }
         if let Some(few) = &self.few {
             few.search(&self.patterns, text, sink);
+        }
+        if let Some(packed) = &self.packed {
+            packed.search(&self.patterns, text, sink);
         }
         if let Some(brief) = &self.brief {
             brief.search(&self.patterns, text, sink);
