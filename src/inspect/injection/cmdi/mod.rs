@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`shell`] | tokens of shell text, with what a shell removes already removed |
 //! | [`args`] | kinds of arguments |
+//! | [`command`] | one command and what its arguments make of it |
+//! | [`name`] | names of programs under their paths |
 //! | [`commands`] | names of commands, and the arguments that they take |
 //! | [`batch`] | `for` and `if` of the Windows command processor |
 //!
@@ -12,14 +14,18 @@
 
 mod args;
 mod batch;
+mod command;
 mod commands;
+mod name;
 mod shell;
 
 use super::lexis::{self, has, run};
 use super::{Evidence, Hints, Kind, Setting, Value};
 use args::{Args, classify};
+use command::{Command, Ending, plausible};
 pub use commands::ANCHORS;
 use commands::{RUNNERS, Trade, trade};
+use name::{base_name, globbed_path, in_bin};
 use shell::{Lexer, Marks, Separator, Token};
 
 /// Notes evidence of the class in `value`.
@@ -103,23 +109,6 @@ fn server_side_include(lower: &[u8], at: usize, evidence: &mut Evidence) {
 
 /// Bytes behind a `()` that are looked at.
 const MAX_BODY_BYTES: usize = 256;
-
-/// The command being read.
-#[derive(Clone, Copy, Debug)]
-struct Command {
-    trade: Trade,
-    separator: Separator,
-    start: usize,
-    args: Args,
-    count: usize,
-    marks: Marks,
-    /// Named by a path or with `.exe`.
-    path: bool,
-    /// `cmd`, `powershell`: run code by option.
-    windows: bool,
-    /// `id`, `w` and such: two letters that are English or a column's name as well.
-    brief: bool,
-}
 
 /// One pass over the tokens of a value.
 struct Walk<'a, 'v> {
@@ -513,139 +502,6 @@ fn is_bracket(byte: u8) -> bool {
                 | b'%'
                 | 0x1b
         )
-}
-
-/// What stands behind a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    Value,
-    Separator,
-    Group,
-}
-
-/// Weight and name of a command whose arguments are such as it takes.
-fn plausible(command: &Command, ending: Ending, commands: u32) -> Option<(u8, &'static str)> {
-    let args = command.args;
-    let bare = command.count == 0;
-    let shelly = args.intersects(
-        Args::OPTION
-            | Args::PATH
-            | Args::SENSITIVE
-            | Args::VARIABLE
-            | Args::REDIRECT
-            | Args::FILE
-            | Args::URL,
-    );
-    let broken = command.marks.intersects(Marks::BROKEN | Marks::EXPANDED)
-        || command.separator == Separator::Brace;
-    let hands_over = matches!(command.separator, Separator::Pipe);
-    Some(match command.trade {
-        Trade::Recon if bare || shelly || (broken && command.count < 3) => (45, "recon-command"),
-        Trade::List if bare && !(command.brief && ending == Ending::Group) => (35, "list-command"),
-        Trade::List if shelly || (broken && command.count < 3) => (35, "list-command"),
-        Trade::Read if args.contains(Args::SENSITIVE) => (40, "read-command"),
-        Trade::Read if bare && hands_over && commands > 0 => (25, "filter-command"),
-        Trade::Read if shelly || (broken && command.count < 4) => (30, "read-command"),
-        Trade::File if shelly || args.contains(Args::QUOTED) => (25, "file-command"),
-        Trade::Net if args.intersects(Args::URL | Args::ADDRESS | Args::SHELL | Args::CODE) => {
-            (35, "network-command")
-        }
-        Trade::Net if args.intersects(Args::OPTION | Args::VARIABLE) => (30, "network-command"),
-        Trade::Delay if args.contains(Args::NUMBER) && command.count == 1 => (35, "delay-command"),
-        Trade::Delay if args.contains(Args::OPTION | Args::NUMBER) => (35, "delay-command"),
-        Trade::Interpreter if args.intersects(Args::OPTION | Args::CODE) => (35, "interpreter"),
-        Trade::Interpreter if args.contains(Args::QUOTED) => (30, "interpreter"),
-        Trade::Interpreter if shelly => (25, "interpreter"),
-        Trade::Interpreter if command.windows && command.separator != Separator::Start => {
-            (30, "interpreter")
-        }
-        Trade::Interpreter if bare && hands_over => (35, "piped-to-interpreter"),
-        Trade::Interpreter if bare && command.path => (35, "interpreter"),
-        Trade::Binary if shelly || (bare && command.separator != Separator::Start) => {
-            (35, "program")
-        }
-        Trade::Print if args.intersects(Args::VARIABLE | Args::REDIRECT | Args::CODE) => {
-            (30, "print-command")
-        }
-        Trade::Print if command.count == 1 || args.contains(Args::QUOTED) => (20, "print-command"),
-        Trade::Admin if args.intersects(Args::KNOWN) => (40, "admin-command"),
-        Trade::Admin
-            if args.intersects(
-                Args::ADDRESS | Args::OPTION | Args::QUOTED | Args::VARIABLE | Args::SENSITIVE,
-            ) =>
-        {
-            (30, "admin-command")
-        }
-        Trade::Admin if bare && command.path => (30, "admin-command"),
-        Trade::Admin if command.count == 1 && command.separator != Separator::Start => {
-            (25, "admin-command")
-        }
-        _ => return None,
-    })
-}
-
-/// The name of a command without directory and `.exe`, and whether it had one of them.
-fn base_name(word: &[u8]) -> (&[u8], bool) {
-    let word = word
-        .strip_prefix(b"@")
-        .or_else(|| word.strip_prefix(b"+"))
-        .unwrap_or(word);
-    let base = word
-        .iter()
-        .rposition(|byte| matches!(byte, b'/' | b'\\'))
-        .map_or(word, |at| word.get(at + 1..).unwrap_or_default());
-    let stem = base
-        .strip_suffix(b".exe")
-        .or_else(|| base.strip_suffix(b".com"))
-        .unwrap_or(base);
-    let directory = word
-        .get(..word.len().saturating_sub(base.len()))
-        .unwrap_or_default();
-    if directory.is_empty() {
-        return (stem, stem.len() != base.len());
-    }
-    let plausible = has(directory, b"bin/")
-        || has(directory, b"system32")
-        || directory == b"./"
-        || has(directory, b"windows");
-    if plausible {
-        (stem, base.len() != word.len() || stem.len() != base.len())
-    } else {
-        (word, false)
-    }
-}
-
-/// `/usr/bin/x`, `bin/x`
-fn in_bin(word: &[u8]) -> bool {
-    const PLACES: &[&[u8]] = &[
-        b"/bin/",
-        b"/sbin/",
-        b"/usr/bin/",
-        b"/usr/sbin/",
-        b"/usr/local/bin/",
-        b"usr/bin/",
-        b"bin/",
-    ];
-    PLACES
-        .iter()
-        .any(|place| word.starts_with(place) && word.len() > place.len())
-}
-
-/// `/b?n/c*t`: a path to a command with letters left open.
-fn globbed_path(word: &[u8], marks: Marks) -> bool {
-    if !marks.contains(Marks::GLOB) || word.first() != Some(&b'/') {
-        return false;
-    }
-    let slashes = word.iter().filter(|byte| **byte == b'/').count();
-    let open = word
-        .iter()
-        .filter(|byte| matches!(byte, b'?' | b'[' | b'*'))
-        .count();
-    slashes >= 2
-        && (open >= 2 || has(word, b"bin/"))
-        && word.len() <= 40
-        && !word.ends_with(b"/*")
-        && !has(word, b"**")
 }
 
 /// Bytes of `$(id)`.

@@ -260,16 +260,19 @@ fn reach_of_name(host: &[u8]) -> Reach {
     if host == b"localhost" || is_one_of(host, LOOPBACK_NAMES) {
         return Reach::Loopback;
     }
-    let under = |names: &[&str]| suffixes(host).any(|name| is_one_of(name, names));
-    if under(REBINDING_SUFFIXES) {
-        Reach::Rebinding
-    } else if under(LOOPBACK_SUFFIXES) {
-        Reach::Loopback
-    } else if under(INTERNAL_SUFFIXES) {
-        Reach::Internal
-    } else {
-        Reach::Public
-    }
+    // The longest name that is known counts.
+    suffixes(host)
+        .filter_map(suffix)
+        .last()
+        .unwrap_or(Reach::Public)
+}
+
+/// Where names below `name` lead, if that is known.
+fn suffix(name: &[u8]) -> Option<Reach> {
+    let at = SUFFIXES.binary_search_by(|(known, _)| known.as_bytes().cmp(name));
+    at.ok()
+        .and_then(|at| SUFFIXES.get(at))
+        .map(|(_, reach)| *reach)
 }
 
 /// The last label of `host`, the last two, up to [`SUFFIX_LABELS`].
@@ -312,63 +315,59 @@ const LOOPBACK_NAMES: &[&str] = &[
     "spoofed.burpcollaborator.net",
 ];
 
-/// Names that resolve as their labels say, or that report every question.
-const REBINDING_SUFFIXES: &[&str] = &[
-    "1u.ms",
-    "bc.googleusercontent.com",
-    "burpcollaborator.net",
-    "canarytokens.com",
-    "ceye.io",
-    "dnsbin.zhack.ca",
-    "dnslog.cn",
-    "fbi.com",
-    "fuf.me",
-    "interact.sh",
-    "ip6.name",
-    "lacolhost.com",
-    "lan.la",
-    "lndo.site",
-    "local.tunnel",
-    "localho.st",
-    "localtest.me",
-    "loopback.jp",
-    "lvh.me",
-    "nicob.net",
-    "nip.io",
-    "oast.fun",
-    "oast.live",
-    "oast.me",
-    "oast.online",
-    "oast.pro",
-    "oast.site",
-    "oastify.com",
-    "pipedream.net",
-    "r87.me",
-    "rbndr.us",
-    "requestbin.net",
-    "requestrepo.com",
-    "sslip.io",
-    "traefik.me",
-    "vcap.me",
-    "webhook.site",
-    "xip.io",
-    "xip.name",
-    "yoogle.com",
-];
-
-const LOOPBACK_SUFFIXES: &[&str] = &["localdomain", "localhost"];
-
-const INTERNAL_SUFFIXES: &[&str] = &[
-    "cluster.local",
-    "consul",
-    "corp",
-    "home.arpa",
-    "internal",
-    "intranet",
-    "lan",
-    "local",
-    "localdomain",
-    "private",
+/// Names whose names below lead inside, or resolve as their labels say, or report every question.
+const SUFFIXES: &[(&str, Reach)] = &[
+    ("1u.ms", Reach::Rebinding),
+    ("bc.googleusercontent.com", Reach::Rebinding),
+    ("burpcollaborator.net", Reach::Rebinding),
+    ("canarytokens.com", Reach::Rebinding),
+    ("ceye.io", Reach::Rebinding),
+    ("cluster.local", Reach::Internal),
+    ("consul", Reach::Internal),
+    ("corp", Reach::Internal),
+    ("dnsbin.zhack.ca", Reach::Rebinding),
+    ("dnslog.cn", Reach::Rebinding),
+    ("fbi.com", Reach::Rebinding),
+    ("fuf.me", Reach::Rebinding),
+    ("home.arpa", Reach::Internal),
+    ("interact.sh", Reach::Rebinding),
+    ("internal", Reach::Internal),
+    ("intranet", Reach::Internal),
+    ("ip6.name", Reach::Rebinding),
+    ("lacolhost.com", Reach::Rebinding),
+    ("lan", Reach::Internal),
+    ("lan.la", Reach::Rebinding),
+    ("lndo.site", Reach::Rebinding),
+    ("local", Reach::Internal),
+    ("local.tunnel", Reach::Rebinding),
+    ("localdomain", Reach::Loopback),
+    ("localho.st", Reach::Rebinding),
+    ("localhost", Reach::Loopback),
+    ("localtest.me", Reach::Rebinding),
+    ("loopback.jp", Reach::Rebinding),
+    ("lvh.me", Reach::Rebinding),
+    ("nicob.net", Reach::Rebinding),
+    ("nip.io", Reach::Rebinding),
+    ("oast.fun", Reach::Rebinding),
+    ("oast.live", Reach::Rebinding),
+    ("oast.me", Reach::Rebinding),
+    ("oast.online", Reach::Rebinding),
+    ("oast.pro", Reach::Rebinding),
+    ("oast.site", Reach::Rebinding),
+    ("oastify.com", Reach::Rebinding),
+    ("pipedream.net", Reach::Rebinding),
+    ("private", Reach::Internal),
+    ("r87.me", Reach::Rebinding),
+    ("rbndr.us", Reach::Rebinding),
+    ("requestbin.net", Reach::Rebinding),
+    ("requestrepo.com", Reach::Rebinding),
+    ("sslip.io", Reach::Rebinding),
+    ("traefik.me", Reach::Rebinding),
+    ("vcap.me", Reach::Rebinding),
+    ("webhook.site", Reach::Rebinding),
+    ("xip.io", Reach::Rebinding),
+    ("xip.name", Reach::Rebinding),
+    ("yoogle.com", Reach::Rebinding),
 ];
 
 #[cfg(test)]
@@ -378,19 +377,11 @@ mod tests {
 
     #[test]
     fn addresses_are_read_in_every_form() {
-        for names in [
-            METADATA_NAMES,
-            LOOPBACK_NAMES,
-            REBINDING_SUFFIXES,
-            LOOPBACK_SUFFIXES,
-            INTERNAL_SUFFIXES,
-        ] {
-            assert!(is_sorted(names));
-        }
-        for names in [REBINDING_SUFFIXES, LOOPBACK_SUFFIXES, INTERNAL_SUFFIXES] {
-            let labels = |name: &&str| name.split('.').count() <= SUFFIX_LABELS;
-            assert!(names.iter().all(labels));
-        }
+        assert!(is_sorted(METADATA_NAMES) && is_sorted(LOOPBACK_NAMES));
+        let suffixes: Vec<_> = SUFFIXES.iter().map(|(name, _)| *name).collect();
+        assert!(is_sorted(&suffixes));
+        let labels = |name: &&str| name.split('.').count() <= SUFFIX_LABELS;
+        assert!(suffixes.iter().all(labels));
         for host in [
             "127.0.0.1",
             "127.1",

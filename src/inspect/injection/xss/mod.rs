@@ -1,13 +1,17 @@
 //! Cross-site scripting.
 //!
-//! The value is read as HTML would be ([`html`]): elements that load or run code, event handlers, URLs and styles that
-//! run ([`script`]). Beside that, values that break out of an attribute or of a string in a script. What an editor of
+//! The value is read as HTML would be ([`html`]): elements that load or run code, event handlers ([`events`]), URLs and
+//! styles that run ([`script`]). Beside that, values that break out of an attribute or of a string in a script ([`text`]).
+//! What an editor of
 //! rich text writes (styles, classes, links and images over http) is no sign at all.
 
+mod events;
 mod html;
 mod script;
+mod text;
 
 use super::{Evidence, Kind, Setting, Value};
+use events::is_handler;
 use html::{Attribute, Attributes, Tag};
 use script::{Scheme, Script};
 
@@ -341,178 +345,6 @@ impl<'a> Look<'a> {
             )
     }
 
-    /// `" onmouseover=alert(1)`: a quote, a handler, an assignment, and no tag around.
-    fn attribute_break_out(&mut self) {
-        if self.value.setting != Setting::Short {
-            return;
-        }
-        let lower = self.value.lower;
-        for at in memchr::memmem::find_iter(lower, b"on") {
-            let tail = lower.get(at..).unwrap_or_default();
-            let length = tail
-                .iter()
-                .take(HANDLER_BYTES)
-                .take_while(|byte| byte.is_ascii_alphabetic())
-                .count();
-            let name = tail.get(..length).unwrap_or_default();
-            let assigned = tail.get(length..).unwrap_or_default().trim_ascii_start();
-            let (Some(b'='), true) = (assigned.first(), is_handler(name)) else {
-                continue;
-            };
-            let head = lower.get(..at).unwrap_or_default().trim_ascii_end();
-            let quoted = matches!(head.last(), Some(b'"' | b'\'' | b'`' | b'/'))
-                || head
-                    .iter()
-                    .rev()
-                    .take(BREAK_BYTES)
-                    .any(|byte| matches!(byte, b'"' | b'\'' | b'`'));
-            let value = assigned.get(1..).unwrap_or_default();
-            let value = value.get(..SCRIPT_BYTES).unwrap_or(value);
-            let call = script::signs(value) == Script::Sink;
-            let known = EVENTS.binary_search(&name).is_ok();
-            if quoted {
-                self.note(
-                    Kind::Semantics,
-                    if known || call { 45 } else { 20 },
-                    "event-handler",
-                    at..at + length,
-                );
-                self.note(Kind::BreakOut, 20, "attribute-break-out", at..at + 1);
-            } else if call && (known || head.is_empty()) {
-                self.note(Kind::Semantics, 45, "event-handler", at..at + length);
-            }
-            if call {
-                self.note(Kind::Structure, 25, "script-call", at..at + length);
-            }
-            return;
-        }
-    }
-
-    /// Calls of JavaScript that stand in the value as it is, or behind the end of a string.
-    fn script_text(&mut self) {
-        if self.value.setting != Setting::Short {
-            return;
-        }
-        let lower = self.value.lower;
-        let Some(at) = script::sink(lower) else {
-            return;
-        };
-        self.note(Kind::Structure, 25, "script-call", at..at + 1);
-        let head = lower.get(..at).unwrap_or_default();
-        let breaks = breaks_string(head);
-        if breaks {
-            self.note(Kind::BreakOut, 25, "string-break-out", 0..at.max(1));
-        }
-        if lower.ends_with(b"//")
-            || lower.ends_with(b"<!--")
-            || breaks && matches!(lower.last(), Some(b'"' | b'\'' | b'`'))
-        {
-            self.note(
-                Kind::Terminator,
-                15,
-                "comment",
-                lower.len() - 1..lower.len(),
-            );
-        }
-        // The value is that call and nothing else: no word of a sentence stands beside it.
-        let words = self
-            .value
-            .bytes
-            .split(|byte| byte.is_ascii_whitespace())
-            .filter(|word| {
-                word.len() >= 2
-                    && word
-                        .iter()
-                        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b',' | b'.'))
-            });
-        if words.count() <= SCRIPT_WORDS {
-            self.note(Kind::Semantics, 35, "script-call", at..at + 1);
-        }
-    }
-
-    /// `javascript:` and its like, as the value or somewhere in it.
-    fn urls(&mut self) {
-        let lower = self.value.lower;
-        if self.value.setting == Setting::Short {
-            let url = script::url(lower);
-            let hidden = !lower.starts_with(url.get(..6).unwrap_or_default())
-                && memchr::memchr(b'&', lower).is_some();
-            if script::scheme(&url) == Scheme::Runs
-                && (url.len() > 12 || hidden)
-                && !url.starts_with(b"data:;")
-                && !url.starts_with(b"data:,")
-            {
-                // `Javascript: the good parts` is a title.
-                let spaced = lower.iter().skip_while(|byte| **byte != b':').nth(1) == Some(&b' ');
-                let title = spaced && !hidden && script::signs(&url) != Script::Sink;
-                let weight = if title { 30 } else { 60 };
-                self.note(
-                    Kind::Semantics,
-                    weight,
-                    "script-url",
-                    0..lower.len().min(16),
-                );
-            }
-        }
-        for scheme in ["javascript:", "vbscript:"] {
-            let Some(at) = memchr::memmem::find(lower, scheme.as_bytes()) else {
-                continue;
-            };
-            let after = lower.get(at + scheme.len()..).unwrap_or_default();
-            let after = after.get(..SCRIPT_BYTES).unwrap_or(after);
-            let call = script::signs(after) == Script::Sink;
-            self.note(
-                Kind::Semantics,
-                if call { 45 } else { 25 },
-                "script-url",
-                at..at + scheme.len(),
-            );
-            if call {
-                self.note(Kind::Structure, 20, "script-call", at..at + scheme.len());
-            }
-        }
-    }
-
-    /// The value of a style attribute or the text of a style element on its own.
-    fn bare_style(&mut self) {
-        if self.value.setting != Setting::Short {
-            return;
-        }
-        let lower = self.value.lower;
-        let sign = ["expression", "url(", "@import", "-moz-binding", "behavior"]
-            .iter()
-            .find_map(|sign| memchr::memmem::find(lower, sign.as_bytes()));
-        if let Some(at) = sign
-            && memchr::memchr(b'(', lower).is_some()
-            && script::style_runs(lower)
-        {
-            self.note(Kind::Semantics, 50, "running-style", at..at + 1);
-            if memchr::memchr2(b'"', b'\'', lower.get(..at).unwrap_or_default()).is_some()
-                || script::signs(lower) == Script::Sink
-            {
-                self.note(Kind::BreakOut, 15, "attribute-break-out", at..at + 1);
-            }
-        }
-    }
-
-    /// JavaScript written in brackets and exclamation marks alone.
-    fn symbols(&mut self) {
-        let bytes = self.value.bytes;
-        if bytes.len() < SYMBOL_BYTES
-            || self.value.setting != Setting::Short
-            || memchr::memmem::find(bytes, b"[]").is_none()
-        {
-            return;
-        }
-        let symbols = bytes
-            .iter()
-            .filter(|byte| matches!(byte, b'[' | b']' | b'(' | b')' | b'!' | b'+'))
-            .count();
-        if symbols * 10 >= bytes.len() * 9 {
-            self.note(Kind::Semantics, 70, "symbol-script", 0..bytes.len());
-        }
-    }
-
     /// How the value gets into the page.
     fn entrance(&mut self) {
         if self.evidence.weight(Kind::Semantics) < 20 {
@@ -572,32 +404,6 @@ fn local(name: &[u8]) -> &[u8] {
     }
 }
 
-/// `onload`, `onwebkittransitionend`, and unknown ones of the same make.
-fn is_handler(name: &[u8]) -> bool {
-    name.len() >= 5
-        && name.len() <= HANDLER_BYTES
-        && name.starts_with(b"on")
-        && name.iter().all(u8::is_ascii_alphabetic)
-}
-
-/// True when the text before a call ends a string or an expression: `';`, `")`, `'-`, `${`.
-fn breaks_string(head: &[u8]) -> bool {
-    let mut quote = false;
-    for byte in head.iter().rev().take(BREAK_BYTES) {
-        match byte {
-            b'"' | b'\'' | b'`' => {
-                quote = true;
-                break;
-            }
-            b';' | b')' | b'}' | b'-' | b'+' | b'*' | b'^' | b',' | b'(' | b'{' | b'[' | b' '
-            | b'\\' | b'/' | b'|' | b'&' | b'$' | b'=' | b':' | b'?' | b'<' | b'>' | b'%'
-            | b'\n' | b'\r' => {}
-            _ => return false,
-        }
-    }
-    quote
-}
-
 /// True when the byte at `at` stands in a fenced block or between backticks of its line.
 pub(super) fn is_quoted_code(bytes: &[u8], at: usize) -> bool {
     let head = bytes.get(..at).unwrap_or(bytes);
@@ -613,113 +419,8 @@ pub(super) fn is_quoted_code(bytes: &[u8], at: usize) -> bool {
         || line.starts_with(b"\t")
 }
 
-/// Events of browsers, in lower case, sorted.
-const EVENTS: &[&[u8]] = &[
-    b"onabort",
-    b"onactivate",
-    b"onafterprint",
-    b"onanimationend",
-    b"onanimationstart",
-    b"onauxclick",
-    b"onbeforecopy",
-    b"onbeforecut",
-    b"onbeforeinput",
-    b"onbeforepaste",
-    b"onbeforeprint",
-    b"onbeforeunload",
-    b"onbegin",
-    b"onblur",
-    b"onbounce",
-    b"oncanplay",
-    b"onchange",
-    b"onclick",
-    b"onclose",
-    b"oncontextmenu",
-    b"oncopy",
-    b"oncut",
-    b"ondblclick",
-    b"ondrag",
-    b"ondragend",
-    b"ondragenter",
-    b"ondragleave",
-    b"ondragover",
-    b"ondragstart",
-    b"ondrop",
-    b"onend",
-    b"onended",
-    b"onerror",
-    b"onfinish",
-    b"onfocus",
-    b"onfocusin",
-    b"onfocusout",
-    b"onformdata",
-    b"onfullscreenchange",
-    b"onhashchange",
-    b"oninput",
-    b"oninvalid",
-    b"onkeydown",
-    b"onkeypress",
-    b"onkeyup",
-    b"onload",
-    b"onloadeddata",
-    b"onloadend",
-    b"onloadstart",
-    b"onmessage",
-    b"onmousedown",
-    b"onmouseenter",
-    b"onmouseleave",
-    b"onmousemove",
-    b"onmouseout",
-    b"onmouseover",
-    b"onmouseup",
-    b"onmousewheel",
-    b"onmove",
-    b"onpagehide",
-    b"onpageshow",
-    b"onpaste",
-    b"onplay",
-    b"onplaying",
-    b"onpointerdown",
-    b"onpointerenter",
-    b"onpointermove",
-    b"onpointerover",
-    b"onpointerup",
-    b"onpopstate",
-    b"onprogress",
-    b"onpropertychange",
-    b"onreadystatechange",
-    b"onrepeat",
-    b"onreset",
-    b"onresize",
-    b"onscroll",
-    b"onsearch",
-    b"onselect",
-    b"onselectstart",
-    b"onshow",
-    b"onstart",
-    b"onstorage",
-    b"onsubmit",
-    b"ontoggle",
-    b"ontouchend",
-    b"ontouchmove",
-    b"ontouchstart",
-    b"ontransitionend",
-    b"onunload",
-    b"onwebkitanimationend",
-    b"onwheel",
-    b"onzoom",
-];
-
 /// Bytes of a script or handler that are looked at.
 const SCRIPT_BYTES: usize = 2048;
-/// Letters of the longest name of an event.
-const HANDLER_BYTES: usize = 48;
-/// Bytes before a call or a handler in which a quote breaks out.
-const BREAK_BYTES: usize = 24;
-/// Words of a sentence that a value may have beside its call and still be nothing but a call.
-const SCRIPT_WORDS: usize = 3;
-/// Bytes below which brackets are punctuation.
-const SYMBOL_BYTES: usize = 24;
 /// What is left of a score in code that a text quotes.
 const CODE_PERCENT: u8 = 40;
 
@@ -742,11 +443,6 @@ pub(super) fn tokens(lower: &[u8]) -> Vec<(String, std::ops::Range<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn events_are_sorted() {
-        assert!(EVENTS.is_sorted());
-    }
 
     #[test]
     fn fences_and_backticks_are_quoted_code() {
