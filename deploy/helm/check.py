@@ -26,7 +26,8 @@ VALUES = {
         "tokens": [{"name": "prometheus", "role": "viewer", "hash": HASH}, {"name": "ops", "role": "operator", "hash": HASH}],
         "prometheusToken": "sluice_prometheus.x",
         "rules": {"trustedKeys": ["RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"], "pack": "https://rules.example/feed.tar.zst"},
-        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+        "adminTls": {"secret": "admin-certificate"},
+        "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "tlsConfig": {"serverName": "sluice.example.com"}},
         "environment": {"SLUICE__LOG__LEVEL": "debug"},
         "podAnnotations": {"example.com/team": "edge"},
         "nodeSelector": {"pool": "edge"},
@@ -80,6 +81,9 @@ def holds_together(objects):
     used |= {container[probe]["httpGet"]["port"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
     used |= {port["port"] for rule in objects.get("NetworkPolicy", {"spec": {"ingress": []}})["spec"]["ingress"] for port in rule["ports"]}
     case("ports that are named exist", used <= ports, (used, ports))
+    https = any(variable["name"] == "SLUICE__ADMIN__TLS" for variable in container["env"])
+    schemes = {container[probe]["httpGet"]["scheme"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    case("probes speak as the admin listener does", schemes == {"HTTPS" if https else "HTTP"}, schemes)
     volumes = {volume["name"] for volume in pod["spec"]["volumes"]}
     for each in [container, *pod["spec"].get("initContainers", [])]:
         case("mounts have volumes", {mount["name"] for mount in each["volumeMounts"]} <= volumes, each["name"])
@@ -92,6 +96,7 @@ def holds_together(objects):
     if "ServiceMonitor" in objects:
         monitor = objects["ServiceMonitor"]["spec"]
         case("the monitor selects the service", monitor["selector"]["matchLabels"].items() <= objects["Service"]["metadata"]["labels"].items())
+        case("and speaks as it does", monitor["endpoints"][0]["scheme"] == ("https" if https else "http"))
         case("and asks on a port of it", monitor["endpoints"][0]["port"] in {port["name"] for port in objects["Service"]["spec"]["ports"]})
         key = monitor["endpoints"][0]["authorization"]["credentials"]["key"]
         case("with a token that is there", key in objects["Secret"]["stringData"], key)

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::harness::{Client, GET, POST, Running, connected_from, eicar, reqmod};
+use super::harness::{Client, GET, POST, Running, connected_from, eicar, harmless, reqmod};
 
 fn ask(lines: &str) -> Vec<u8> {
     reqmod(
@@ -144,4 +144,42 @@ fn one_client_may_have_half_of_all_transactions_and_there_is_room_for_the_next()
     // An answer leaves a moment before its transaction is counted out.
     assert!((0..50).any(|_| one_more.ask(&whole).status == 204));
     assert!(server.metric("sluice_shed_total{reason=\"transactions\"}") >= 1.0);
+}
+
+#[test]
+fn memory_that_one_client_holds_leaves_room_for_the_next() {
+    const MIB: usize = 1024 * 1024;
+    let server = Running::start("[server]\nin-flight-mib = 6\n");
+    let whole = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&harmless(2 * MIB)));
+    let (first, rest) = whole.split_at(whole.len() - 4);
+    let mut greedy: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = Client::connect(server.icap());
+            client.send(first);
+            client
+        })
+        .collect();
+    let held = |least: f64| {
+        server.call("GET /readyz?verbose", "", b"");
+        server.metric("sluice_inflight_bytes") >= least
+    };
+    assert!((0..200).any(|_| held(2.0 * MIB as f64)));
+    let stream = connected_from(Ipv4Addr::new(127, 0, 0, 2), server.icap());
+    let mut other = Client::over(stream);
+    let modest = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(&harmless(MIB)));
+    assert_eq!(other.ask(&modest).status, 204);
+    // Whoever took too much is told so, and nothing of it passes unseen.
+    let answers: Vec<_> = greedy
+        .iter_mut()
+        .map(|client| {
+            client.send(rest);
+            client.reply()
+        })
+        .collect();
+    assert!(
+        answers
+            .iter()
+            .all(|reply| reply.status == 204 || reply.is_block())
+    );
+    assert!(answers.iter().any(super::harness::Reply::is_block));
 }

@@ -25,3 +25,8 @@ capabilities: {drop: [ALL]}
 [{address = "0.0.0.0:11344", name = "icaps", allow = {{ toJson .Values.tls.allow }}, tls = {certificate = "/tls/tls.crt", key = "/tls/tls.key"
 {{- if .Values.tls.clientAuthority }}, client-ca = "/clients/ca.crt", client-names = {{ toJson .Values.tls.clientNames }}{{ end }}}}]
 {{- end }}
+
+{{/* How the admin listener is spoken to. */}}
+{{- define "sluice.admin-scheme" -}}
+{{ if .Values.adminTls.secret }}https{{ else }}http{{ end }}
+{{- end }}
