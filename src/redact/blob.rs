@@ -302,3 +302,37 @@ const WINDOW_GLANCE: usize = 4096;
 
 /// Digits of the shortest text that is looked for: eighteen bytes that are all text are no accident.
 pub(super) const SHORTEST: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The first run, by looking at every byte.
+    fn first_run(bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        let mut at = from;
+        while at < bytes.len() {
+            let run = digits(&bytes[at..]);
+            if run >= SHORTEST {
+                let end = at + run + more_lines(&bytes[at + run..], run);
+                let pads = bytes[end..].iter().take(2).take_while(|b| **b == b'=');
+                return Some(at..end + pads.count());
+            }
+            at += run + 1;
+        }
+        None
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn a_run_is_found_wherever_it_lies(
+            pieces in proptest::collection::vec(("[a-zA-Z0-9+/_-]{0,40}", "[ .,:=\r\n\u{e9}\\x00-\\x7f]{0,2}"), 0..6),
+            from in 0..80_usize,
+        ) {
+            let text: String = pieces.iter().flat_map(|(run, gap)| [run.as_str(), gap]).collect();
+            prop_assert_eq!(next_run(text.as_bytes(), from), first_run(text.as_bytes(), from), "{:?}", text);
+        }
+    }
+}

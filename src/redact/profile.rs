@@ -482,5 +482,14 @@ mod tests {
             Profile::all().with_mask("NOPE", None).err(),
             Some(ProfileError::UnknownEntity)
         );
+        assert_eq!(
+            Profile::all().with_rule_mask("entity/nope", None).err(),
+            Some(ProfileError::UnknownRule)
+        );
+        for rule in ["entity/pan", "entity/email"] {
+            let mask = Profile::all().with_rule_mask(rule, Some(Mask::BinLast4));
+            let refused = (rule != "entity/pan").then_some(ProfileError::NotForEntity);
+            assert_eq!(mask.err(), refused, "{rule}");
+        }
     }
 }

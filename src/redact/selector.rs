@@ -247,6 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_has_no_more_steps_than_bits_of_a_word() {
+        for (steps, expected) in [
+            (MOST_STEPS, None),
+            (MOST_STEPS + 1, Some(SelectorError::TooLong)),
+        ] {
+            let text = format!("${}", ".a".repeat(steps));
+            assert_eq!(Selector::parse(&text).err(), expected, "{steps}");
+        }
+    }
+
+    #[test]
     fn json_selectors_name_what_rfc_9535_says() {
         for (text, steps, matches) in [
             ("$.user.ssn", &["user", "ssn"][..], true),

@@ -590,4 +590,31 @@ mod tests {
             assert_eq!(&**catalog.label(entity), label);
         }
     }
+
+    /// What is wrong with one rule that has `lines`.
+    fn refused(lines: &str) -> Option<CatalogError> {
+        let text = format!("[[detector]]\nid = \"x\"\nentity = \"X\"\npriority = 1\n{lines}");
+        let rules = EntityRules::read([text.as_str()]).expect("TOML");
+        Catalog::compile(&rules).err()
+    }
+
+    #[test]
+    fn rules_that_cannot_run_are_refused() {
+        assert!(refused("pattern = 'a+'\nkeywords = [\"a\"]").is_none());
+        let pattern = refused("pattern = 'a('");
+        assert!(matches!(pattern, Some(CatalogError::Pattern(_))));
+        let large = refused("pattern = '[ab]*a[ab]{20}'");
+        assert!(matches!(large, Some(CatalogError::Pattern(_))));
+        let check = refused("pattern = 'a'\ncheck = \"nope\"");
+        assert!(matches!(check, Some(CatalogError::UnknownCheck)));
+        let keyword = refused("pattern = 'a'\nkeywords = [\"\"]");
+        assert!(matches!(keyword, Some(CatalogError::Keywords)));
+        let long = refused("pattern = 'a'\nstart = [\"999999999\"]");
+        assert!(matches!(long, Some(CatalogError::TooMany)));
+        let starts = vec!["\"9\""; MAX_SHAPES + 1].join(",");
+        let many = refused(&format!("pattern = 'a'\nstart = [{starts}]"));
+        assert!(matches!(many, Some(CatalogError::TooMany)));
+        let broken = EntityRules::read(["[[detector]]\nid = 1"]);
+        assert!(matches!(broken, Err(EntityError::Syntax(_))));
+    }
 }

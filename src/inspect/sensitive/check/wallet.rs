@@ -41,8 +41,8 @@ fn base58_check(text: &[u8]) -> bool {
     let number = [top, first, second, last].map(u64::to_be_bytes);
     let bytes = &number.as_flattened()[7..];
     let (payload, check) = bytes.split_at(21);
-    let digest = Sha256::digest(Sha256::digest(payload));
-    matches!(payload.first(), Some(0x00 | 0x05)) && digest.get(..4) == Some(check)
+    let checksum = || Sha256::digest(Sha256::digest(payload));
+    matches!(payload.first(), Some(0x00 | 0x05)) && checksum().get(..4) == Some(check)
 }
 
 /// Segwit address on the main net: witness version 0 with the bech32 constant, later ones with that of bech32m.
