@@ -1,7 +1,7 @@
 //! A glance at a text that tells most texts: no rule can match in them.
 
+use super::around::is_wordy;
 use super::check::word::is_odd;
-use super::scanner::is_wordy;
 
 /// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
 /// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents

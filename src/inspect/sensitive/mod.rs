@@ -7,12 +7,14 @@
 //! glance    tells of most texts that they hold nothing
 //! keyword   literals that say where to look, all at once
 //! pattern   regular expressions: how far a value reaches
+//! around    the words before a value, and where it may begin and end
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
 //! label     names inside running text: `password: …`, `born on …`
 //! ```
 //!
 //! Everything works on decoded values; where they lie in the raw bytes is the caller's business.
 
+mod around;
 pub mod catalog;
 pub mod check;
 mod glance;

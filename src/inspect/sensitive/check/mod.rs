@@ -2,15 +2,19 @@
 //!
 //! - [`payment`] — card numbers, IBAN, routing numbers
 //! - [`national`] — SSN, NINO, NHS, Aadhaar and other national ids
-//! - [`network`] — e-mail, IP addresses, phone numbers
+//! - [`network`] — e-mail, IP addresses
+//! - `domain` — the top-level domains that there are
+//! - [`phone`] — telephone numbers
 //! - [`token`] — JWT, GitHub, cloud keys, basic-auth, wallet addresses, things that look random
 //! - [`moment`] — dates of birth
 //! - [`word`] — values of named fields: what is a secret and what only stands where one would
 
+mod domain;
 pub mod moment;
 pub mod national;
 pub mod network;
 pub mod payment;
+pub mod phone;
 pub mod token;
 pub mod wallet;
 pub mod word;
@@ -54,9 +58,9 @@ const CHECKS: &[(&str, Check)] = &[
     ("likely-password", word::likely_password),
     ("strong-password", word::strong_password),
     ("url-password", word::url_password),
-    ("phone-e164", network::phone_international),
-    ("phone-national", network::phone_national),
-    ("phone-digits", network::phone_digits),
+    ("phone-e164", phone::phone_international),
+    ("phone-national", phone::phone_national),
+    ("phone-digits", phone::phone_digits),
     ("random", token::random),
     ("random-digits", token::random_digits),
     ("secret", word::secret),
