@@ -52,7 +52,27 @@ impl TransactionId {
 
 impl fmt::Display for TransactionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:010x}", self.process, self.count)
+        if self.count >> 40 != 0 {
+            return write!(f, "{:08x}{:x}", self.process, self.count);
+        }
+        // Each line of the log has one, and padding costs more than the digits.
+        let mut digits = [0; 18];
+        let (front, back) = digits.split_at_mut(8);
+        hex(u64::from(self.process), front);
+        hex(self.count, back);
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+    }
+}
+
+/// The last digits of `number`, as many as there is room for.
+fn hex(number: u64, room: &mut [u8]) {
+    let mut rest = number;
+    for digit in room.iter_mut().rev() {
+        *digit = match u8::try_from(rest & 15).unwrap_or_default() {
+            small @ 0..10 => b'0' + small,
+            large => b'a' - 10 + large,
+        };
+        rest >>= 4;
     }
 }
 
@@ -261,5 +281,9 @@ mod tests {
         let (one, two) = (TransactionId::next(), TransactionId::next());
         assert_ne!(one.to_string(), two.to_string());
         assert_eq!(one.to_string().len(), 18);
+        for count in [0, 1, 0xfedc_ba98, (1 << 40) - 1, 1 << 40, u64::MAX] {
+            let id = TransactionId { process: 0xab, count };
+            assert_eq!(id.to_string(), format!("000000ab{count:010x}"));
+        }
     }
 }

@@ -96,7 +96,7 @@ fn message(record: &mut Object<'_>, outcome: &Outcome) {
         record.text("trace.id", &context.trace_id());
     }
     if let Some(peer) = outcome.peer {
-        record.shown("source.ip", peer);
+        record.address("source.ip", peer);
     }
     // What a gateway says need not be an address, which source.ip has to be.
     record.text_if("client.address", Some(&facts.client));

@@ -361,15 +361,20 @@ impl Scan {
         &self.report
     }
 
+    /// Ends the scan: what is known goes to the caller.
+    pub fn take_report(&mut self) -> Report {
+        std::mem::take(&mut self.report)
+    }
+
     /// Ends the scan.
     pub fn into_report(mut self) -> Report {
-        std::mem::take(&mut self.report)
+        self.take_report()
     }
 
     /// Ends the scan; what the detectors saw, when it was begun by [`explaining`](Self::explaining).
     pub fn into_explained(mut self) -> (Report, Explanation) {
         let explanation = self.explanation.take().map(|explanation| *explanation);
-        let report = std::mem::take(&mut self.report);
+        let report = self.take_report();
         (report, explanation.unwrap_or_default())
     }
 

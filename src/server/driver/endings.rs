@@ -35,7 +35,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn panicked(&mut self) {
         match self.current.take() {
             Some(current) => {
-                let current = *current;
                 self.shared.telemetry.metrics.inflight.dec();
                 self.live.end();
                 let id = current.transaction.id();
@@ -92,12 +91,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Records the transaction, when there is one.
     pub(super) fn close_current(&mut self, now: Instant) {
-        let Some(current) = self.current.take() else {
+        let Some(mut current) = self.current.take() else {
             return;
         };
         self.shared.telemetry.metrics.inflight.dec();
         self.live.end();
-        let mut current = *current;
         if !current.transaction.answered() {
             current.transaction.abandon(Failure::PeerGone, 0);
         }

@@ -17,6 +17,8 @@ mod endings;
 #[cfg(test)]
 mod model;
 mod socket;
+#[cfg(test)]
+mod steady;
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -83,7 +85,7 @@ struct Driver<S> {
     connection: Connection,
     clock: Clock,
     client: Client,
-    current: Option<Box<Current>>,
+    current: Option<Current>,
     server: Server,
     pause: Pause,
     buffers: Buffers,
@@ -144,7 +146,7 @@ enum Pause {
 
 /// The transaction that is being worked on.
 struct Current {
-    transaction: Transaction,
+    transaction: Box<Transaction>,
     ticket: Option<Ticket>,
     original: Option<Spool>,
     edited: Option<Spool>,
@@ -289,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     let service = transaction.service();
                     self.live
                         .begin(transaction.id(), transaction.method(), service);
-                    let mut current = Box::new(Current::new(transaction, now));
+                    let mut current = Current::new(transaction, now);
                     current.ticket = ticket;
                     self.current = Some(current);
                 }
@@ -534,7 +536,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl Current {
-    fn new(transaction: Transaction, began: Instant) -> Self {
+    fn new(transaction: Box<Transaction>, began: Instant) -> Self {
         Self {
             transaction,
             ticket: None,

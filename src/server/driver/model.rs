@@ -195,12 +195,12 @@ fn statuses(written: &[u8]) -> Vec<String> {
 }
 
 /// A server without sockets.
-struct House {
-    shared: Arc<Shared>,
+pub(super) struct House {
+    pub(super) shared: Arc<Shared>,
 }
 
 impl House {
-    async fn of(toml: &str) -> Self {
+    pub(super) async fn of(toml: &str) -> Self {
         let mut config = Config::parse(toml, None, &[]).expect("a good configuration");
         config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
         config.admin = None;
@@ -251,7 +251,7 @@ impl House {
         std::mem::take(&mut lock(&wire).written)
     }
 
-    fn client(&self, config: &Config, peer: Peer) -> Client {
+    pub(super) fn client(&self, config: &Config, peer: Peer) -> Client {
         let membership = self.shared.quotas.enter(&peer, &config.quotas);
         let listener = config.all_listeners().swap_remove(0);
         Client {

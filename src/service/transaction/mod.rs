@@ -231,7 +231,7 @@ impl Transaction {
         budget: &Budget,
         peer: &Peer,
         mut request: Box<Request>,
-    ) -> Self {
+    ) -> Box<Self> {
         let method = match request.method {
             crate::icap::Method::Options => Method::Options,
             crate::icap::Method::Reqmod => Method::Reqmod,
@@ -253,7 +253,8 @@ impl Transaction {
         let section = request.encapsulated.body();
         let has_body = request.has_body();
         let facts = super::facts::of(&request, &heads, house.watch);
-        let mut begun = Self {
+        // Thousands of bytes, which are not to be moved from hand to hand.
+        let mut begun = Box::new(Self {
             house: Arc::clone(house),
             id: TransactionId::next(),
             method,
@@ -285,7 +286,7 @@ impl Transaction {
             seam: None,
             outcome: Partial::default(),
             heads,
-        };
+        });
         begun.refusal = begun.refused(&request, peer);
         if begun.refusal.is_none() {
             begun.start_scan(budget);
@@ -473,10 +474,16 @@ impl Transaction {
     }
 
     /// What became of it. Timing and bytes sent are the driver's.
-    pub fn into_outcome(mut self, peer: Option<IpAddr>, timing: Timing, bytes_out: u64) -> Outcome {
+    pub fn into_outcome(
+        mut self: Box<Self>,
+        peer: Option<IpAddr>,
+        timing: Timing,
+        bytes_out: u64,
+    ) -> Outcome {
         let bytes_in = self.outcome.bytes_in;
         self.facts.members = self.scan.as_mut().and_then(Scan::take_members);
-        let mut report = self.scan.map(Scan::into_report).unwrap_or_else(|| Report {
+        let seen = self.scan.as_mut().map(Scan::take_report);
+        let mut report = seen.unwrap_or_else(|| Report {
             body_bytes: bytes_in,
             uninspected: match self.profile {
                 Some(_) if bytes_in > 0 => vec![(Uninspected::ProfileOff, bytes_in)],
