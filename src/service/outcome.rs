@@ -282,7 +282,10 @@ mod tests {
         assert_ne!(one.to_string(), two.to_string());
         assert_eq!(one.to_string().len(), 18);
         for count in [0, 1, 0xfedc_ba98, (1 << 40) - 1, 1 << 40, u64::MAX] {
-            let id = TransactionId { process: 0xab, count };
+            let id = TransactionId {
+                process: 0xab,
+                count,
+            };
             assert_eq!(id.to_string(), format!("000000ab{count:010x}"));
         }
     }

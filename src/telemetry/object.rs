@@ -252,7 +252,10 @@ mod tests {
     #[test]
     fn numbers_and_addresses_are_written_as_the_formatter_writes_them() {
         let powers = (0..20).map(|power| 10_u64.pow(power));
-        for number in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]) {
+        for number in powers
+            .flat_map(|power| [power - 1, power, power + 1])
+            .chain([u64::MAX])
+        {
             let mut out = Vec::new();
             digits(number, &mut out);
             assert_eq!(out, number.to_string().into_bytes());
