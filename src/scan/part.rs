@@ -142,6 +142,7 @@ impl PartScan {
 impl Values {
     fn of(part: &Part) -> Self {
         match part.kind {
+            PartKind::Member if may_be_objects(part) => Values::Inspected,
             PartKind::Member | PartKind::Value => Values::Structural,
             PartKind::Body
             | PartKind::Raw
@@ -150,6 +151,16 @@ impl Values {
             | PartKind::Transfer => Values::Inspected,
         }
     }
+}
+
+/// True for what may be a stream of objects (Java, .NET, pickle): they come as bodies of their own, compressed or not, and
+/// of binary values only those are looked for.
+fn may_be_objects(part: &Part) -> bool {
+    part.sniffed == sniff::Type::Binary
+        && match part.kind {
+            PartKind::Member => part.name.is_none(),
+            kind => kind == PartKind::Body,
+        }
 }
 
 impl Reader {
@@ -229,9 +240,8 @@ impl Choice {
         if !same {
             list.add(sniffed);
         }
-        // Object streams (Java, pickle) come as bodies of their own; of binary values only those are looked for.
         let looks_like_text = part.sniffed.is_text()
-            || part.sniffed == sniff::Type::Binary && part.kind == PartKind::Body
+            || may_be_objects(part)
             || part.kind == PartKind::Multipart && part.name.is_none();
         if list.is_empty() && looks_like_text {
             list.add(Some(Choice::Text));

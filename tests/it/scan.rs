@@ -160,6 +160,28 @@ fn eicar_in_a_json_value_is_found_through_escapes_and_base64() {
 }
 
 #[test]
+fn an_object_stream_is_found_compressed_and_in_a_value() {
+    use base64::Engine as _;
+    use std::io::Write as _;
+    let mut stream =
+        b"\xac\xed\x00\x05sr\x00\x0ctest.Example\x00\x00\x00\x00\x00\x00\x00\x01".to_vec();
+    stream.extend_from_slice(b"\x02\x00\x01L\x00\x04namet\x00\x12Ljava/lang/String;xpt\x00\x01a");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&stream).expect("memory takes it");
+    let gzip = gzip.finish().expect("memory takes it");
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&gzip);
+    let json = format!(r#"{{"state":"{base64}"}}"#);
+    for (kind, body) in [
+        ("application/octet-stream", stream.as_slice()),
+        ("application/octet-stream", &gzip),
+        ("application/json", json.as_bytes()),
+    ] {
+        let report = scan_request(&post(kind), body, &[]);
+        assert_eq!(code(&report), "deser", "{kind}");
+    }
+}
+
+#[test]
 fn an_attack_in_the_query_is_found_without_a_body() {
     let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
     assert_eq!(code(&scan_request(head, b"", &[])), "sqli");

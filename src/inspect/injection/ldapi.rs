@@ -93,7 +93,8 @@ fn is_probe(lower: &[u8]) -> bool {
     (5..=16).contains(&lower.len())
         && lower.iter().all(|byte| b"*()|&'\\!=~<>\"/,".contains(byte))
         && [b'*', b'(', b')'].iter().all(|byte| lower.contains(byte))
-        && lower.iter().any(|byte| matches!(byte, b'|' | b'&'))
+        && (lower.iter().any(|byte| matches!(byte, b'|' | b'&'))
+            || memchr::memchr_iter(b')', lower).count() > memchr::memchr_iter(b'(', lower).count())
 }
 
 /// What a walk over the brackets of a value finds.

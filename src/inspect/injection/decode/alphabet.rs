@@ -7,7 +7,11 @@ use super::{hex_digits, is_text};
 pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let trimmed = trim_padding(bytes);
     // A word of eight letters is base64 too: nothing shorter says anything, and odd rests cannot be.
-    if trimmed.len() < BASE64_BYTES || trimmed.len() % 4 == 1 && !trimmed.contains(&b'\n') {
+    let shortest = match bytes.ends_with(b"=") {
+        true => PADDED_BYTES,
+        false => BASE64_BYTES,
+    };
+    if trimmed.len() < shortest || trimmed.len() % 4 == 1 && !trimmed.contains(&b'\n') {
         return false;
     }
     let head = trimmed.get(..PROBE_BYTES).unwrap_or(trimmed);
@@ -94,6 +98,8 @@ const CARRIERS: &[&[u8]] = &[
     b"\x04\x08",
 ];
 
+/// The same with a `=` behind them, which no word has.
+const PADDED_BYTES: usize = 6;
 /// Base64 characters below which a value is taken for a word.
 const BASE64_BYTES: usize = 8;
 /// Hex digits below which a value is taken for a number or an id.

@@ -46,6 +46,7 @@ const TROPHY_NAMES: &[&str] = &[
     ".mysql_history",
     ".netrc",
     ".npmrc",
+    ".passwd",
     ".pgpass",
     ".profile",
     ".psql_history",

@@ -354,6 +354,8 @@ const CONTINUATIONS: &[&str] = &[
     "like",
     "in",
     "is",
+    "isnull",
+    "notnull",
     "between",
     ";",
     "--",

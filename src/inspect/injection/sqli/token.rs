@@ -278,6 +278,12 @@ impl Lexer<'_> {
     fn hash(&self, start: usize) -> (Kind, usize) {
         match self.peek(1) {
             b'>' => (Kind::Json, start + if self.peek(2) == b'>' { 3 } else { 2 }),
+            // `#- '{a,b}'` takes a member out.
+            b'-' if self.run(start + 2, |byte| byte == b' ') == start + 3
+                && self.lower.get(start + 3) == Some(&b'\'') =>
+            {
+                (Kind::Json, start + 2)
+            }
             _ => (Kind::HashComment, self.line_end(start)),
         }
     }

@@ -89,7 +89,7 @@ impl Need {
             .take_while(|byte| {
                 matches!(
                     byte,
-                    b' ' | b'\t' | b'\n' | b'\r' | b')' | b'?' | b'.' | b'"' | b'\'' | b']'
+                    b' ' | b'\t' | b'\n' | b'\r' | b')' | b'?' | b'.' | b'"' | b'\'' | b']' | b'\\'
                 )
             })
             .count();

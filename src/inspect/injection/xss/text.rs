@@ -161,19 +161,25 @@ impl Look<'_> {
 
     /// JavaScript written in brackets and exclamation marks alone.
     pub(super) fn symbols(&mut self) {
-        let bytes = self.value.bytes;
-        if bytes.len() < SYMBOL_BYTES
-            || self.value.setting != Setting::Short
-            || memchr::memmem::find(bytes, b"[]").is_none()
-        {
+        // A form's `+` may have become a blank.
+        let bytes = self.value.bytes.trim_ascii();
+        let is_symbol = |byte: &u8| matches!(byte, b'[' | b']' | b'(' | b')' | b'!' | b'+' | b' ');
+        if self.value.setting != Setting::Short || memchr::memmem::find(bytes, b"[]").is_none() {
             return;
         }
-        let symbols = bytes
+        let symbols = bytes.iter().filter(|byte| is_symbol(byte)).count();
+        let coerces = ["!![]", "![]+", "![] ", "+[]", "+!"]
             .iter()
-            .filter(|byte| matches!(byte, b'[' | b']' | b'(' | b')' | b'!' | b'+'))
-            .count();
-        if symbols * 10 >= bytes.len() * 9 {
-            self.note(Kind::Semantics, 70, "symbol-script", 0..bytes.len());
+            .any(|sign| memchr::memmem::find(bytes, sign.as_bytes()).is_some());
+        let most = bytes.len() >= SYMBOL_BYTES && symbols * 10 >= bytes.len() * 9;
+        let all = bytes.len() >= FEWEST_SYMBOLS && symbols == bytes.len();
+        if most || all && coerces {
+            self.note(
+                Kind::Semantics,
+                70,
+                "symbol-script",
+                0..self.value.bytes.len(),
+            );
         }
     }
 }
@@ -200,5 +206,7 @@ fn breaks_string(head: &[u8]) -> bool {
 const BREAK_BYTES: usize = 24;
 /// Words of a sentence that a value may have beside its call and still be nothing but a call.
 const SCRIPT_WORDS: usize = 3;
+/// Bytes of the shortest coercion: `+!![]`.
+const FEWEST_SYMBOLS: usize = 5;
 /// Bytes below which brackets are punctuation.
 const SYMBOL_BYTES: usize = 24;

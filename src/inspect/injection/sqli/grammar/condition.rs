@@ -60,7 +60,9 @@ impl<'a> Reading<'a> {
                 }
             }
             Some(T::Semicolon) if left.operand != Operand::Name && self.broken_out() => {
-                self.note(Kind::Semantics, 30, "constant-condition", index);
+                let literal = self.is_word(left.first, W::Literal);
+                let weight = if literal { 35 } else { 30 };
+                self.note(Kind::Semantics, weight, "constant-condition", index);
             }
             None if matches!(self.kind(index), Some(T::Pipes | T::Ampersands))
                 && self.entry == Entry::Bare
@@ -106,6 +108,12 @@ impl<'a> Reading<'a> {
         let mut right_at = self.skip_inline(left.next + 1);
         if matches!(self.kind(right_at), Some(T::Compare | T::Json)) {
             right_at += 1;
+        }
+        // `= any(…)`, `> all(…)`
+        if self.is_word(right_at, W::Quantifier) && self.kind(right_at + 1) == Some(T::Open) {
+            self.note(Kind::Semantics, 35, "quantified-condition", index);
+            self.note(Kind::Structure, 10, "whole-clause", right_at);
+            return;
         }
         let Some(right) = self.expression(right_at) else {
             // Cut off behind the operator: what follows in the program completes it.
@@ -206,6 +214,15 @@ impl<'a> Reading<'a> {
 
     /// `'like'`, `' glob 1`, `'in (…`: the string before the quote is the left side.
     pub(super) fn predicate_at_break(&mut self, index: usize) {
+        // `' notnull--` has no right side.
+        let cut = matches!(
+            self.kind(index + 1),
+            Some(T::DashComment | T::HashComment | T::OpenComment)
+        );
+        if self.is_word(index, W::IsNull) && cut {
+            self.note(Kind::Semantics, 40, "null-test", index);
+            return;
+        }
         let right = self.expression(index + 1 + usize::from(self.is_word(index + 1, W::Unary)));
         let simple = right.is_some_and(|right| right.simple || right.operand >= Operand::Call)
             && self.tight();

@@ -480,6 +480,12 @@ impl Reading<'_> {
             self.kind(next)
         {
             self.note(Kind::Structure, 15, "stacked", index);
+        } else if self.is_word(next, W::Set)
+            && self.kind(next + 1) == Some(T::Variable)
+            && self.kind(next + 2) == Some(T::Compare)
+        {
+            self.note(Kind::Semantics, 45, "stacked-statement", next);
+            self.note(Kind::Structure, 15, "stacked", index);
         }
     }
 
