@@ -614,6 +614,9 @@ mod tests {
         let starts = vec!["\"9\""; MAX_SHAPES + 1].join(",");
         let many = refused(&format!("pattern = 'a'\nstart = [{starts}]"));
         assert!(matches!(many, Some(CatalogError::TooMany)));
+        let twice = "[[detector]]\nid = \"x\"\nentity = \"X\"\npattern = 'a'";
+        let twice = EntityRules::read([twice, twice]);
+        assert!(matches!(twice, Err(EntityError::DuplicateId)));
         let broken = EntityRules::read(["[[detector]]\nid = 1"]);
         assert!(matches!(broken, Err(EntityError::Syntax(_))));
     }

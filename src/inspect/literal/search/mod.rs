@@ -433,6 +433,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_empty_pattern_is_refused() {
+        let patterns = vec![
+            pattern(b"a", Case::Sensitive),
+            pattern(b"", Case::Sensitive),
+        ];
+        assert!(matches!(Search::new(patterns), Err(SearchError::Empty)));
+    }
+
     /// First end of each pattern, by looking everywhere.
     fn oracle(patterns: &[Pattern], text: &[u8]) -> Vec<Hit> {
         let mut hits: Vec<Hit> = (0u32..)
