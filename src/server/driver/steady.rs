@@ -114,5 +114,9 @@ const ARGUED: [u64; 2] = [10, 11];
 #[test]
 fn a_small_transaction_allocates_what_is_argued_and_no_more() {
     let costs = [cost(message!("reqmod")), cost(message!("echo"))];
-    assert_eq!(costs, ARGUED);
+    let within = costs
+        .iter()
+        .zip(ARGUED)
+        .all(|(cost, argued)| *cost <= argued);
+    assert!(within, "{costs:?}, argued {ARGUED:?}");
 }
