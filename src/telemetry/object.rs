@@ -180,17 +180,7 @@ impl<'a> Object<'a> {
 
 /// A number in decimal digits: a line has many, and each costs a third of what the formatter takes.
 fn digits(number: u64, out: &mut Vec<u8>) {
-    let mut text = [b'0'; 20];
-    let (mut rest, mut begin) = (number, text.len());
-    for (at, digit) in text.iter_mut().enumerate().rev() {
-        *digit += u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        begin = at;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(text.get(begin..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// `text` as printable ASCII of at most about `cap` bytes, safe on a terminal and in any log format: controls, quotes of
