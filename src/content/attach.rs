@@ -124,7 +124,7 @@ impl Found {
     /// Archives and compressed files by their magic numbers, whatever they are called.
     fn archive(&mut self, window: &[u8], node: &Node, limits: &Limits) {
         let packed = |format, label: &str, name| {
-            let mut child = Child::new(PartKind::Member, label);
+            let mut child = Child::new(PartKind::Unpacked, label);
             child.name = name;
             let reader = Reader::Coding(Box::new(CodingReader::of_file(format)));
             Some((reader, Some(child)))

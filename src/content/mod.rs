@@ -100,10 +100,19 @@ pub enum PartKind {
     Multipart,
     /// The parent after its content-transfer-encoding (base64, quoted-printable).
     Transfer,
-    /// A member of an archive, or the content of an unlabelled compressed file.
+    /// A member of an archive.
     Member,
+    /// The content of a compressed file that no head calls so.
+    Unpacked,
     /// A value that the consumer opened.
     Value,
+}
+
+impl PartKind {
+    /// True for what came out of a file: limits on nested archives count it, and no head of the body speaks of it.
+    pub fn is_packed(self) -> bool {
+        matches!(self, Self::Member | Self::Unpacked)
+    }
 }
 
 /// Receives the parts of a body, parents before children. Borrowed data is valid during the call only.

@@ -174,7 +174,7 @@ impl Record {
 
     /// The record of a child.
     pub(super) fn child(&self, child: &Child) -> Self {
-        let archive = u8::from(child.kind == PartKind::Member);
+        let archive = u8::from(child.kind.is_packed());
         Self {
             depth: self.depth.saturating_add(1),
             archive_depth: self.archive_depth.saturating_add(archive),

@@ -85,9 +85,11 @@ impl PartScan {
         let place = match part.kind {
             PartKind::Body | PartKind::Raw | PartKind::Utf8 => Place::Body,
             PartKind::Multipart if part.name.is_none() => Place::Field,
-            PartKind::Multipart | PartKind::Transfer | PartKind::Member | PartKind::Value => {
-                Place::File
-            }
+            PartKind::Multipart
+            | PartKind::Transfer
+            | PartKind::Member
+            | PartKind::Unpacked
+            | PartKind::Value => Place::File,
         };
         PartFacts {
             part: part.id,
@@ -142,8 +144,8 @@ impl PartScan {
 impl Values {
     fn of(part: &Part) -> Self {
         match part.kind {
-            PartKind::Member if may_be_objects(part) => Values::Inspected,
-            PartKind::Member | PartKind::Value => Values::Structural,
+            PartKind::Unpacked if may_be_objects(part) => Values::Inspected,
+            PartKind::Member | PartKind::Unpacked | PartKind::Value => Values::Structural,
             PartKind::Body
             | PartKind::Raw
             | PartKind::Utf8
@@ -156,11 +158,7 @@ impl Values {
 /// True for what may be a stream of objects (Java, .NET, pickle): they come as bodies of their own, compressed or not, and
 /// of binary values only those are looked for.
 fn may_be_objects(part: &Part) -> bool {
-    part.sniffed == sniff::Type::Binary
-        && match part.kind {
-            PartKind::Member => part.name.is_none(),
-            kind => kind == PartKind::Body,
-        }
+    part.sniffed == sniff::Type::Binary && matches!(part.kind, PartKind::Body | PartKind::Unpacked)
 }
 
 impl Reader {

@@ -174,12 +174,12 @@ impl Redaction {
                 self.source = None;
                 self.text = self.text.or(Some(part.id));
             }
-            PartKind::Utf8 | PartKind::Raw | PartKind::Member => {}
+            PartKind::Utf8 | PartKind::Raw | PartKind::Member | PartKind::Unpacked => {}
             // The body's own reader reads the parts of a multipart body, and its values.
             PartKind::Body | PartKind::Multipart | PartKind::Transfer | PartKind::Value => return,
         }
         if part.utf8 && (part.sniffed.is_text() || part.kind == PartKind::Utf8) {
-            let declared = match of_body && part.kind != PartKind::Member {
+            let declared = match of_body && !part.kind.is_packed() {
                 true => self.way.content_type.to_string(),
                 false => declared_type(part),
             };

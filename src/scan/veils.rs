@@ -35,6 +35,7 @@ impl Veils {
             | PartKind::Utf8
             | PartKind::Transfer
             | PartKind::Member
+            | PartKind::Unpacked
             | PartKind::Value => None,
         };
         let place = self.places.entry(part.id).or_default();

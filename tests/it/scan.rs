@@ -166,14 +166,19 @@ fn an_object_stream_is_found_compressed_and_in_a_value() {
     let mut stream =
         b"\xac\xed\x00\x05sr\x00\x0ctest.Example\x00\x00\x00\x00\x00\x00\x00\x01".to_vec();
     stream.extend_from_slice(b"\x02\x00\x01L\x00\x04namet\x00\x12Ljava/lang/String;xpt\x00\x01a");
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&stream).expect("memory takes it");
-    let gzip = gzip.finish().expect("memory takes it");
+    let packed = |header: flate2::GzBuilder| {
+        let mut gzip = header.write(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&stream).expect("memory takes it");
+        gzip.finish().expect("memory takes it")
+    };
+    let gzip = packed(flate2::GzBuilder::new());
+    let named = packed(flate2::GzBuilder::new().filename("state.bin"));
     let base64 = base64::engine::general_purpose::STANDARD.encode(&gzip);
     let json = format!(r#"{{"state":"{base64}"}}"#);
     for (kind, body) in [
         ("application/octet-stream", stream.as_slice()),
         ("application/octet-stream", &gzip),
+        ("application/octet-stream", &named),
         ("application/json", json.as_bytes()),
     ] {
         let report = scan_request(&post(kind), body, &[]);
