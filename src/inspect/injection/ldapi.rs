@@ -6,13 +6,17 @@
 
 use std::ops::Range;
 
-use super::lexis::{WordSets, has, run, skip_blanks};
+use super::lexis::{WordSets, has, joined, run, skip_blanks};
 use super::{Evidence, Hints, Kind, Setting, Value};
 use crate::inspect::leaf::HostSyntax;
 use std::sync::LazyLock;
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
+pub const ANCHORS: &[&str] =
+    &joined::<{ SIGNS.len() + FUNCTIONS.len() + AXES.len() }>(&[SIGNS, FUNCTIONS, AXES]);
+
+/// What filters are made of, and what breaks out into a path.
+const SIGNS: &[&str] = &[
     ")(",
     "(|",
     "(&",
@@ -27,48 +31,17 @@ pub const ANCHORS: &[&str] = &[
     "(mail=",
     "(sn=",
     "userpassword",
-    "string-length(",
-    "substring(",
-    "name(",
-    "position(",
-    "count(",
-    "node()",
-    "text()",
-    "child::",
-    "ancestor",
-    "following",
-    "preceding",
-    "parent::",
-    "self::",
-    "descendant",
-    "starts-with(",
-    "contains(",
     "//user",
     "//*",
     "/*[",
     "or '",
     "or \"",
-    "doc(",
-    "last()",
     "\\00",
     "\\2a",
     "\\28",
     "']",
-    "codepoint",
     "concat(",
     "//",
-    "translate(",
-    "doc-available(",
-    "normalize-space(",
-    "namespace-uri(",
-    "unparsed-text(",
-    "encode-for-uri(",
-    "ends-with(",
-    "substring-before(",
-    "substring-after(",
-    "system-property(",
-    "attribute::",
-    "comment()=",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -313,22 +286,28 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     }
     let quote = break_out(lower);
     // Links and lists hold steps of paths: they alone say nothing.
-    if evidence.score() == 0 && quote.is_none() && !value.anchor_words().any(speaks) {
+    let (mut function, mut axis) = (false, false);
+    for (index, _) in value.anchors() {
+        axis |= index >= SIGNS.len() + FUNCTIONS.len();
+        function |= (SIGNS.len()..SIGNS.len() + FUNCTIONS.len()).contains(&index);
+    }
+    let speaks = function || axis;
+    if !speaks && evidence.score() == 0 && quote.is_none() {
         return;
     }
-    let words = WORDS.sets_in(lower);
-    if words & (FUNCTION | AXIS | STEP) == 0 {
+    let step = STEP_WORDS.sets_in(lower) != 0;
+    if !speaks && !step {
         return;
     }
-    if words & AXIS != 0 {
+    if axis {
         evidence.note(Kind::Semantics, 40, "xpath-axis");
-        if words & FUNCTION != 0 {
+        if function {
             evidence.note(Kind::Evasion, 20, "xpath-function");
         }
-    } else if words & FUNCTION != 0 {
+    } else if function {
         evidence.note(Kind::Semantics, 30, "xpath-function");
     }
-    if words & STEP != 0 {
+    if step {
         evidence.note(Kind::Target, 20, "xpath-step");
     }
     if let Some(range) = quote {
@@ -340,15 +319,6 @@ fn xpath(value: &Value<'_>, evidence: &mut Evidence) {
     if compares(lower) {
         evidence.note(Kind::Terminator, 10, "comparison");
     }
-}
-
-/// True for an anchor that a function or an axis begins or ends with.
-fn speaks(anchor: &str) -> bool {
-    anchor.ends_with(['(', ')', ':', '=']) && anchor.len() > 3
-        || matches!(
-            anchor,
-            "ancestor" | "following" | "preceding" | "descendant" | "codepoint"
-        )
 }
 
 /// A quote near the beginning that ends a string: `x' or`, `'] | //`.
@@ -373,11 +343,8 @@ fn compares(lower: &[u8]) -> bool {
         || has(lower, b") =")
 }
 
-static WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[FUNCTIONS, AXES, STEPS]));
+static STEP_WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[STEPS]));
 static LOGIC_WORDS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[LOGICS]));
-const FUNCTION: u32 = 1;
-const AXIS: u32 = 1 << 1;
-const STEP: u32 = 1 << 2;
 
 const FUNCTIONS: &[&str] = &[
     "string-length(",

@@ -94,6 +94,21 @@ impl Places {
     }
 }
 
+/// All words of `lists`, in order; `N` is how many they are.
+pub const fn joined<const N: usize>(lists: &[&[&'static str]]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let (mut list, mut word, mut at) = (0, 0, 0);
+    while list < lists.len() {
+        if word == lists[list].len() {
+            (list, word) = (list + 1, 0);
+            continue;
+        }
+        words[at] = lists[list][word];
+        (word, at) = (word + 1, at + 1);
+    }
+    words
+}
+
 /// A word as a number, so that tables are searched without comparing strings: its first 15 bytes, and its length.
 pub const fn key(word: &[u8]) -> u128 {
     let mut packed = 0_u128;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::inspect::leaf::{HostSyntax, Path};
 
-use super::{Context, Hit, ROOMS};
+use super::{Context, Hit};
 
 /// One value in one decoded form.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +36,6 @@ impl Value<'_> {
     /// their ends.
     pub fn anchors(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         self.hits.iter().filter_map(|hit| hit.of(self.room))
-    }
-
-    /// The words themselves, of the same anchors.
-    pub fn anchor_words(&self) -> impl Iterator<Item = &'static str> {
-        let words = ROOMS.get(self.room).map_or(&[][..], |room| room.anchors);
-        self.anchors()
-            .filter_map(|(index, _)| words.get(index).copied())
     }
 
     /// True for the name of a member or field instead of its value.

@@ -1,24 +1,15 @@
 //! Words that make a value worth a walk along its paths.
 
-/// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &anchors();
+use crate::inspect::injection::lexis::joined;
 
-const fn anchors() -> [&'static str; PLACES.len() + STREAMS.len()] {
-    let mut words = [""; PLACES.len() + STREAMS.len()];
-    let mut index = 0;
-    while index < words.len() {
-        words[index] = if index < PLACES.len() {
-            PLACES[index]
-        } else {
-            STREAMS[index - PLACES.len()]
-        };
-        index += 1;
-    }
-    words
-}
+/// Words of which one at least stands in every value that this detector can find something in.
+pub const ANCHORS: &[&str] = &joined::<{ PLACES.len() + STREAMS.len() }>(&[PLACES, STREAMS]);
+
+/// Where in [`ANCHORS`] the wrappers of streams begin.
+pub(super) const FIRST_STREAM: usize = PLACES.len();
 
 /// Beginnings of the wrappers of streams.
-pub(super) const STREAMS: &[&str] = &[
+const STREAMS: &[&str] = &[
     "php:/",
     "phar:/",
     "zip:/",

@@ -18,7 +18,7 @@ use super::lexis::{self, any_of, find, run};
 use super::{Evidence, Kind, Setting, Value};
 use crate::inspect::leaf::{HostSyntax, Root};
 pub use anchors::ANCHORS;
-use anchors::STREAMS;
+use anchors::FIRST_STREAM;
 use spelling::{Spelling, unit};
 use targets::{Worth, worth};
 
@@ -78,7 +78,7 @@ fn wrappers(value: &Value<'_>, evidence: &mut Evidence) {
         "ssh2.",
         "data:;base64,",
     ];
-    if !value.anchor_words().any(|word| STREAMS.contains(&word)) {
+    if !value.anchors().any(|(index, _)| index >= FIRST_STREAM) {
         return;
     }
     let lower = value.lower;

@@ -9,12 +9,29 @@ mod words;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::lexis::{Places, WordSets, any_of, find, has, is_ident, run, skip_blanks};
+use super::lexis::{Places, WordSets, any_of, find, has, is_ident, joined, run, skip_blanks};
 use super::{Evidence, Kind, Setting, Value};
 use words::{CALLS, FILTER_TRICKS, FRAMEWORK_OBJECTS, OBJECT_WALKS, SMARTY, TARGETS};
 
 /// Words of which one at least stands in every value that this detector can find something in.
-pub const ANCHORS: &[&str] = &[
+pub const ANCHORS: &[&str] = &joined::<{ BARE.len() + DELIMITED.len() }>(&[BARE, DELIMITED]);
+
+/// Those that need no delimiter.
+const BARE: &[&str] = &[
+    "t(java",
+    "__class__",
+    "__globals__",
+    "__subclasses__",
+    "__builtins__",
+    "__mro__",
+    "getruntime",
+    "$class.",
+    "@java",
+    "@ognl",
+    "@system.",
+];
+
+const DELIMITED: &[&str] = &[
     "{{",
     "${",
     "#{",
@@ -38,8 +55,6 @@ pub const ANCHORS: &[&str] = &[
     "#foreach",
     "#include",
     "#evaluate",
-    "@java",
-    "@ognl",
     "%{",
     "~{",
     "{{=",
@@ -56,35 +71,11 @@ pub const ANCHORS: &[&str] = &[
     "{1",
     "{'",
     "{\"",
-    "t(java",
     "freemarker",
     "?new(",
-    "__class__",
-    "__globals__",
-    "__subclasses__",
-    "__builtins__",
-    "__mro__",
-    "getruntime",
-    "$class.",
     "{=",
     "<c:out",
-    "@system.",
     "{ ",
-];
-
-/// Those of the anchors that need no delimiter.
-const BARE: &[&str] = &[
-    "t(java",
-    "__class__",
-    "__globals__",
-    "__subclasses__",
-    "__builtins__",
-    "__mro__",
-    "getruntime",
-    "$class.",
-    "@java",
-    "@ognl",
-    "@system.",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -441,7 +432,7 @@ fn bare_object_walk(value: &Value<'_>, evidence: &mut Evidence) {
     if evidence.has(Kind::Semantics) {
         return;
     }
-    if !value.anchor_words().any(|word| BARE.contains(&word)) {
+    if !value.anchors().any(|(index, _)| index < BARE.len()) {
         return;
     }
     let lower = value.lower;
