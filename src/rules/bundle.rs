@@ -407,6 +407,19 @@ mod tests {
     }
 
     #[test]
+    fn more_patterns_than_are_searched_for_are_refused() {
+        let one = || source("literal/a.toml", "[[rule]]\nid = 'a/b'\ntext = 'needle'\n");
+        let mut bundle = Bundle::from_sources(vec![one()], Path::new("/")).expect("one rule");
+        let mut rule = bundle.literals.remove(0);
+        let pattern = rule.patterns.remove(0);
+        rule.patterns = vec![pattern; MAX_PATTERNS - 1];
+        bundle.literals.push(rule);
+        bundle.add(one(), Path::new("/")).expect("the last one");
+        let error = bundle.add(one(), Path::new("/")).expect_err("one more");
+        assert!(matches!(error.fault, Fault::TooManyRules { .. }), "{error}");
+    }
+
+    #[test]
     fn the_digest_depends_on_paths_and_contents_only() {
         let a = source("literal/a.toml", "");
         let b = source("literal/b.toml", "[defaults]\n");

@@ -104,6 +104,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_folder_that_is_too_deep_or_holds_too_much_is_refused() {
+        let too_many = |found: Result<Vec<PathBuf>, RulesError>| {
+            let fault = found.expect_err("too much").fault;
+            assert!(matches!(fault, Fault::TooManyFiles { .. }), "{fault}");
+        };
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut deep = dir.path().to_owned();
+        for _ in 0..=MAX_DEPTH {
+            fs::set_permissions(&deep, fs::Permissions::from_mode(0o755)).expect("mode");
+            assert_eq!(list(dir.path()).expect("lists"), Vec::<PathBuf>::new());
+            deep.push("d");
+            fs::create_dir(&deep).expect("made");
+        }
+        too_many(list(dir.path()));
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        for number in 0..MAX_FILES {
+            fs::write(dir.path().join(number.to_string()), "").expect("written");
+        }
+        assert_eq!(list(dir.path()).expect("lists").len(), MAX_FILES);
+        fs::write(dir.path().join("more"), "").expect("written");
+        too_many(list(dir.path()));
+    }
+
+    #[test]
     fn refuses_links_and_files_that_others_may_write() {
         let dir = tempfile::tempdir().expect("a folder");
         let file = dir.path().join("a.toml");

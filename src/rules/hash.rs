@@ -46,6 +46,10 @@ pub const MAX_ENTRIES: usize = 4_000_000;
 /// # Errors
 /// [`RulesError`] with the line that is not a digest.
 pub fn parse(file: &Path, text: &[u8]) -> Result<HashList, RulesError> {
+    parse_up_to(file, text, MAX_ENTRIES)
+}
+
+fn parse_up_to(file: &Path, text: &[u8], limit: usize) -> Result<HashList, RulesError> {
     let file_name = file
         .file_name()
         .and_then(|name| name.to_str())
@@ -92,12 +96,9 @@ pub fn parse(file: &Path, text: &[u8]) -> Result<HashList, RulesError> {
                 },
             ));
         }
-        if after > MAX_ENTRIES {
-            return Err(RulesError::new(
-                file,
-                Some(number),
-                Fault::TooManyRules { limit: MAX_ENTRIES },
-            ));
+        if after > limit {
+            let fault = Fault::TooManyRules { limit };
+            return Err(RulesError::new(file, Some(number), fault));
         }
     }
     Ok(list)
@@ -140,6 +141,16 @@ mod tests {
         let list = parse(Path::new("hash/bad.hdb"), text.as_bytes()).expect("parses");
         assert_eq!((&*list.name, list.kind), ("bad", ListKind::Block));
         assert_eq!((list.md5.len(), list.sha256.len()), (2, 3));
+    }
+
+    #[test]
+    fn a_list_beyond_the_limit_is_refused_at_its_line() {
+        let text = format!("{MD5}\n# comment\n{SHA}\n{MD5}\n");
+        let parsed = |limit| parse_up_to(Path::new("x.txt"), text.as_bytes(), limit);
+        assert!(parsed(3).is_ok());
+        let error = parsed(2).expect_err("one more");
+        assert!(matches!(error.fault, Fault::TooManyRules { limit: 2 }));
+        assert_eq!(error.line, Some(4));
     }
 
     #[test]

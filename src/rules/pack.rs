@@ -309,6 +309,25 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_of_more_files_than_a_folder_may_hold_is_refused() {
+        let many = |count: usize| {
+            let mut tar = Vec::new();
+            for number in 0..count {
+                let one = archive(&format!("yara/{number}.yar"), b'0');
+                tar.extend_from_slice(&one[..one.len() - RECORD * 2]);
+            }
+            tar.extend_from_slice(&[0; RECORD * 2]);
+            entries(&tar)
+        };
+        assert_eq!(
+            many(folder::MAX_FILES).expect("reads").len(),
+            folder::MAX_FILES
+        );
+        let fault = many(folder::MAX_FILES + 1).expect_err("one more");
+        assert!(matches!(fault, Fault::TooManyFiles { .. }), "{fault}");
+    }
+
+    #[test]
     fn names_that_lead_elsewhere_and_links_are_refused() {
         assert!(entries(&archive("literal/a.toml", b'0')).is_ok());
         for path in ["../a", "/etc/a", "a/../b", "a//b", ".hidden", "a/./b"] {

@@ -4,6 +4,7 @@
 
 mod decoding;
 mod files;
+mod gate;
 mod limits;
 mod literals;
 pub mod public;

@@ -169,6 +169,14 @@ impl Kept {
         }
     }
 
+    /// As many of the first bytes of the part as are kept: all of a short one.
+    pub(super) fn start(&self) -> &[u8] {
+        match self.base {
+            0 => &self.bytes,
+            _ => &self.head,
+        }
+    }
+
     /// Where the block with that number lies in what is kept.
     pub(super) fn block(&self, number: u64) -> &[u8] {
         let (from, to) = block_span(number);

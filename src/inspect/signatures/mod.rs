@@ -518,7 +518,7 @@ impl SignatureScan {
         let yara = &self.rules.yara;
         let due = match self.kept.mode {
             Keep::Nothing => return None,
-            Keep::Whole | Keep::Spooled => yara.due(&self.gate, self.kept.first(), self.length),
+            Keep::Whole | Keep::Spooled => yara.due(&self.gate, self.kept.start(), self.length),
             // Nothing has come since the last block.
             Keep::Blocks if self.length.is_multiple_of(BLOCK_BYTES as u64) => return None,
             Keep::Blocks => {

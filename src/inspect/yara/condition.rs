@@ -25,8 +25,10 @@ pub(super) fn need(rule: &Rule, known: &Known) -> Need {
         needs: rule
             .variables
             .iter()
-            .map(strings::necessary)
-            .map(Need::strings)
+            .map(|variable| {
+                let strings = Need::strings(strings::necessary(variable));
+                strings.and(Need::bytes(strings::bytes(variable)))
+            })
             .collect(),
         known,
     };
@@ -113,9 +115,9 @@ impl Context<'_> {
                     false => Order::Greater,
                 };
                 self.comparison(left, right, scope)
-                    .and(match can_be_equal {
-                        true => Need::nothing(),
-                        false => self.counted(left, right, order, scope),
+                    .and(match order {
+                        Order::Less => self.counted(right, (left, *can_be_equal), scope),
+                        Order::Greater => self.counted(left, (right, *can_be_equal), scope),
                     })
                     .and(self.ordered(left, order, bound(right, *can_be_equal, order), scope))
                     .and(self.ordered(
@@ -197,13 +199,20 @@ impl Context<'_> {
         self.defined(left, scope).and(self.defined(right, scope))
     }
 
-    /// Of two counts the greater is not zero, when they differ.
-    fn counted(&self, left: &Expression, right: &Expression, order: Order, scope: &Scope) -> Need {
-        match (&left.expr, &right.expr, order) {
-            (Kind::Count(greater), Kind::Count(_), Order::Greater)
-            | (Kind::Count(_), Kind::Count(greater), Order::Less) => self.variable(greater, scope),
-            _ => Need::nothing(),
-        }
+    /// A sum of counts that is above something that is never below zero: one of them is not zero.
+    fn counted(
+        &self,
+        greater: &Expression,
+        (less, can_be_equal): (&Expression, bool),
+        scope: &Scope,
+    ) -> Need {
+        let above = match can_be_equal {
+            true => integer(less).is_some_and(|number| number > 0),
+            false => is_natural(less),
+        };
+        let counts = summands(greater).filter(|_| above).unwrap_or_default();
+        let needs = counts.into_iter().map(|name| self.variable(name, scope));
+        needs.reduce(Need::or).unwrap_or(Need::nothing())
     }
 
     /// `value` compares as `order` says with the nearest number that it may have.
@@ -405,6 +414,28 @@ fn integer(expression: &Expression) -> Option<u64> {
     }
 }
 
+/// The names of counts, if that is all that is added.
+fn summands(sum: &Expression) -> Option<Vec<&str>> {
+    // The depth of the tree is bounded by the parser.
+    match &sum.expr {
+        Kind::Count(name) => Some(vec![name]),
+        Kind::CountInRange { variable_name, .. } => Some(vec![variable_name]),
+        Kind::Add(a, b) => Some([summands(a)?, summands(b)?].concat()),
+        _ => None,
+    }
+}
+
+/// True for what is never below zero.
+fn is_natural(value: &Expression) -> bool {
+    match &value.expr {
+        Kind::Filesize | Kind::Count(_) | Kind::CountInRange { .. } => true,
+        // Counts are capped, and numbers as written here are small: no sum of some of them turns negative.
+        Kind::Integer(number) => (0..i64::from(u32::MAX)).contains(number),
+        Kind::Add(a, b) => is_natural(a) && is_natural(b),
+        _ => false,
+    }
+}
+
 fn width(ty: ReadIntegerType) -> u64 {
     use ReadIntegerType::{
         Int8, Int16, Int16BE, Int32, Int32BE, Uint8, Uint16, Uint16BE, Uint32, Uint32BE,
@@ -501,6 +532,8 @@ fn type_of(module: &str) -> Need {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::yara::bytes::ByteSet;
+    use crate::inspect::yara::need::Sight;
     use boreal_parser::file::YaraFileComponent;
 
     fn of(text: &str) -> Need {
@@ -522,11 +555,13 @@ mod tests {
         ))
     }
 
+    /// `None` when a clause asks for no string.
     fn texts(need: &Need) -> Option<Vec<String>> {
-        let mut texts: Vec<_> = need
-            .strings
-            .as_ref()?
-            .iter()
+        let lists = need.clauses().iter().map(|clause| clause.strings.as_ref());
+        let lists: Option<Vec<_>> = lists.collect();
+        let mut texts: Vec<_> = lists?
+            .into_iter()
+            .flatten()
             .map(|pattern| String::from_utf8_lossy(&pattern.bytes).into_owned())
             .collect();
         texts.sort();
@@ -553,6 +588,18 @@ mod tests {
             ("none of ($a,$b)", None),
             ("0 of ($a,$b)", None),
             ("any of them", None),
+            ("uint16(0) == 0x5A4D or $a", None),
+            (
+                "(uint16(0) == 0x5A4D or $a) and $c",
+                Some(&["charlie3", "charlie3"]),
+            ),
+            ("#a > #b + #c", Some(&["alpha1"])),
+            ("#a + #b > #c", Some(&["alpha1", "bravo2"])),
+            ("#a + #b >= 1", Some(&["alpha1", "bravo2"])),
+            ("#a + #b >= 0", None),
+            ("#a + #b >= #c", None),
+            ("#a > 0 - 1", None),
+            ("#a + 1 > #c", None),
             ("#a > 0", Some(&["alpha1"])),
             ("#a >= 0", None),
             ("0 < #a", Some(&["alpha1"])),
@@ -583,13 +630,16 @@ mod tests {
 
     #[test]
     fn proves_magic_and_size() {
-        let magic = |text: &str| plain(text).magic.map(|list| list.len());
+        let clauses = |text: &str| plain(text).clauses().to_vec();
+        let magic = |text: &str| {
+            let clauses = clauses(text);
+            assert_eq!(clauses.len(), 1, "{text}");
+            clauses[0].magic.as_ref().map(Vec::len)
+        };
         assert_eq!(magic("uint16(0) == 0x5A4D and $a"), Some(1));
         assert_eq!(magic("0x5A4D == uint16(0)"), Some(1));
-        assert_eq!(
-            magic("uint16(0) == 0x5A4D or uint32be(0) == 0x7f454c46"),
-            Some(2)
-        );
+        let two = clauses("uint16(0) == 0x5A4D or uint32be(0) == 0x7f454c46");
+        assert!(two.len() == 2 && two.iter().all(|clause| clause.magic.is_some()));
         assert_eq!(magic("not uint16(0) == 0x5A4D"), None);
         assert_eq!(magic("$mz at 0"), Some(1));
         assert_eq!(magic("pe.number_of_sections > 1"), Some(1));
@@ -597,11 +647,29 @@ mod tests {
         assert_eq!(magic("pe.MACHINE_AMD64 == 1"), None);
         assert_eq!(magic("pe.is_pe == 0"), None);
         assert_eq!(
-            plain("filesize < 10KB and filesize > 5").size,
+            clauses("filesize < 10KB and filesize > 5")[0].size,
             (6, 10 * 1024 - 1)
         );
-        assert_eq!(plain("filesize == 7").size, (7, 7));
-        assert!(plain("uint16(0) == 0x5A4D").admits(b"MZ", 2));
+        assert_eq!(clauses("filesize == 7")[0].size, (7, 7));
+        assert!(clauses("uint16(0) == 0x5A4D")[0].admits(&Sight::new(b"MZ", 2)));
+    }
+
+    #[test]
+    fn proves_the_bytes_of_short_strings() {
+        let bytes = |strings: &str, condition: &str| {
+            let need = of(&format!(
+                "rule z {{ strings: {strings} condition: {condition} }}"
+            ));
+            let clauses = need.clauses().iter();
+            clauses.map(|clause| clause.bytes).collect::<Vec<_>>()
+        };
+        let short = "$a = { 01 ?? 02 } $b = \"<?\" nocase";
+        let (a, b) = (ByteSet::of(&[1, 2]), ByteSet::of(b"<?"));
+        assert_eq!(bytes(short, "$a and $b"), [a.or(b)]);
+        assert_eq!(bytes(short, "$a or $b"), [a, b]);
+        assert_eq!(bytes(short, "any of them"), [a, b]);
+        assert_eq!(bytes(short, "$a or not $b"), [ByteSet::default()]);
+        assert_eq!(bytes(short, "#a > 0 or filesize < 9").len(), 2);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The gate: from strings that were seen, a head and a length to the groups of rules that may be true.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::inspect::yara::need::{HEAD_BYTES, Need};
+use crate::inspect::yara::need::{Clause, Sight};
 use crate::inspect::yara::source::Source;
 use crate::rules::literal::Pattern;
 
@@ -11,16 +11,16 @@ use crate::rules::literal::Pattern;
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     patterns: Vec<Pattern>,
-    /// Rules that wait for each pattern.
+    /// Clauses that wait for each pattern.
     waiting: Vec<Box<[u32]>>,
-    /// Rules that wait for no string.
-    unbidden: Vec<u32>,
-    /// Their magic numbers and sizes, each once for a group, by the first byte of a body that they may fit; the last
+    /// Rules with a clause that every body fulfils.
+    open: Vec<u32>,
+    /// The clauses that wait for no string, each once for a group, by the first byte of a body that they may fit; the last
     /// list is for the empty body. A JSON body meets a handful of them, not the thousands for executables.
     doors: Vec<Box<[u32]>>,
-    door: Vec<(Need, u16)>,
-    /// What each rule needs besides its strings.
-    lanes: Vec<Need>,
+    door: Vec<(Clause, u16)>,
+    /// What each of the other clauses needs besides its strings, and its group.
+    lanes: Vec<(Clause, u16)>,
     /// Group of each rule.
     group: Vec<u16>,
     groups: usize,
@@ -121,6 +121,11 @@ impl Due {
         })
     }
 
+    fn has(&self, group: usize) -> bool {
+        let word = self.bits.get(group / 64);
+        word.is_some_and(|bits| bits >> (group % 64) & 1 != 0)
+    }
+
     fn add(&mut self, group: usize) {
         let word = group / 64;
         if self.bits.len() <= word {
@@ -132,25 +137,48 @@ impl Due {
     }
 }
 
-/// The order in which rules are packed into groups: neighbours wait for the same kind of thing.
-pub(super) fn order(sources: &[Source]) -> Vec<usize> {
+/// The rules in packs of at most `most`: neighbours wait for the same kind of thing.
+pub(super) fn packs(sources: &[Source], most: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..sources.len()).collect();
     order.sort_by_cached_key(|number| {
-        let need = sources.get(*number).map(|source| &source.need);
-        let class = match need {
-            // Rules that run always stand together, so that they disturb no other group.
-            Some(Need {
-                strings: None,
-                magic: None,
-                ..
-            }) => 0,
-            Some(Need { strings: None, .. }) => 1,
-            _ => 2,
-        };
-        let magic = need.and_then(|need| need.magic.clone());
-        (class, Reverse(magic), *number)
+        let source = sources.get(*number);
+        let clause = source.and_then(|source| source.need.clauses().first());
+        let magic = clause.and_then(|clause| clause.magic.clone());
+        (source.map(kind), Reverse(magic), *number)
     });
+    let kind_of = |number: &usize| sources.get(*number).map(kind);
     order
+        .chunk_by(|a, b| kind_of(a) == kind_of(b))
+        .flat_map(|alike| alike.chunks(most).map(<[_]>::to_vec))
+        .collect()
+}
+
+/// What brings a rule to run. Rules that run on every body, or on many, stand apart, so that they drag no other with
+/// them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// Nothing, and it has no string: an engine decides it without a look at the body.
+    Unread,
+    /// Nothing.
+    Always,
+    /// Some bytes.
+    Bytes,
+    /// A beginning.
+    Lane,
+    /// A string.
+    String,
+}
+
+fn kind(source: &Source) -> Kind {
+    let clauses = source.need.clauses().iter();
+    let kinds = clauses.map(|clause| match (&clause.strings, &clause.magic) {
+        _ if clause.is_open() && !source.uses.strings => Kind::Unread,
+        _ if clause.is_open() => Kind::Always,
+        (Some(_), _) => Kind::String,
+        (None, Some(_)) => Kind::Lane,
+        (None, None) => Kind::Bytes,
+    });
+    kinds.min().unwrap_or(Kind::String)
 }
 
 impl Gate {
@@ -169,24 +197,34 @@ impl Gate {
         }
         let mut numbers: HashMap<Pattern, usize> = HashMap::new();
         let mut waiting: Vec<Vec<u32>> = Vec::new();
+        let mut known = HashSet::new();
         for (rule, source) in (0u32..).zip(sources) {
-            let mut need = source.need.clone();
-            match need.strings.take() {
-                None => gate.unbidden.push(rule),
-                Some(strings) => {
-                    for string in strings {
-                        let number = *numbers.entry(string.clone()).or_insert_with(|| {
-                            gate.patterns.push(string);
-                            waiting.push(Vec::new());
-                            waiting.len() - 1
-                        });
-                        if let Some(list) = waiting.get_mut(number) {
-                            list.push(rule);
-                        }
+            let group = gate.group.get(rule as usize).copied().unwrap_or_default();
+            if source.need.clauses().iter().any(Clause::is_open) {
+                gate.open.push(rule);
+            }
+            for clause in source.need.clauses() {
+                let mut clause = clause.clone();
+                let Some(strings) = clause.strings.take() else {
+                    let door = (clause, group);
+                    if known.insert(door.clone()) {
+                        gate.door.push(door);
+                    }
+                    continue;
+                };
+                let lane = u32::try_from(gate.lanes.len()).unwrap_or(u32::MAX);
+                gate.lanes.push((clause, group));
+                for string in strings {
+                    let number = *numbers.entry(string.clone()).or_insert_with(|| {
+                        gate.patterns.push(string);
+                        waiting.push(Vec::new());
+                        waiting.len() - 1
+                    });
+                    if let Some(list) = waiting.get_mut(number) {
+                        list.push(lane);
                     }
                 }
             }
-            gate.lanes.push(need);
         }
         gate.waiting = waiting.into_iter().map(Into::into).collect();
         gate.open_doors();
@@ -194,15 +232,6 @@ impl Gate {
     }
 
     fn open_doors(&mut self) {
-        for rule in &self.unbidden {
-            let rule = *rule as usize;
-            if let (Some(need), Some(group)) = (self.lanes.get(rule), self.group.get(rule)) {
-                let door = (need.clone(), *group);
-                if !self.door.contains(&door) {
-                    self.door.push(door);
-                }
-            }
-        }
         self.doors = (0..=u8::MAX)
             .map(|byte| Some([byte]))
             .chain([None])
@@ -210,7 +239,7 @@ impl Gate {
                 let head = head.as_ref().map_or(&[][..], |byte| &byte[..]);
                 let fitting = (0u32..)
                     .zip(&self.door)
-                    .filter(|(_, (need, _))| need.may_begin(head));
+                    .filter(|(_, (clause, _))| clause.may_begin(head));
                 fitting.map(|(number, _)| number).collect()
             })
             .collect();
@@ -227,16 +256,9 @@ impl Gate {
         &self.patterns
     }
 
-    /// Rules that neither a string nor a magic number keeps from running.
+    /// Rules that nothing but their size keeps from running.
     pub(super) fn ungated(&self) -> impl Iterator<Item = usize> {
-        self.unbidden
-            .iter()
-            .map(|rule| *rule as usize)
-            .filter(|rule| {
-                self.lanes
-                    .get(*rule)
-                    .is_some_and(|lane| lane.magic.is_none())
-            })
+        self.open.iter().map(|rule| *rule as usize)
     }
 
     /// What may be true of a whole part.
@@ -256,28 +278,19 @@ impl Gate {
     }
 
     fn due_after(&self, seen: impl Iterator<Item = u32>, head: &[u8], length: u64) -> Due {
-        let head = head.get(..HEAD_BYTES).unwrap_or(head);
+        let body = Sight::new(head, length);
         let mut due = Due::default();
-        let first = head
-            .first()
-            .map_or(usize::from(u8::MAX) + 1, |byte| usize::from(*byte));
-        for number in self.doors.get(first).into_iter().flatten() {
-            if let Some((need, group)) = self.door.get(*number as usize)
-                && need.admits(head, length)
-            {
-                due.add(usize::from(*group));
-            }
-        }
+        let first = body.first().map_or(usize::from(u8::MAX) + 1, usize::from);
+        let doors = self.doors.get(first).into_iter().flatten();
+        let doors = doors.filter_map(|number| self.door.get(*number as usize));
         let waiting = seen
             .filter_map(|pattern| self.waiting.get(pattern as usize))
             .flatten();
-        for rule in waiting {
-            let rule = *rule as usize;
-            let (Some(lane), Some(group)) = (self.lanes.get(rule), self.group.get(rule)) else {
-                continue;
-            };
-            if lane.admits(head, length) {
-                due.add(usize::from(*group));
+        let lanes = waiting.filter_map(|number| self.lanes.get(*number as usize));
+        for (clause, group) in doors.chain(lanes) {
+            let group = usize::from(*group);
+            if !due.has(group) && clause.admits(&body) {
+                due.add(group);
             }
         }
         due

@@ -6,6 +6,7 @@
 //!       ─► YaraSet  groups of a few dozen rules, compiled by themselves, behind
 //!                     magic numbers and sizes   (lanes: a JSON body never meets the rules for executables)
 //!                     necessary strings         (found by the literal search, in the one pass that it makes anyway)
+//!                     necessary bytes           (of short bodies, for rules whose strings are too short to be searched)
 //!       ─► unit     one engine or the other: engine knows boreal, libyara libyara, and nobody else does
 //!       ─► slow     rules that take long stand alone, so that their time and its end bear their names
 //! ```
@@ -26,6 +27,7 @@ use crate::rules::yara::YaraFile;
 use crate::rules::{About, RulesError};
 use crate::span::Span;
 
+mod bytes;
 mod condition;
 mod engine;
 mod gate;
@@ -171,8 +173,7 @@ impl YaraSet {
     pub fn compile(files: &[YaraFile], limits: &YaraLimits) -> (Self, Vec<RulesError>) {
         let names = Externals::default().pairs().map(|(name, _)| name);
         let (sources, mut problems) = source::read(files, &names);
-        let order = gate::order(&sources);
-        let mut packs: Vec<Vec<usize>> = order.chunks(GROUP_RULES).map(<[_]>::to_vec).collect();
+        let mut packs = gate::packs(&sources, GROUP_RULES);
         let mut groups = Vec::with_capacity(packs.len());
         for pack in &packs {
             let (unit, failed) = Unit::compile(&sources, &with_before(&sources, pack), limits);
@@ -254,7 +255,8 @@ impl YaraSet {
         YaraGate::default()
     }
 
-    /// Which groups a body of `length` bytes that begins with `head` must meet, after all its hits were marked.
+    /// Which groups a body of `length` bytes that begins with `head` must meet, after all its hits were marked. Where `head`
+    /// is all of a short body, bytes that are missing from it count too.
     pub fn due(&self, gate: &YaraGate, head: &[u8], length: u64) -> Due {
         self.gate.due(gate, head, length)
     }

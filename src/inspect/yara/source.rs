@@ -62,13 +62,15 @@ pub(super) enum Reach {
     File,
 }
 
-/// What a condition looks at besides the presence of strings.
+/// What a rule looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Uses {
     /// External variables.
     pub(super) externals: bool,
     /// Counts, offsets or ranges of matches, so that a cap on matches may change its truth.
     pub(super) positions: bool,
+    /// Strings at all.
+    pub(super) strings: bool,
 }
 
 /// Modules of the engine.
@@ -293,6 +295,7 @@ impl Reader<'_> {
                     .iter()
                     .any(|name| self.externals.contains(&name.as_str())),
                 positions: references.positions,
+                strings: !rule.variables.is_empty(),
             },
         });
     }
@@ -673,6 +676,9 @@ mod tests {
         let last = sources.last().expect("four rules");
         assert_eq!(last.before, [0, 1, 2]);
         assert!(last.uses.externals);
-        assert_eq!(last.need.size, (0, 8));
+        assert_eq!(
+            last.need.clauses().first().map(|clause| clause.size),
+            Some((0, 8))
+        );
     }
 }

@@ -4,9 +4,12 @@
 //! which at least one member occurs inside every match; `None` where there is no such set worth looking for.
 
 use boreal_parser::hex_string::Token;
-use boreal_parser::regex::{Node, Regex, RepetitionKind, RepetitionRange};
+use boreal_parser::regex::{
+    BracketedClass, BracketedClassItem, ClassKind, Node, Regex, RepetitionKind, RepetitionRange,
+};
 use boreal_parser::rule::{VariableDeclaration, VariableDeclarationValue, VariableModifiers};
 
+use crate::inspect::yara::bytes::ByteSet;
 use crate::inspect::yara::need::{MIN_STRING, rarity};
 use crate::rules::literal::{Case, Pattern};
 
@@ -39,6 +42,79 @@ pub(super) fn necessary(declaration: &VariableDeclaration) -> Option<Vec<Pattern
             })
         })
         .collect()
+}
+
+/// The bytes that occur in every match, wherever.
+pub(super) fn bytes(declaration: &VariableDeclaration) -> ByteSet {
+    let modifiers = &declaration.modifiers;
+    let (bytes, nocase) = match &declaration.value {
+        VariableDeclarationValue::Bytes(_)
+            if modifiers.xor.is_some() || modifiers.base64.is_some() =>
+        {
+            return ByteSet::default();
+        }
+        VariableDeclarationValue::Bytes(bytes) => (ByteSet::of(bytes), modifiers.nocase),
+        VariableDeclarationValue::HexString(tokens) => (hex_bytes(tokens), false),
+        VariableDeclarationValue::Regex(regex) => (
+            expression_bytes(&regex.ast),
+            modifiers.nocase || regex.case_insensitive,
+        ),
+    };
+    match nocase {
+        true => bytes.without_letters(),
+        false => bytes,
+    }
+}
+
+fn hex_bytes(tokens: &[Token]) -> ByteSet {
+    let of = |token: &Token| match token {
+        Token::Byte(byte) => ByteSet::of(&[*byte]),
+        Token::NotByte(_) | Token::MaskedByte(..) | Token::NotMaskedByte(..) | Token::Jump(_) => {
+            ByteSet::default()
+        }
+        // Their depth is bounded by the parser.
+        Token::Alternatives(alternatives) => {
+            let sets = alternatives.iter().map(|tokens| hex_bytes(tokens));
+            sets.reduce(ByteSet::and).unwrap_or_default()
+        }
+    };
+    tokens.iter().map(of).fold(ByteSet::default(), ByteSet::or)
+}
+
+/// The depth of the tree is bounded by the parser.
+fn expression_bytes(node: &Node) -> ByteSet {
+    match node {
+        Node::Literal(literal) => ByteSet::of(&[literal.byte]),
+        Node::Group(inner) => expression_bytes(inner),
+        Node::Alternation(nodes) => {
+            let sets = nodes.iter().map(expression_bytes);
+            sets.reduce(ByteSet::and).unwrap_or_default()
+        }
+        Node::Concat(nodes) => {
+            let sets = nodes.iter().map(expression_bytes);
+            sets.fold(ByteSet::default(), ByteSet::or)
+        }
+        Node::Repetition { node, kind, .. } if is_repeated(kind) => expression_bytes(node),
+        Node::Repetition { .. }
+        | Node::Assertion(_)
+        | Node::Class(_)
+        | Node::Char(_)
+        | Node::Dot
+        | Node::Empty => ByteSet::default(),
+    }
+}
+
+/// True when what is repeated is there once at least.
+fn is_repeated(kind: &RepetitionKind) -> bool {
+    match kind {
+        RepetitionKind::OneOrMore => true,
+        RepetitionKind::Range(
+            RepetitionRange::Exactly(fewest)
+            | RepetitionRange::AtLeast(fewest)
+            | RepetitionRange::Bounded(fewest, _),
+        ) => *fewest > 0,
+        RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => false,
+    }
 }
 
 /// The bytes that stand at the very beginning of every match, when they are fixed; for `$a at 0`.
@@ -82,14 +158,20 @@ fn text(bytes: &[u8], modifiers: &VariableModifiers) -> Option<Set> {
             .collect();
     }
     if let Some(base64) = &modifiers.base64 {
-        // A wide or home-made alphabet is rare enough to go without a gate.
-        if base64.wide || base64.alphabet.is_some() {
+        // A home-made alphabet is rare enough to go without a gate.
+        if base64.alphabet.is_some() {
             return None;
         }
-        set = set
+        // An encoding with nothing certain inside would match unseen.
+        let encoded = set
             .iter()
-            .flat_map(|bytes| (0..3).filter_map(|offset| base64_inside(bytes, offset)))
-            .collect();
+            .flat_map(|bytes| (0..3).map(|offset| base64_inside(bytes, offset)));
+        let plain: Set = encoded.collect::<Option<_>>()?;
+        set = match (base64.wide, base64.ascii) {
+            (true, true) => [plain.clone(), widened(&plain)].concat(),
+            (true, false) => widened(&plain),
+            (false, _) => plain,
+        };
     }
     Some(set)
 }
@@ -99,15 +181,19 @@ fn widths(set: Set, modifiers: &VariableModifiers) -> Set {
     if !modifiers.wide {
         return set;
     }
-    let wide: Set = set
-        .iter()
-        .map(|bytes| bytes.iter().flat_map(|byte| [*byte, 0]).collect())
-        .collect();
+    let wide = widened(&set);
     if modifiers.ascii {
         [set, wide].concat()
     } else {
         wide
     }
+}
+
+/// Each byte followed by a zero.
+fn widened(set: &Set) -> Set {
+    set.iter()
+        .map(|bytes| bytes.iter().flat_map(|byte| [*byte, 0]).collect())
+        .collect()
 }
 
 /// The characters of a base64 text that depend on `bytes` only, when they begin `offset` bytes into a group of three.
@@ -164,17 +250,8 @@ fn required(node: &Node) -> Option<Set> {
                 .filter(|set| set.len() <= MAX_SET)
         }
         Node::Concat(nodes) => concatenation(nodes),
-        Node::Repetition { node, kind, .. } => match kind {
-            RepetitionKind::OneOrMore => required(node),
-            RepetitionKind::Range(
-                RepetitionRange::Exactly(fewest)
-                | RepetitionRange::AtLeast(fewest)
-                | RepetitionRange::Bounded(fewest, _),
-            ) if *fewest > 0 => required(node),
-            RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore | RepetitionKind::Range(_) => {
-                None
-            }
-        },
+        Node::Repetition { node, kind, .. } if is_repeated(kind) => required(node),
+        Node::Repetition { .. } => None,
         Node::Assertion(_) | Node::Class(_) | Node::Char(_) | Node::Dot | Node::Empty => None,
     }
 }
@@ -226,9 +303,36 @@ fn exact(node: &Node) -> Option<Set> {
                     .collect()
             })
         }),
+        Node::Class(ClassKind::Bracketed(class)) => few(class),
+        Node::Repetition {
+            node,
+            kind: RepetitionKind::ZeroOrOne,
+            ..
+        } => {
+            // With longer ones a match would rather be known by what stands beside them.
+            let single = |set: &Set| set.iter().all(|bytes| bytes.len() == 1);
+            exact(node)
+                .filter(single)
+                .map(|set| [vec![Vec::new()], set].concat())
+        }
         Node::Repetition { .. } | Node::Class(_) | Node::Char(_) | Node::Dot => None,
     }
 }
+
+/// The members of a class that has few: the `[Aa]` of those who write both cases.
+fn few(class: &BracketedClass) -> Option<Set> {
+    if class.negated || class.items.len() > MAX_CLASS {
+        return None;
+    }
+    let single = |item: &BracketedClassItem| match item {
+        BracketedClassItem::Literal(literal) => Some(vec![literal.byte]),
+        BracketedClassItem::Perl(_) | BracketedClassItem::Range(..) => None,
+    };
+    class.items.iter().map(single).collect()
+}
+
+/// Members of a class that are taken one by one.
+const MAX_CLASS: usize = 3;
 
 /// The rarest set seen.
 #[derive(Default)]
@@ -322,6 +426,43 @@ mod tests {
     }
 
     #[test]
+    fn base64_follows_its_width() {
+        let count =
+            |modifiers: &str| needed(&format!("\"abcdefgh\" {modifiers}")).map(|set| set.len());
+        assert_eq!(count("base64"), Some(3));
+        assert_eq!(count("base64wide"), Some(3));
+        assert_eq!(count("base64 base64wide"), Some(6));
+        assert_eq!(count("ascii wide base64 base64wide"), Some(12));
+        assert_eq!(needed("\"abc\" base64"), None, "too short at some offsets");
+    }
+
+    #[test]
+    fn bytes_are_those_of_every_match() {
+        let set = |declaration: &str| {
+            let text = format!("rule a {{ strings: $a = {declaration} condition: $a }}");
+            let file = boreal_parser::parse(&text).expect("parses");
+            let Some(YaraFileComponent::Rule(rule)) = file.components.first() else {
+                panic!("a rule");
+            };
+            bytes(rule.variables.first().expect("one string"))
+        };
+        let table: &[(&str, &[u8])] = &[
+            ("\"a?b\"", b"a?b"),
+            ("\"a?b\" nocase", b"?"),
+            ("\"a?b\" wide", b"a?b"),
+            ("\"a?b\" xor", b""),
+            ("\"a?b\" base64", b""),
+            ("{ 41 ?? 42 [1-3] ~43 4? ( 44 45 | 44 46 ) }", b"ABD"),
+            ("/ab+(cd|de)?f{2}(gh|hg)[ij](k|kl)/", b"abfghk"),
+            ("/a<b/i", b"<"),
+            ("/a*b{0,3}c/", b"c"),
+        ];
+        for (declaration, wanted) in table {
+            assert_eq!(set(declaration), ByteSet::of(wanted), "{declaration}");
+        }
+    }
+
+    #[test]
     fn hex_takes_the_best_run() {
         assert_eq!(
             needed("{ 41 42 ?? 43 44 45 46 47 [2-4] 48 }"),
@@ -345,5 +486,11 @@ mod tests {
         assert_eq!(needed("/(abcd|ef)/"), None);
         assert_eq!(needed("/(abcde){2,3}x/"), Some(vec!["abcde".into()]));
         assert_eq!(needed("/a.b.c/"), None);
+        assert_eq!(needed("/%[Aa]pp[^x]/").map(|set| set.len()), Some(2));
+        assert_eq!(
+            needed("/ab-?cd/"),
+            Some(vec!["ab-cd".into(), "abcd".into()])
+        );
+        assert_eq!(needed("/ab[a-z]cd/"), None);
     }
 }

@@ -242,3 +242,80 @@ fn follows(in_force: &Ruleset, bundle: &Bundle, rules: &Rules) -> Result<(), Loa
         Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::rules::pack;
+    use crate::rules::signature::{new_keys, sign};
+
+    /// A folder with these files, which only their owner may write.
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, bytes) in files {
+            let path = folder.path().join(path);
+            fs::write(&path, bytes).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+        folder
+    }
+
+    fn config(bundle: &Path, keys: &[&str]) -> Config {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let mut config = Config::parse("", None, &[]).expect("the defaults");
+        config.rules.embedded = false;
+        config.rules.bundles = vec![bundle.to_owned()];
+        config.rules.trusted_keys = keys;
+        config
+    }
+
+    #[test]
+    fn a_pack_among_the_bundles_must_be_signed_by_a_trusted_key() {
+        let (public, secret) = new_keys().expect("keys");
+        let (other, _) = new_keys().expect("keys");
+        let rules = folder(&[("a.yar", b"rule a { condition: filesize == 1 }")]);
+        let bytes = pack::write(rules.path()).expect("packs");
+        let signature = sign(&bytes, &secret, None).expect("signs");
+        let home = folder(&[
+            ("good.tar.zst", &bytes),
+            ("good.tar.zst.minisig", signature.as_bytes()),
+        ]);
+        let path = home.path().join("good.tar.zst");
+        let gathered = |keys: &[&str]| gathered(&config(&path, keys).rules);
+        assert_eq!(gathered(&[&public]).expect("signed").len(), 1);
+        let error = gathered(&[&other]).expect_err("another key");
+        assert!(matches!(error, LoadError::Signature { .. }), "{error}");
+        assert!(error.to_string().contains("rules.trusted-keys"), "{error}");
+    }
+
+    #[test]
+    fn a_bundle_without_a_rule_is_refused() {
+        let empty = folder(&[("bundle.toml", b"name = 'a'\n")]);
+        let config = config(empty.path(), &[]);
+        let raws = gathered(&config.rules).expect("reads");
+        let error = compiled(&raws, &config).expect_err("nothing in it");
+        assert!(
+            matches!(error, LoadError::Set(SetError::Empty(_))),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_rule_that_does_not_load_is_an_objection_or_left_out_as_the_configuration_says() {
+        let text = b"rule a { condition: filesize == 1 }\nrule b { condition: oops oops }";
+        let home = folder(&[("a.yar", text)]);
+        let mut config = config(home.path(), &[]);
+        let raws = gathered(&config.rules).expect("reads");
+        config.rules.broken = BrokenRules::Fatal;
+        let error = compiled(&raws, &config).expect_err("broken");
+        assert!(matches!(error, LoadError::Objection(_)), "{error}");
+        assert!(error.to_string().contains("a.yar:2"), "{error}");
+        config.rules.broken = BrokenRules::Skip;
+        let rules = compiled(&raws, &config).expect("the other rule");
+        assert_eq!(rules.signatures().rules().count(), 1);
+    }
+}
