@@ -288,8 +288,10 @@ impl Builder {
         for keyword in &rule.keywords {
             self.keyword(keyword, Target::Detector(index));
         }
+        // A value behind a prefix or before its keyword may lie outside the one in which its shape stands.
+        let rank = (rule.prefix.is_empty() && rule.back.is_empty()).then_some(rule.priority);
         for shape in &rule.start {
-            self.shapes.insert(shape, index)?;
+            self.shapes.insert(shape, index, rank)?;
         }
         Ok(())
     }
@@ -472,6 +474,8 @@ pub(super) struct Shapes {
     /// `tables[place][byte]`: the shapes that accept `byte` there.
     tables: Box<[[u64; 256]; SHAPE_BYTES]>,
     detectors: Vec<u16>,
+    /// By a priority: the shapes whose values may stand where a value of that priority does.
+    above: Box<[u64; 256]>,
 }
 
 impl Default for Shapes {
@@ -479,17 +483,24 @@ impl Default for Shapes {
         Self {
             tables: Box::new([[0; 256]; SHAPE_BYTES]),
             detectors: Vec::new(),
+            above: Box::new([0; 256]),
         }
     }
 }
 
 impl Shapes {
-    fn insert(&mut self, shape: &str, detector: u16) -> Result<(), CatalogError> {
+    /// Adds a shape of `detector`, whose values never take the place of one with a higher priority than `rank`.
+    fn insert(&mut self, shape: &str, detector: u16, rank: Option<u8>) -> Result<(), CatalogError> {
         if self.detectors.len() >= MAX_SHAPES || shape.len() > SHAPE_BYTES {
             return Err(CatalogError::TooMany);
         }
         let bit = 1_u64 << self.detectors.len();
         self.detectors.push(detector);
+        for (priority, slot) in (0..=u8::MAX).zip(self.above.iter_mut()) {
+            if rank.is_none_or(|rank| rank > priority) {
+                *slot |= bit;
+            }
+        }
         let mut symbols = shape.bytes();
         for table in self.tables.iter_mut() {
             let symbol = symbols.next();
@@ -522,6 +533,12 @@ impl Shapes {
     pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
         let rest = text.get(at..).unwrap_or_default();
         let mut bits = u64::MAX;
+        if let Some(head) = rest.first_chunk::<SHAPE_BYTES>() {
+            for (table, byte) in self.tables.iter().zip(head) {
+                bits &= table[usize::from(*byte)];
+            }
+            return bits;
+        }
         for (place, table) in self.tables.iter().enumerate() {
             // Past the end of the text a space stands in: it ends every word.
             let byte = rest.get(place).copied().unwrap_or(b' ');
@@ -531,6 +548,12 @@ impl Shapes {
             }
         }
         bits
+    }
+
+    /// The shapes whose values may take the place of one that has `priority` and begins before them.
+    #[inline]
+    pub(super) fn above(&self, priority: u8) -> u64 {
+        self.above[usize::from(priority)]
     }
 
     /// The detector of a shape.

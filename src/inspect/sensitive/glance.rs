@@ -3,10 +3,20 @@
 use super::around::is_wordy;
 use super::check::word::is_odd;
 
+/// False for texts in which no rule can match: moments, identifiers, prose.
+#[inline]
+pub(super) fn may_hold(text: &[u8]) -> bool {
+    let known = match text.first() {
+        Some(b'1' | b'2') if is_moment(text) => true,
+        _ => text.len() == UUID_BYTES && is_uuid(text),
+    };
+    !known && telling(text)
+}
+
 /// False for prose in which no rule can match: no digit, none of the marks that tie a value to a name, no word as long as
 /// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents
 /// are like that.
-pub(super) fn telling(text: &[u8]) -> bool {
+fn telling(text: &[u8]) -> bool {
     let kinds = text
         .iter()
         .fold(0, |kinds, byte| kinds | GLANCE[usize::from(*byte)]);
@@ -14,6 +24,80 @@ pub(super) fn telling(text: &[u8]) -> bool {
         || has_long_word(text)
         || kinds & CAPITAL != 0 && has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
         || kinds & BLANK != 0 && kinds & (CAPITAL | ODD) != 0 && has_odd_word(text)
+}
+
+/// True when all of `text` is a date or a moment as RFC 3339 §5.6 writes it, of the years from 1000 to 2999: what many
+/// values of many documents are. A date of birth is known by its name, and no telephone number is written like that.
+fn is_moment(text: &[u8]) -> bool {
+    let Some((date, rest)) = text.split_first_chunk::<8>() else {
+        return false;
+    };
+    // With another first digit it may be a telephone number: `0612-34-56`.
+    if !matches!(date.first(), Some(b'1' | b'2')) || !has_shape(*date, *b"9999-99-") {
+        return false;
+    }
+    match rest {
+        [a, b] => a.is_ascii_digit() && b.is_ascii_digit(),
+        [a, b, b'T' | b't' | b' ', time @ ..] => {
+            a.is_ascii_digit() && b.is_ascii_digit() && is_time(time)
+        }
+        _ => false,
+    }
+}
+
+/// `10:22`, `10:22:33`, `10:22:33.123456789`, and a zone behind each: `Z`, `+02`, `+02:00`, `+0200`.
+fn is_time(time: &[u8]) -> bool {
+    let digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    let [h1, h2, b':', m1, m2, rest @ ..] = time else {
+        return false;
+    };
+    let mut zone = rest;
+    if let [b':', s1, s2, rest @ ..] = rest {
+        if !digits(&[*s1, *s2]) {
+            return false;
+        }
+        zone = rest;
+        if let [b'.' | b',', rest @ ..] = rest {
+            let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if !(1..=9).contains(&count) {
+                return false;
+            }
+            zone = rest.get(count..).unwrap_or_default();
+        }
+    }
+    digits(&[*h1, *h2, *m1, *m2])
+        && match zone {
+            [] | [b'Z' | b'z'] => true,
+            [b'+' | b'-', a, b] => digits(&[*a, *b]),
+            [b'+' | b'-', a, b, b':', c, d] | [b'+' | b'-', a, b, c, d] => {
+                digits(&[*a, *b, *c, *d])
+            }
+            _ => false,
+        }
+}
+
+/// True when all of `text` is a UUID as RFC 9562 §4 writes it.
+fn is_uuid(text: &[u8]) -> bool {
+    let Ok(text) = <&[u8; UUID_BYTES]>::try_from(text) else {
+        return false;
+    };
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    text.get(8) == Some(&b'-') && text.iter().enumerate().all(fits)
+}
+
+/// True when `bytes` has a digit where `shape` has `9`, and what `shape` has elsewhere.
+#[inline]
+fn has_shape(bytes: [u8; 8], shape: [u8; 8]) -> bool {
+    let fits = |(byte, symbol): (u8, u8)| match symbol {
+        b'9' => byte.is_ascii_digit(),
+        other => byte == other,
+    };
+    // All eight are looked at, which takes no branch.
+    let pairs = bytes.into_iter().zip(shape);
+    pairs.fold(true, |all, pair| all & fits(pair))
 }
 
 /// True when [`KEY_WORD`] neighbours are letters, digits or `_`. Such a run covers two whole groups of eight, or one and
@@ -94,6 +178,9 @@ const GLANCE: [u8; 256] = {
 
 /// The highest bit of each of eight bytes.
 const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// Characters of a UUID.
+const UUID_BYTES: usize = 36;
 
 /// Letters of the shortest key without a digit.
 const KEY_WORD: usize = 16;

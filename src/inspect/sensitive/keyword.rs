@@ -4,6 +4,8 @@
 //! most keywords count only where a word begins, and the few others have a mark in them (`://`, `sig=`). So bytes are
 //! told apart by a table, and only those places are looked up.
 
+use super::around::is_wordy;
+
 /// Literals, compared without regard to ASCII case.
 #[derive(Clone, Debug)]
 pub(super) struct Keywords {
@@ -37,6 +39,10 @@ pub(super) enum Place {
 struct Entry {
     head: Head,
     literal: u16,
+    /// Bytes of the keyword before that head.
+    before: u16,
+    /// Its last byte, a letter in lower case.
+    last: u8,
     /// The next entry of the same place, as in `heads`.
     next: u16,
 }
@@ -129,60 +135,80 @@ impl Keywords {
     /// Adds a keyword of ASCII lower case; its number is how many there were before. False when it is empty or there are
     /// too many.
     pub(super) fn insert(&mut self, literal: &[u8], place: Place) -> bool {
-        let (Ok(number), Ok(next), Some(first)) = (
-            u16::try_from(self.literals.len()),
-            u16::try_from(self.entries.len() + 1),
-            literal.first(),
-        ) else {
+        let (Ok(number), Some(first)) = (u16::try_from(self.literals.len()), literal.first())
+        else {
             return false;
         };
         self.literals.push(literal.into());
         let kind = self.kinds[usize::from(*first)];
-        if place == Place::Anywhere || kind & WORDY == 0 {
-            let mark = literal
-                .iter()
-                .position(|byte| !byte.is_ascii_alphanumeric());
-            let letters = literal.iter().enumerate();
-            let rarest = letters.min_by_key(|(_, byte)| {
-                let commoner = RARE.iter().position(|rare| rare == *byte);
-                commoner.unwrap_or(RARE.len())
-            });
-            let at = mark.or(rarest.map(|(at, _)| at)).unwrap_or(0);
-            let byte = literal.get(at).unwrap_or(first);
-            for spelling in [*byte, byte.to_ascii_uppercase()] {
-                self.kinds[usize::from(spelling)] |= MARK | MARKED;
-            }
-            if let Some(marked) = self.marked.get_mut(usize::from(*byte)) {
-                marked.insert(literal, at, number);
-            }
-            return true;
+        if place == Place::Word && kind & WORDY != 0 {
+            self.insert_word(literal, number, 0);
+        } else if let Some(before) = word_inside(literal) {
+            self.insert_word(literal, number, before);
+        } else {
+            self.insert_marked(literal, number);
         }
+        true
+    }
+
+    /// Adds a keyword that is found by its mark.
+    fn insert_marked(&mut self, literal: &[u8], number: u16) {
+        let mark = literal
+            .iter()
+            .position(|byte| !byte.is_ascii_alphanumeric());
+        let letters = literal.iter().enumerate();
+        let rarest = letters.min_by_key(|(_, byte)| {
+            let commoner = RARE.iter().position(|rare| rare == *byte);
+            commoner.unwrap_or(RARE.len())
+        });
+        let at = mark.or(rarest.map(|(at, _)| at)).unwrap_or(0);
+        let byte = literal.get(at).copied().unwrap_or(0);
+        for spelling in [byte, byte.to_ascii_uppercase()] {
+            self.kinds[usize::from(spelling)] |= MARK | MARKED;
+        }
+        if let Some(marked) = self.marked.get_mut(usize::from(byte)) {
+            marked.insert(literal, at, number);
+        }
+    }
+
+    /// Adds a keyword that is found where a word of it begins, behind `before` bytes of it.
+    fn insert_word(&mut self, literal: &[u8], number: u16, before: u16) {
+        let word = literal.get(usize::from(before)..).unwrap_or_default();
+        let (Some(first), Some(last), Ok(next)) = (
+            word.first(),
+            word.last(),
+            u16::try_from(self.entries.len() + 1),
+        ) else {
+            return;
+        };
+        let kind = self.kinds[usize::from(*first)];
         if kind & DIGIT != 0 {
             // As a capital letter, it begins a word behind small letters as well.
             self.kinds[usize::from(*first)] = kind & !DIGIT | UPPER;
         }
         // A keyword of fewer than three letters goes on with any.
-        let letters = literal.iter().zip([10_u32, 5, 0]);
+        let letters = word.iter().zip([10_u32, 5, 0]);
         let (known, free) = letters.fold((0, 15), |(known, _), (byte, shift)| {
             (known | usize::from(byte & 31) << shift, shift)
         });
         for index in known..known + (1 << free) {
             self.firsts[index / 64] |= 1 << (index % 64);
-            if literal.len() < HEAD_BYTES {
+            if word.len() < HEAD_BYTES {
                 self.short[index / 32 / 64] |= 1 << (index / 32 % 64);
             }
         }
-        let head = Head::of(window(literal), literal.len().min(HEAD_BYTES));
+        let head = Head::of(window(word), word.len().min(HEAD_BYTES));
         let hash = head.hash();
         self.filter[hash / 64] |= 1 << (hash % 64);
         if let Some(slot) = self.heads.get_mut(hash % HEADS) {
             self.entries.push(Entry {
                 head,
                 literal: number,
+                before,
+                last: last.to_ascii_lowercase(),
                 next: std::mem::replace(slot, next),
             });
         }
-        true
     }
 
     /// What [`places`](Self::places) is told at the beginning of a text.
@@ -192,10 +218,22 @@ impl Keywords {
     #[inline]
     pub(super) fn places(&self, block: &[u8], behind: &mut u16) -> u64 {
         let (mut places, mut may) = (0, *behind);
-        for (bit, byte) in block.iter().enumerate().take(64) {
-            let kind = self.kinds[usize::from(*byte)];
-            places |= u64::from(kind & may != 0) << bit;
-            may = kind >> BEHIND;
+        let mut look = |byte: u8| {
+            let begins = self.kinds[usize::from(byte)] & may != 0;
+            may = self.kinds[usize::from(byte)] >> BEHIND;
+            u64::from(begins)
+        };
+        let (groups, rest) = block.as_chunks::<8>();
+        let mut shift = 0;
+        for group in groups.iter().take(8) {
+            let bytes = group.iter().enumerate();
+            let bits = bytes.fold(0, |bits, (bit, byte)| bits | look(*byte) << bit);
+            places |= bits << shift;
+            shift += 8;
+        }
+        for byte in rest.iter().take(64 - shift) {
+            places |= look(*byte) << shift;
+            shift += 1;
         }
         *behind = may;
         places
@@ -220,8 +258,8 @@ impl Keywords {
         found: &mut Vec<Match>,
     ) {
         let kind = self.kinds[usize::from(first)];
-        if kind & KEYED != 0 && self.may_begin(window) && self.may_be(window) {
-            self.words(text, at, found);
+        if kind & KEYED != 0 && self.may_begin(window) {
+            self.words(text, at, window, found);
         }
         if kind & MARKED != 0 {
             let byte = |at: Option<usize>| at.and_then(|at| text.get(at)).copied().unwrap_or(0);
@@ -240,18 +278,6 @@ impl Keywords {
         self.firsts[index / 64] >> (index % 64) & 1 == 1
     }
 
-    /// False when no keyword has one of the heads of these letters.
-    #[inline]
-    fn may_be(&self, window: u32) -> bool {
-        let may = |len: usize| {
-            let hash = Head::of(window, len).hash();
-            self.filter[hash / 64] >> (hash % 64) & 1 == 1
-        };
-        let two = letters(window) / 32;
-        let short = self.short[two / 64] >> (two % 64) & 1 == 1;
-        may(HEAD_BYTES) || short && (1..HEAD_BYTES).any(may)
-    }
-
     fn lie(&self, marked: &Marked, text: &[u8], at: usize, found: &mut Vec<Match>) {
         for (mark, first, keyword) in &marked.literals {
             if let Some(start) = at.checked_sub(*mark)
@@ -262,24 +288,49 @@ impl Keywords {
         }
     }
 
-    fn words(&self, text: &[u8], at: usize, found: &mut Vec<Match>) {
-        let window = window(text.get(at..).unwrap_or_default());
-        for len in 1..=HEAD_BYTES {
-            let head = Head::of(window, len);
-            let mut place = self.heads.get(head.hash() % HEADS).copied().unwrap_or(0);
-            while let Some(entry) = usize::from(place)
-                .checked_sub(1)
-                .and_then(|index| self.entries.get(index))
-            {
-                place = entry.next;
-                if entry.head == head {
-                    self.verify(entry.literal, text, at, found);
-                }
+    /// Adds the keywords whose head is one of those of `window`, which stands at `at`.
+    #[inline]
+    fn words(&self, text: &[u8], at: usize, window: u32, found: &mut Vec<Match>) {
+        self.headed(text, at, Head::of(window, HEAD_BYTES), found);
+        let two = letters(window) / 32;
+        if self.short[two / 64] >> (two % 64) & 1 == 1 {
+            for len in 1..HEAD_BYTES {
+                self.headed(text, at, Head::of(window, len), found);
             }
         }
     }
 
     #[inline]
+    fn headed(&self, text: &[u8], at: usize, head: Head, found: &mut Vec<Match>) {
+        let hash = head.hash();
+        if self.filter[hash / 64] >> (hash % 64) & 1 == 0 {
+            return;
+        }
+        let mut place = self.heads.get(hash % HEADS).copied().unwrap_or(0);
+        while let Some(entry) = usize::from(place)
+            .checked_sub(1)
+            .and_then(|index| self.entries.get(index))
+        {
+            place = entry.next;
+            if entry.head == head {
+                self.verify_entry(entry, text, at, found);
+            }
+        }
+    }
+
+    /// Most keywords that begin alike end otherwise than what stands there.
+    #[inline]
+    fn verify_entry(&self, entry: &Entry, text: &[u8], at: usize, found: &mut Vec<Match>) {
+        let Some(start) = at.checked_sub(usize::from(entry.before)) else {
+            return;
+        };
+        let literal = self.literals.get(usize::from(entry.literal));
+        let last = literal.and_then(|literal| text.get(start + literal.len() - 1));
+        if last.is_some_and(|last| last.to_ascii_lowercase() == entry.last) {
+            self.verify(entry.literal, text, start, found);
+        }
+    }
+
     fn verify(&self, keyword: u16, text: &[u8], start: usize, found: &mut Vec<Match>) {
         let literal = self.literals.get(usize::from(keyword));
         let literal = literal.map(AsRef::as_ref).unwrap_or_default();
@@ -299,6 +350,23 @@ impl Keywords {
     pub(super) fn literals(&self) -> impl Iterator<Item = &[u8]> {
         self.literals.iter().map(AsRef::as_ref)
     }
+}
+
+/// Where in a keyword that counts anywhere a word begins, whatever stands before the keyword: behind a mark of its own. A
+/// word that fills a head is best.
+fn word_inside(literal: &[u8]) -> Option<u16> {
+    let inside = |len: usize| {
+        let begins = |at: &usize| {
+            let word = literal.get(*at..*at + len).unwrap_or_default();
+            let before = at.checked_sub(1).and_then(|at| literal.get(at));
+            before.is_some_and(|mark| mark.is_ascii() && !is_wordy(*mark))
+                && !word.is_empty()
+                && word.iter().all(u8::is_ascii_alphabetic)
+        };
+        (0..literal.len()).find(begins)
+    };
+    let at = inside(HEAD_BYTES).or_else(|| inside(SHORT_HEAD_BYTES))?;
+    u16::try_from(at).ok()
 }
 
 /// The first four bytes, or zeros behind the last.
@@ -359,10 +427,13 @@ const BEGINS: u16 = WORDY | MARK;
 const BEHIND: u32 = 8;
 
 /// Letters that are rare, from the rarest: the best marks after those that are no letters.
-const RARE: &[u8] = b"jqxzvkwbygp";
+const RARE: &[u8] = b"jqxzvwkbygp";
 
 /// Bytes by which a keyword is found.
 const HEAD_BYTES: usize = 4;
+
+/// Letters of a word inside a keyword that say enough: `:AA`.
+const SHORT_HEAD_BYTES: usize = 2;
 
 /// 32,768 bits: for about a thousand heads, and for three times five bits of letters.
 const FILTER_WORDS: usize = 512;

@@ -294,8 +294,12 @@ impl Cursor<'_> {
     }
 
     /// Where the first of `words` ends that stands here as a word.
-    fn one_of(&self, words: &[&str]) -> Option<usize> {
+    fn one_of(&self, list: Phrases) -> Option<usize> {
         let first = self.peek()?.to_ascii_lowercase();
+        if list.firsts >> (first & 31) & 1 == 0 {
+            return None;
+        }
+        let words = list.words;
         let begins = |word: &&&str| word.as_bytes().first() == Some(&first);
         words.iter().filter(begins).find_map(|word| self.word(word))
     }
@@ -350,14 +354,33 @@ impl Cursor<'_> {
     }
 }
 
+/// Words, one of which may stand at a place.
+#[derive(Clone, Copy)]
+struct Phrases {
+    words: &'static [&'static str],
+    /// One bit for the low bits of each first byte.
+    firsts: u32,
+}
+
+impl Phrases {
+    const fn of(words: &'static [&'static str]) -> Self {
+        let (mut firsts, mut at) = (0, 0);
+        while at < words.len() {
+            firsts |= 1 << (words[at].as_bytes()[0] & 31);
+            at += 1;
+        }
+        Self { words, firsts }
+    }
+}
+
 /// Words that may stand between a name and its value.
-const QUALIFIERS: &[&str] = &[
+const QUALIFIERS: Phrases = Phrases::of(&[
     "number", "no", "nr", "num", "nummer", "numero", "número", "numéro", "n°", "nº", "#", "code",
     "id", "value",
-];
+]);
 
 /// Words that may stand before those: `call me at`, `password changed to`.
-const FILLERS: &[&str] = &[
+const FILLERS: Phrases = Phrases::of(&[
     "has been set",
     "has been changed",
     "has been reset",
@@ -376,17 +399,17 @@ const FILLERS: &[&str] = &[
     "mich",
     "uns",
     "me a",
-];
+]);
 
 /// Words that say what a name is for.
-const PURPOSES: &[&str] = &[
+const PURPOSES: Phrases = Phrases::of(&[
     "for", "für", "para", "pour", "per", "voor", "of", "de", "del", "du", "di", "zu", "zum", "zur",
-];
+]);
 
 /// Words that come between that and the value.
-const VERBS: &[&str] = &[
+const VERBS: Phrases = Phrases::of(&[
     "is", "was", "will be", "ist", "lautet", "es", "est", "era", "è", "é", "jest",
-];
+]);
 
 /// Words of what a name is for.
 const PURPOSE_WORDS: usize = 4;
@@ -395,10 +418,10 @@ const PURPOSE_WORDS: usize = 4;
 const PURPOSE_WORD_BYTES: usize = 24;
 
 /// Words that tie a value to a name.
-const COPULAS: &[&str] = &[
+const COPULAS: Phrases = Phrases::of(&[
     "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é",
     "el", "il", "le", "em", "op", "den", "dnia", "under", "will be",
-];
+]);
 
 /// How a mask begins: the entity that it names is no name of what follows it.
 const MASK: &[u8] = b"[REDACTED:";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::around::{begins, ends, is_word, words_before};
 use super::catalog::{Catalog, Detector, Entity, Field, Rule, Target};
-use super::glance::telling;
+use super::glance::may_hold;
 use super::keyword::{Keywords, Match};
 use super::name::Words;
 use super::pattern::Pattern;
@@ -67,6 +67,7 @@ pub struct Scanner {
     words: Words,
     fields: Vec<u16>,
     found: Vec<Match>,
+    covers: Vec<Hit>,
 }
 
 impl Scanner {
@@ -81,6 +82,7 @@ impl Scanner {
             words: Words::default(),
             fields: Vec::new(),
             found: Vec::new(),
+            covers: Vec::new(),
         }
     }
 
@@ -118,7 +120,7 @@ impl Scanner {
     /// False when [`content`](Self::content) finds nothing in `text`.
     #[inline]
     pub fn may_hold(&self, text: &[u8]) -> bool {
-        text.len() >= SHORTEST && telling(text)
+        text.len() >= SHORTEST && may_hold(text)
     }
 
     /// False when [`content`](Self::content) does not find that `number`, a number of JSON, is a value as a whole.
@@ -157,6 +159,23 @@ impl Scanner {
             return;
         }
         let first = hits.len();
+        self.covers.clear();
+        self.run(text, named, hits, Inside::Passed);
+        // What covered others is there, or what it gave way to: so would they have. Else they may be values themselves.
+        let settled = hits.get(first..).unwrap_or_default();
+        let stays = |cover: &Hit| {
+            let behind = settled.partition_point(|hit| hit.start <= cover.start);
+            let hit = behind.checked_sub(1).and_then(|at| settled.get(at));
+            hit.is_some_and(|hit| hit.end >= cover.end && hit.priority >= cover.priority)
+        };
+        if !self.covers.iter().all(stays) {
+            hits.truncate(first);
+            self.run(text, named, hits, Inside::Searched);
+        }
+    }
+
+    fn run(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>, inside: Inside) {
+        let first = hits.len();
         let mut run = Run {
             catalog: &self.catalog,
             wanted: &self.wanted,
@@ -166,6 +185,9 @@ impl Scanner {
             words: &mut self.words,
             fields: &mut self.fields,
             label_end: 0,
+            inside,
+            cover: Cover::default(),
+            covers: &mut self.covers,
         };
         self.found.clear();
         run.shapes(&mut self.found);
@@ -174,7 +196,8 @@ impl Scanner {
         for found in &self.found {
             run.keyword(*found);
         }
-        for hit in hits.iter_mut().skip(first) {
+        let found = hits.iter_mut().skip(first);
+        for hit in found.chain(&mut self.covers) {
             hit.keep_characters(text);
         }
         settle(hits, first);
@@ -214,6 +237,29 @@ pub(super) struct Run<'a> {
     pub(super) fields: &'a mut Vec<u16>,
     /// End of the name that was last looked at in running text.
     pub(super) label_end: usize,
+    inside: Inside,
+    cover: Cover,
+    /// Values in which others were not looked for.
+    covers: &'a mut Vec<Hit>,
+}
+
+/// What is done where a value was found by its shape: no value of a lower or the same priority that begins in it can stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inside {
+    /// Shapes that give way to it are passed over.
+    Passed,
+    /// They are looked at like all others.
+    Searched,
+}
+
+/// The value that was found last by its shape.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cover {
+    end: usize,
+    /// The shapes that may take its place.
+    above: u64,
+    /// It is among [`Run::covers`].
+    noted: bool,
 }
 
 impl Run<'_> {
@@ -233,7 +279,9 @@ impl Run<'_> {
                     catalog.keywords.matches(text, at, found);
                     continue;
                 };
-                if catalog.shapes.may_begin(*head) {
+                if at < self.cover.end && self.cover.above == 0 {
+                    self.note_cover();
+                } else if catalog.shapes.may_begin(*head) {
                     self.shape(at);
                 }
                 let known = (head[0], u32::from_be_bytes(*head));
@@ -242,20 +290,60 @@ impl Run<'_> {
         }
     }
 
+    /// Runs the detectors whose values may begin at `at`, if a word does.
+    #[inline]
     fn shape(&mut self, at: usize) {
-        if at
+        let inside = at
             .checked_sub(1)
-            .is_some_and(|before| is_word(self.text, before))
-        {
+            .is_some_and(|before| is_word(self.text, before));
+        if inside {
             return;
         }
-        let mut bits = self.catalog.shapes.at(self.text, at);
+        let bits = self.catalog.shapes.at(self.text, at);
+        if bits != 0 {
+            self.shaped(at, bits);
+        }
+    }
+
+    fn shaped(&mut self, at: usize, mut bits: u64) {
+        if at < self.cover.end && bits & !self.cover.above != 0 {
+            self.note_cover();
+            bits &= self.cover.above;
+        }
         while bits != 0 {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
-            if let Some(index) = self.catalog.shapes.detector(bit) {
-                self.detect(index, at);
+            if let Some(index) = self.catalog.shapes.detector(bit)
+                && self.detect(index, at)
+            {
+                bits &= self.cover(bits);
             }
+        }
+    }
+
+    /// What was found last covers what begins in it. Which of `bits`, shapes at the same place, do not give way to it.
+    fn cover(&mut self, bits: u64) -> u64 {
+        let (Inside::Passed, Some(hit)) = (self.inside, self.hits.last()) else {
+            return bits;
+        };
+        let shapes = &self.catalog.shapes;
+        let same = hit.priority.checked_sub(1).map(|below| shapes.above(below));
+        self.cover = Cover {
+            end: hit.end,
+            above: shapes.above(hit.priority),
+            noted: false,
+        };
+        let stay = bits & same.unwrap_or(u64::MAX);
+        if stay != bits {
+            self.note_cover();
+        }
+        stay
+    }
+
+    fn note_cover(&mut self) {
+        if !self.cover.noted {
+            self.cover.noted = true;
+            self.covers.extend(self.hits.last());
         }
     }
 
@@ -515,6 +603,9 @@ mod tests {
             words: &mut scanner.words,
             fields: &mut scanner.fields,
             label_end: 0,
+            inside: Inside::Searched,
+            cover: Cover::default(),
+            covers: &mut scanner.covers,
         };
         for (at, byte) in text.iter().enumerate() {
             if starts(*byte) {
@@ -586,6 +677,52 @@ mod tests {
             let found = searched(&mut scanner, number.as_bytes()).iter().any(whole);
             prop_assert!(!found || scanner.may_be(number.as_bytes()));
         }
+    }
+
+    /// Moments and identifiers, with digits at random; some are cut or have more behind them.
+    fn known_texts() -> impl Strategy<Value = String> {
+        let zone = "(Z|z|[+-][0-9]{2}(:?[0-9]{2})?)?";
+        let moment = format!(
+            "[12][0-9]{{3}}-[0-9]{{2}}-[0-9]{{2}}([Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}([.,][0-9]{{1,9}})?)?{zone})?"
+        );
+        let uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9]{12}\
+            |[0-9]{8}(-[0-9]{4}){3}-[0-9]{12}|[a-f]{2}[0-9]{6}(-[a-f]{2}[0-9]{2}){3}-[a-f]{2}[0-9]{10}";
+        let whole = proptest::string::string_regex(&format!("{moment}|{uuid}"));
+        let whole = whole.expect("a regular expression");
+        (whole, 0..40_usize, "[0-9a-f:.-]{0,2}").prop_map(|(text, cut, more)| match cut {
+            0..8 => text.get(..cut * 5).unwrap_or(&text).to_owned() + &more,
+            _ => text,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn a_text_that_is_known_at_a_glance_holds_nothing_whatever_its_name_says(text in known_texts()) {
+            let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
+            let speaking = Named {
+                fields: Vec::new(),
+                verdicts: vec![(true, false); scanner.catalog.detectors.len()].into(),
+            };
+            let mut hits = Vec::new();
+            scanner.search(text.as_bytes(), &speaking, &mut hits);
+            prop_assert!(
+                hits.is_empty() || scanner.may_hold(text.as_bytes()),
+                "{:?}", hits
+            );
+        }
+    }
+
+    #[test]
+    fn values_inside_another_are_passed_over() {
+        let mut scanner = Scanner::new(Catalog::builtin(), |_| true);
+        let named = Named::default();
+        let text = b"call +33 1 49 13 52 58";
+        let mut hits = Vec::new();
+        scanner.search(text, &named, &mut hits);
+        assert_eq!(scanner.covers.len(), 1, "{hits:?}");
+        let places: Vec<_> = hits.iter().map(|hit| (hit.start, hit.end)).collect();
+        assert_eq!(places, [(5, 22)]);
     }
 
     #[test]

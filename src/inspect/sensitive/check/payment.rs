@@ -43,32 +43,36 @@ pub fn card_code(text: &[u8]) -> bool {
 
 /// An IBAN: a country of the registry, its length, and 97-10 check digits (ISO 7064).
 pub fn iban(text: &[u8]) -> bool {
-    let mut remainder = 0_u32;
-    let mut length = 0_usize;
-    let mut head = [0_u8; 4];
-    let mut feed = |byte: u8| {
+    let mut values = [0_u8; IBAN_BYTES];
+    let mut length = 0;
+    for byte in text {
         let value = match byte {
-            b'0'..=b'9' => u32::from(byte - b'0'),
-            b'A'..=b'Z' => u32::from(byte - b'A') + 10,
-            b'a'..=b'z' => u32::from(byte - b'a') + 10,
-            _ => return,
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'Z' => byte - b'A' + 10,
+            b'a'..=b'z' => byte - b'a' + 10,
+            _ => continue,
         };
-        let shift = if value > 9 { 100 } else { 10 };
-        remainder = (remainder * shift + value) % 97;
-    };
-    for byte in text.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
-        match head.get_mut(length) {
-            Some(slot) => *slot = *byte,
-            None => feed(*byte),
-        }
+        let Some(slot) = values.get_mut(length) else {
+            return false;
+        };
+        *slot = value;
         length += 1;
     }
-    head.iter().for_each(|byte| feed(*byte));
-    let country = [head[0].to_ascii_uppercase(), head[1].to_ascii_uppercase()];
-    remainder == 1
-        && IBAN_LENGTHS
-            .iter()
-            .any(|(known, expected)| **known == country && usize::from(*expected) == length)
+    let country = [values[0], values[1]].map(|letter| letter.wrapping_add(b'A' - 10));
+    let known = IBAN_LENGTHS.binary_search_by(|(known, _)| (*known).cmp(&country));
+    let expected = known.ok().and_then(|index| IBAN_LENGTHS.get(index));
+    if expected.is_none_or(|(_, expected)| usize::from(*expected) != length) {
+        return false;
+    }
+    let join = |sum: u64, value: &u8| {
+        let shift = if *value > 9 { 100 } else { 10 };
+        let sum = sum * shift + u64::from(*value);
+        if sum > IBAN_ROOM { sum % 97 } else { sum }
+    };
+    // The first four go behind the others.
+    let (first, rest) = values.split_at(4);
+    let rest = rest.iter().take(length.saturating_sub(4));
+    first.iter().fold(rest.fold(0, join), join) % 97 == 1
 }
 
 /// An ABA routing transit number: nine digits, 3-7-1 weighted sum, a Federal Reserve prefix.
@@ -138,7 +142,13 @@ const ISSUERS: &[Issuer] = &[
     issuer(979_200, 979_289, 1 << 16), // Troy
 ];
 
-/// Lengths by country, from the SWIFT IBAN registry.
+/// Characters of the longest IBAN that ISO 13616 allows.
+const IBAN_BYTES: usize = 34;
+
+/// Up to here two more digits of an IBAN fit behind those before.
+const IBAN_ROOM: u64 = u64::MAX / 100 - 1;
+
+/// Lengths by country, in order, from the SWIFT IBAN registry.
 const IBAN_LENGTHS: &[(&[u8; 2], u8)] = &[
     (b"AD", 24),
     (b"AE", 23),

@@ -20,7 +20,8 @@ pub fn phone_international(text: &[u8]) -> bool {
         _ => 1..=3,
     };
     // `+44 (0) 20 …`: the zero is for callers inside the country.
-    let trunk = usize::from(text.windows(3).any(|window| window == b"(0)"));
+    let open = memchr::memchr(b'(', text).and_then(|at| text.get(at..));
+    let trunk = usize::from(open.is_some_and(|rest| rest.windows(3).any(|part| part == b"(0)")));
     codes.into_iter().any(|code_digits| {
         let code = digits.number(0, code_digits);
         let rest = digits.len.saturating_sub(code_digits + trunk);
