@@ -233,7 +233,7 @@ struct Redact {
     /// Write here instead of to the standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Read it as this type instead of what the file's name says (standard input: text/plain)
+    /// Read it as this type instead of what the file's name says, or where that is silent its first 512 bytes
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
     /// Count only, change nothing

@@ -36,8 +36,8 @@ pub(super) struct Editor {
     pub(super) summary: Summary,
     /// Values masked since the summary was last brought up to date, by the index of their entity.
     counts: Vec<u64>,
-    /// The value at hand did not pass: something may be in it.
-    stopped: bool,
+    /// The string at hand did not pass: something may be in it, but neither a document nor base64. What its name says.
+    stopped: Option<Hint>,
     /// What is added to the offsets of a reader that counts from the first byte of its part.
     pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
@@ -95,7 +95,7 @@ impl Editor {
             plan: Plan::default(),
             summary: Summary::default(),
             counts: Vec::new(),
-            stopped: false,
+            stopped: None,
             base: 0,
             windowed: 0,
             paired: None,
@@ -368,6 +368,16 @@ impl Editor {
         self.decode(leaf, runs);
     }
 
+    /// Edits what rules find in `leaf`, which holds no base64.
+    fn look_plainly(&mut self, leaf: &Leaf<'_>, hint: Hint) {
+        self.find(leaf, hint);
+        for index in 0..self.hits.len() {
+            if let Some(hit) = self.hits.get(index).copied() {
+                self.edit(leaf, hit, None);
+            }
+        }
+    }
+
     /// Edits what lies in `runs` of base64.
     fn decode(&mut self, leaf: &Leaf<'_>, mut runs: Runs<'_>) {
         while let Some(run) = runs.before(leaf.bytes.len()) {
@@ -392,8 +402,7 @@ impl LeafSink for Editor {
         let hint = self.known.hint(path, &mut self.scanner);
         if host == HostSyntax::JsonNumber {
             let named = hint.rules == Rules::Some || self.is_paired(hint, path);
-            self.stopped = named || self.scanner.may_be(value);
-            return !self.stopped;
+            return !named && !self.scanner.may_be(value);
         }
         let first = value.first().copied().unwrap_or(b' ');
         if matches!(first, b'{' | b'[') || first.is_ascii_whitespace() || blob::may_hold(value) {
@@ -401,12 +410,17 @@ impl LeafSink for Editor {
         }
         self.pair(value, hint, path.depth());
         let named = hint.rules == Rules::Some || self.is_paired(hint, path);
-        self.stopped = named || self.scanner.may_hold(value);
-        !self.stopped
+        let stopped = named || self.scanner.may_hold(value);
+        self.stopped = stopped.then_some(hint);
+        !stopped
     }
 
     #[inline]
     fn leaf(&mut self, leaf: &Leaf<'_>) {
+        if let Some(hint) = self.stopped.take() {
+            self.look_plainly(leaf, hint);
+            return;
+        }
         if leaf.host == HostSyntax::JsonKey {
             return;
         }
@@ -429,7 +443,7 @@ impl LeafSink for Editor {
         }
         let long = leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All;
         let runs = if long { Runs::of(leaf) } else { Runs::none() };
-        if std::mem::take(&mut self.stopped) || !self.is_plain(leaf, hint) {
+        if !self.is_plain(leaf, hint) {
             self.look(leaf, hint, runs);
         } else if long {
             self.decode(leaf, runs);

@@ -154,9 +154,15 @@ pub fn fixed_parts(entity: &str) -> [&[u8]; 3] {
     [b"[REDACTED:", entity.as_bytes(), b"]"]
 }
 
-/// True when the fixed mask of `entity` is written in `host` as it is.
-pub fn is_verbatim(host: HostSyntax, entity: &str) -> bool {
+/// The fixed mask of `entity` where it is written as it is in each syntax that [`is_verbatim`] names.
+pub fn verbatim(entity: &str) -> Option<Box<[u8]>> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_plain = entity.bytes().all(plain);
+    is_plain.then(|| fixed_parts(entity).concat().into())
+}
+
+/// True when letters, digits and the marks of a fixed mask are written in `host` as they are.
+pub fn is_verbatim(host: HostSyntax) -> bool {
     match host {
         HostSyntax::JsonNumber
         | HostSyntax::JsonLiteral
@@ -176,7 +182,7 @@ pub fn is_verbatim(host: HostSyntax, entity: &str) -> bool {
         | HostSyntax::CsvQuoted
         | HostSyntax::HeaderValue
         | HostSyntax::CookieValue
-        | HostSyntax::Raw => entity.bytes().all(plain),
+        | HostSyntax::Raw => true,
     }
 }
 

@@ -25,21 +25,14 @@ struct Edit {
 impl Plan {
     /// Plans to replace `span`. False, and nothing is planned, when an earlier edit covers its first byte: windows of a
     /// long value overlap, and what the second one sees again was dealt with by the first.
+    #[inline]
     pub fn add(&mut self, span: Span, replacement: &[u8]) -> bool {
-        self.add_parts(span, [replacement])
-    }
-
-    /// As [`add`](Self::add), by `parts` one after the other.
-    pub fn add_parts<const N: usize>(&mut self, span: Span, parts: [&[u8]; N]) -> bool {
         if span.start < self.end || span.is_empty() {
             return false;
         }
         self.end = span.end;
-        let mut len = 0;
-        for part in parts {
-            self.replacements.extend_from_slice(part);
-            len += part.len();
-        }
+        self.replacements.extend_from_slice(replacement);
+        let len = replacement.len();
         self.edits.push_back(Edit { span, len });
         true
     }
@@ -60,6 +53,7 @@ impl Plan {
     }
 
     /// Takes the next edit: hands its replacement to `write`.
+    #[inline]
     pub fn take(&mut self, write: impl FnOnce(&[u8])) {
         let Some(edit) = self.edits.pop_front() else {
             return;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::operator::Mask;
+use super::operator::{self, Mask};
 use super::selector::Selector;
 use crate::inspect::leaf::{Path, Root};
 use crate::inspect::sensitive::{Catalog, Entity, Hit};
@@ -26,6 +26,8 @@ pub struct Profile {
     catalog: Arc<Catalog>,
     /// The mask of each entity, by index; `None`: left alone.
     masks: Vec<Option<Mask>>,
+    /// The fixed mask of each entity, where that is written as it is.
+    fixed: Vec<Option<Box<[u8]>>>,
     /// What single rules do otherwise than their entity, by rule index; empty when none does.
     rule_masks: Vec<Option<Choice>>,
     selected: Vec<Selected>,
@@ -166,6 +168,7 @@ impl Profile {
         Self {
             name: name.into(),
             mode: Mode::Enforce,
+            fixed: catalog.labels().map(operator::verbatim).collect(),
             catalog,
             masks,
             rule_masks: Vec::new(),
@@ -354,6 +357,15 @@ impl Profile {
             Some(Some(Choice::Keep)) => None,
             Some(Some(Choice::Mask(mask))) => Some(mask),
             Some(None) | None => self.mask(hit.entity),
+        }
+    }
+
+    /// The fixed mask of what was found where it is written as it is; `None` when it has another, or none.
+    #[inline]
+    pub(super) fn verbatim_mask(&self, hit: Hit) -> Option<&[u8]> {
+        match self.mask_of(hit) {
+            Some(Mask::Fixed) => self.fixed.get(usize::from(hit.entity.0))?.as_deref(),
+            _ => None,
         }
     }
 

@@ -92,7 +92,21 @@ struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
+    #[inline]
     fn copy(&self, span: Span, out: &mut BytesMut) {
+        // Most of what is copied came in one piece with what stands before it.
+        let offset = |at: u64| usize::try_from(at - self.input_at).ok();
+        if span.start >= self.input_at
+            && let (Some(start), Some(end)) = (offset(span.start), offset(span.end))
+            && let Some(part) = self.input.get(start..end)
+        {
+            out.extend_from_slice(part);
+            return;
+        }
+        self.copy_any(span, out);
+    }
+
+    fn copy_any(&self, span: Span, out: &mut BytesMut) {
         for (bytes, at) in [(self.held, self.held_at), (self.input, self.input_at)] {
             let clip = |offset: u64| {
                 usize::try_from(offset.saturating_sub(at))

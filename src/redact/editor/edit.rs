@@ -19,16 +19,14 @@ impl Editor {
 
     /// Plans to put a fixed mask where `hit` lies; false where there is more to it.
     fn edit_plainly(&mut self, leaf: &Leaf<'_>, hit: Hit) -> bool {
-        let fixed = matches!(self.profile.mask_of(hit), Some(Mask::Fixed));
-        if !fixed || !self.open || self.profile.mode() != Mode::Enforce {
+        if !self.open || !operator::is_verbatim(leaf.host) || self.profile.mode() != Mode::Enforce {
             return false;
         }
-        let label = self.profile.catalog().label(hit.entity);
-        if !operator::is_verbatim(leaf.host, label) {
+        let Some(mask) = self.profile.verbatim_mask(hit) else {
             return false;
-        }
+        };
         let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
-        if self.plan.add_parts(span, operator::fixed_parts(label)) {
+        if self.plan.add(span, mask) {
             self.count_plainly(hit, span, leaf.path);
         }
         true
@@ -232,7 +230,10 @@ impl Editor {
             return;
         }
         match piece {
-            VeilPiece::First => self.plan.add_parts(span, operator::fixed_parts(UNREAD)),
+            VeilPiece::First => {
+                let mask = operator::fixed_parts(UNREAD).concat();
+                self.plan.add(span, &mask)
+            }
             VeilPiece::Later => self.plan.add(span, b""),
         };
     }
