@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Property)] = &[
     ("multipart", content::multipart),
     ("redact_csv", redact::csv),
     ("redact_form", redact::form),
+    ("redact_head", redact::head),
     ("redact_html", redact::html),
     ("redact_json", redact::json),
     ("redact_multipart", redact::multipart),

@@ -6,9 +6,18 @@ use std::sync::{Arc, LazyLock};
 use bytes::BytesMut;
 use sluice::budget::Budget;
 use sluice::inspect::Direction;
-use sluice::redact::{Profile, Redactor, Summary};
+use sluice::redact::{Heads, Profile, Redactor, Summary, redact_head};
 
 static PROFILE: LazyLock<Arc<Profile>> = LazyLock::new(|| Arc::new(Profile::all()));
+
+static HEADS: LazyLock<Arc<Profile>> = LazyLock::new(|| {
+    let heads = Heads {
+        fields: vec!["*".into()],
+        cookies: true,
+        query: true,
+    };
+    Arc::new(Profile::all().with_heads(heads))
+});
 
 /// JSON: what was a document stays one, with the same names and containers.
 pub fn json(data: &[u8]) {
@@ -98,6 +107,34 @@ pub fn text(data: &[u8]) {
 /// Multipart bodies with the boundary `x`.
 pub fn multipart(data: &[u8]) {
     holds("multipart/form-data; boundary=x", data);
+}
+
+/// A request target and field lines, all of which are searched: each value is replaced once, in order, by one in which
+/// nothing new ends a line, and of the target no more than its query.
+pub fn head(data: &[u8]) {
+    let mut lines = data.split(|byte| *byte == b'\n');
+    let target = lines.next().unwrap_or_default();
+    let fields: Vec<(&[u8], &[u8])> = lines
+        .filter_map(|line| {
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            Some((line.get(..colon)?, line.get(colon + 1..)?))
+        })
+        .collect();
+    let (edits, summary) = redact_head(&HEADS, Some(target), fields.iter().copied());
+    assert_eq!(edits.is_empty(), summary.edits == 0, "an edit is not told");
+    assert!(
+        edits.is_sorted_by(|one, next| one.field < next.field),
+        "a value is replaced twice"
+    );
+    for edit in &edits {
+        let before = edit.field.map_or(target, |field| fields[field].1);
+        let ends = |value: &[u8]| value.iter().filter(|byte| b"\r\n\0".contains(byte)).count();
+        assert!(ends(&edit.value) <= ends(before), "another line");
+        if edit.field.is_none() {
+            let path = |value: &[u8]| value.split(|byte| *byte == b'?').next().map(<[u8]>::to_vec);
+            assert_eq!(path(&edit.value), path(before), "another path");
+        }
+    }
 }
 
 /// Whole, cut in two where the first byte says, and byte by byte: the same output, which is the input with the noted spans
