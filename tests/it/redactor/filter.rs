@@ -131,3 +131,80 @@ fn the_standard_input_is_a_filter_with_any_profile() {
         text(&done.stderr)
     );
 }
+
+#[test]
+fn a_filter_writes_what_has_settled_before_its_input_ends() {
+    use std::io::{BufRead as _, BufReader};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    // Where no type is told, the first 512 bytes are waited for: they tell it.
+    for (arguments, head) in [(&["--content-type", "text/plain"][..], 0), (&[], 512)] {
+        let mut child = Command::new(SLUICE)
+            .arg("redact")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let (sender, written) = mpsc::channel();
+        let reader = std::thread::spawn(move || {
+            for line in lines {
+                let _ = sender.send(line.expect("text"));
+            }
+        });
+        if head > 0 {
+            let first = "x".repeat(head - 1) + "\n";
+            stdin.write_all(first.as_bytes()).expect("it reads");
+            let line = written.recv_timeout(Duration::from_secs(60));
+            assert_eq!(line.map(|line| line + "\n"), Ok(first));
+        }
+        for number in 0..20 {
+            let line = format!("{number} login of user{number}@example.org failed\n");
+            stdin.write_all(line.as_bytes()).expect("it reads");
+            let line = written.recv_timeout(Duration::from_secs(60));
+            let masked = format!("{number} login of [REDACTED:EMAIL] failed");
+            assert_eq!(line, Ok(masked), "while more may come");
+        }
+        drop(stdin);
+        assert!(child.wait().expect("it ends").success());
+        reader.join().expect("it has read all");
+    }
+}
+
+#[test]
+fn national_identifiers_go_by_the_profiles_of_persons_and_stay_by_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let identifiers = [
+        ("UK_NHS", "NHS number: ", "943 476 5919"),
+        ("IN_AADHAAR", "Aadhaar: ", "7392 0184 6557"),
+        ("BR_CPF", "CPF: ", "529.982.247-25"),
+        ("ES_DNI", "DNI: ", "12345678Z"),
+        ("FR_INSEE", "INSEE: ", "185057800608491"),
+        ("US_SSN", "", "536-22-1234"),
+        ("UK_NINO", "", "AB 12 34 56 C"),
+    ];
+    let text = |masked: bool| -> String {
+        let lines = identifiers
+            .iter()
+            .map(|(entity, name, value)| match masked {
+                true => format!("{name}[REDACTED:{entity}]\n"),
+                false => format!("{name}{value}\n"),
+            });
+        lines.collect()
+    };
+    for (profile, masked) in [
+        ("all", true),
+        ("hipaa", true),
+        ("gdpr", true),
+        ("log-safe", true),
+        ("pci-dss", false),
+        ("secrets", false),
+    ] {
+        let done = redact(&["--profile", profile], folder.path(), &text(false));
+        assert_eq!(self::text(&done.stdout), text(masked), "{profile}");
+    }
+}

@@ -79,6 +79,34 @@ fn a_rule_by_route_shows_cards_to_one_group_only() {
     }
 }
 
+#[test]
+fn each_condition_of_a_rule_by_route_chooses_on_its_own() {
+    let ask = |server: &Running, [target, host, user, content_type]: [&str; 4]| {
+        let request = format!("{target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n");
+        let lines = format!("X-Authenticated-User: {user}\r\n");
+        let message = answered(&lines, &request, &response, Some(CARD));
+        Client::connect(server.icap()).ask(message).body
+    };
+    let fits = ["GET /customers/7", "api.test", "ann", "application/json"];
+    for (condition, at, other) in [
+        ("methods = [\"GET\"]", 0, "POST /customers/7"),
+        ("paths = [\"/customers/{id}\"]", 0, "GET /customers/7/x"),
+        ("hosts = [\"api.*\"]", 1, "www.test"),
+        ("users = [\"ann\"]", 2, "bob"),
+        ("content-types = [\"application/json\"]", 3, "text/json"),
+    ] {
+        let rule = format!(
+            "[profiles.see-cards]\nbase = \"response\"\n[[routes]]\nprofile = \"see-cards\"\n{condition}\n"
+        );
+        let server = Running::start(&rule);
+        assert_eq!(ask(&server, fits), CARD, "{condition}");
+        let mut misses = fits;
+        misses[at] = other;
+        assert_eq!(ask(&server, misses), MASKED, "{condition} {other}");
+    }
+}
+
 const HEADS: &str = r#"
 [profiles.redact-request]
 redact = "edge"
@@ -304,6 +332,7 @@ fn what_forbids_an_edit_blocks_passes_or_is_overruled_by_policy() {
             for field in [
                 "X-Hub-Signature-256: sha256=00",
                 "Stripe-Signature: t=1,v1=0",
+                "Signature-Input: sig1=(\"@method\" \"content-digest\");created=1;keyid=\"k\"",
             ] {
                 let (fate_now, reason) = fate_of(field);
                 assert_eq!(fate_now, signed, "{field} {config}");
@@ -440,4 +469,69 @@ fn a_log_whose_lines_repeat_names_is_masked_and_passes() {
     let record = record.to_string();
     assert!(record.contains("json-abuse/duplicate-key"), "{record}");
     assert!(!record.contains("too-many-matches"), "{record}");
+}
+
+/// Two tenants, told apart by host: a key each, with what comes behind its lines.
+fn tenants(folder: &std::path::Path, behind: &str) -> String {
+    let tenant = |name: &str, behind: &str| {
+        format!(
+            "[profiles.{name}]\nbase = \"response\"\nredact = \"{name}\"\n\
+             [redactions.{name}.masks]\nEMAIL = \"token\"\n\
+             [redactions.{name}.token]\nkey-file = {:?}\nkey-id = \"a\"\ntenant = \"{name}\"\n{behind}\
+             [[routes]]\nhosts = [\"{name}.test\"]\nprofile = \"{name}\"\n",
+            folder.join("old")
+        )
+    };
+    tenant("acme", behind) + &tenant("bolt", "")
+}
+
+/// The mask of a mailbox in an answer of that host.
+fn token_of(mailbox: &str, host: &str, server: &Running) -> String {
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}.test\r\n\r\n");
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    let body = format!("{{\"mail\":\"{mailbox}\"}}");
+    let message = answered("", &request, response, Some(body.as_bytes()));
+    let reply = Client::connect(server.icap()).ask(message);
+    let body: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+    body["mail"].as_str().expect("a string").to_owned()
+}
+
+#[test]
+fn tokens_join_within_a_tenant_and_over_the_rotation_of_its_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, key: &str| std::fs::write(folder.path().join(name), key);
+    write("old", "0123456789abcdef0123456789abcdef").expect("a file");
+    write("new", "fedcba9876543210fedcba9876543210").expect("a file");
+    let server = Running::start(&tenants(folder.path(), ""));
+    let before = token_of("ann@example.org", "acme", &server);
+    assert!(before.starts_with("tok_a_"), "{before}");
+    assert_eq!(token_of("ann@example.org", "acme", &server), before);
+    assert_ne!(token_of("bob@example.org", "acme", &server), before);
+    assert_ne!(token_of("ann@example.org", "bolt", &server), before);
+
+    // The new key, and the old one behind it.
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let previous =
+        format!("[redactions.acme.token.previous]\nkey-file = {old:?}\nkey-id = \"a\"\n");
+    let rotated = tenants(folder.path(), &previous).replacen(
+        &format!("key-file = {old:?}\nkey-id = \"a\""),
+        &format!("key-file = {new:?}\nkey-id = \"b\""),
+        1,
+    );
+    let bolt = token_of("ann@example.org", "bolt", &server);
+    drop(server);
+    let server = Running::start(&rotated);
+    let both = token_of("ann@example.org", "acme", &server);
+    let (fresh, known) = both.split_once('.').expect("under both keys");
+    assert!(fresh.starts_with("tok_b_"), "{both}");
+    assert_eq!(format!("tok_{known}"), before);
+    assert_eq!(token_of("ann@example.org", "bolt", &server), bolt);
+
+    // The old one is gone.
+    let after = rotated.replace(&previous, "");
+    drop(server);
+    let server = Running::start(&after);
+    assert_eq!(token_of("ann@example.org", "acme", &server), fresh);
+    let records = format!("{:?}", server.stop());
+    assert!(!records.contains("tok_"), "a record tells a token");
 }

@@ -102,7 +102,7 @@ struct Labelled {
     secrets: Vec<Vec<u8>>,
 }
 
-/// The seeded documents, and every sixth of the shared set where that is here.
+/// The seeded documents, and the shared set where that is here.
 fn labelled() -> Vec<Labelled> {
     let mut list = Vec::new();
     for content_type in FORMATS {
@@ -121,7 +121,7 @@ fn labelled() -> Vec<Labelled> {
     }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/redaction/dev.jsonl");
     match fs::read_to_string(file) {
-        Ok(text) => list.extend(text.lines().step_by(6).map(of_set)),
+        Ok(text) => list.extend(text.lines().map(of_set)),
         Err(_) => println!("skipped in part: ../shared/redaction/dev.jsonl is not here"),
     }
     for labelled in &mut list {
@@ -199,18 +199,18 @@ fn no_labelled_value_is_found_in_anything_that_the_program_writes() {
     let _ = std::io::Read::read_to_end(&mut client.stream, &mut metrics);
     let mut written = watched.written();
     written.push(("metrics".into(), metrics));
+    let secrets = documents.iter().flat_map(|labelled| &labelled.secrets);
+    let secrets = aho_corasick::AhoCorasick::new(secrets).expect("some thousand values");
     for (path, bytes) in &written {
         assert!(
             !bytes.is_empty() || path.ends_with("stdout"),
             "{}",
             path.display()
         );
-        for secret in documents.iter().flat_map(|labelled| &labelled.secrets) {
-            let found = memchr::memmem::find(bytes, secret);
-            // Not even the test tells what it found.
-            let around = found.map(|at| (at, secret.len(), path.display().to_string()));
-            assert_eq!(around, None, "a labelled value was written");
-        }
+        // Not even the test tells what it found.
+        let found = secrets.find_iter(bytes).next();
+        let around = found.map(|found| (found.start(), found.len(), path.display().to_string()));
+        assert_eq!(around, None, "a labelled value was written");
     }
 }
 
