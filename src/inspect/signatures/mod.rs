@@ -44,12 +44,23 @@ use work::{Pending, Reported, Task};
 pub struct Signatures {
     /// Patterns of the literal rules, then those of the YARA gate.
     search: Search,
-    /// Patterns of the literal rules only, beside a large gate: long bodies are not searched for its strings.
-    own: Option<Search>,
+    /// Patterns of the literal rules only: for values, which YARA does not look at, and beside a large gate for the
+    /// later blocks of long bodies.
+    own: Search,
+    gate: GateSize,
     literals: LiteralSet,
     yara: YaraSet,
     hashes: HashSet,
     problems: Vec<RulesError>,
+}
+
+/// Whether the gate's strings are worth looking for in every block of a long body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GateSize {
+    /// In every block.
+    Small,
+    /// In the first.
+    Large,
 }
 
 /// To look for more strings than this is taken to cost as much on a long body as running all rules once: beyond the first
@@ -78,12 +89,16 @@ impl Signatures {
         }
         let (literals, mut patterns) = LiteralSet::new(rules);
         let (yara, problems) = YaraSet::compile(&files, &limits);
-        let large = yara.gate_patterns().len() > GATE_WORTH;
-        let own = large.then(|| Search::new(patterns.clone())).transpose()?;
+        let gate = match yara.gate_patterns().len() > GATE_WORTH {
+            true => GateSize::Large,
+            false => GateSize::Small,
+        };
+        let own = Search::new(patterns.clone())?;
         patterns.extend_from_slice(yara.gate_patterns());
         Ok(Self {
             search: Search::new(patterns)?,
             own,
+            gate,
             literals,
             yara,
             hashes: HashSet::new(lists),
@@ -312,9 +327,10 @@ impl SignatureScan {
 
     fn search(&mut self, window: &[u8], out: &mut Findings) {
         self.length += window.len() as u64;
-        let search = match &self.rules.own {
-            Some(own) if self.block > 0 => own,
-            Some(_) | None => &self.rules.search,
+        let is_past_gate = self.block > 0 && self.rules.gate == GateSize::Large;
+        let search = match self.facts.is_content() && !is_past_gate {
+            true => &self.rules.search,
+            false => &self.rules.own,
         };
         search.push(&mut self.search, window, &mut self.hits);
         let own = self.rules.literals.patterns();
@@ -408,10 +424,10 @@ impl SignatureScan {
             .yara
             .due_in_block(&self.gate, head, body.len() as u64);
         self.gate.end_block();
-        if let (0, Some(own)) = (self.block, &self.rules.own) {
+        if self.block == 0 && self.rules.gate == GateSize::Large {
             self.gate.open();
             let shared = u32::try_from(self.rules.literals.patterns()).unwrap_or(u32::MAX);
-            self.search.hand_over(own, shared);
+            self.search.hand_over(&self.rules.own, shared);
         }
         self.block += 1;
         match self.kept.mode {

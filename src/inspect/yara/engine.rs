@@ -25,7 +25,8 @@ pub(super) struct Unit {
     numbers: HashMap<Box<str>, HashMap<Box<str>, u32>>,
     /// Rules whose truth may change when matches are capped.
     positions: Vec<u32>,
-    externals: bool,
+    /// External variables that are used, one bit each.
+    externals: u16,
 }
 
 impl Unit {
@@ -94,10 +95,17 @@ impl Unit {
         out: &mut Outcome,
     ) {
         let own;
-        let scanner = if self.externals || time != *self.limit() {
+        // All of them were defined as empty strings when the unit was compiled.
+        let mut told = externals
+            .pairs()
+            .into_iter()
+            .enumerate()
+            .filter(|(number, (_, value))| self.externals >> number & 1 != 0 && !value.is_empty())
+            .map(|(_, pair)| pair)
+            .peekable();
+        let scanner = if told.peek().is_some() || time != *self.limit() {
             let mut copy = self.scanner.clone();
-            for (name, value) in externals.pairs() {
-                // All of them were defined as strings when the unit was compiled.
+            for (name, value) in told {
                 let _ = copy.define_symbol(name, value);
             }
             copy.set_scan_params(
@@ -156,7 +164,7 @@ impl Unit {
 struct UnitParts {
     numbers: HashMap<Box<str>, HashMap<Box<str>, u32>>,
     positions: Vec<u32>,
-    externals: bool,
+    externals: u16,
     problems: Vec<RulesError>,
     imported: HashMap<Box<str>, HashSet<Box<str>>>,
 }

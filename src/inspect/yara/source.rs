@@ -65,8 +65,8 @@ pub(super) enum Reach {
 /// What a rule looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Uses {
-    /// External variables.
-    pub(super) externals: bool,
+    /// External variables, one bit each, in the order of [`Externals`](super::Externals).
+    pub(super) externals: u16,
     /// Counts, offsets or ranges of matches, so that a cap on matches may change its truth.
     pub(super) positions: bool,
     /// Strings at all.
@@ -290,10 +290,10 @@ impl Reader<'_> {
                 false => Reach::Rule,
             },
             uses: Uses {
-                externals: references
-                    .names
-                    .iter()
-                    .any(|name| self.externals.contains(&name.as_str())),
+                externals: (0u32..)
+                    .zip(self.externals)
+                    .filter(|(_, name)| references.names.iter().any(|used| used == *name))
+                    .fold(0, |bits, (number, _)| bits | 1 << number),
                 positions: references.positions,
                 strings: !rule.variables.is_empty(),
             },
@@ -675,7 +675,7 @@ mod tests {
         let (sources, _) = read(&[file(text)], &["filename"]);
         let last = sources.last().expect("four rules");
         assert_eq!(last.before, [0, 1, 2]);
-        assert!(last.uses.externals);
+        assert_eq!(last.uses.externals, 1);
         assert_eq!(
             last.need.clauses().first().map(|clause| clause.size),
             Some((0, 8))
