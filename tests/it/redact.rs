@@ -193,7 +193,7 @@ fn a_long_stream_is_held_in_constant_memory_and_leaves_early() {
 #[test]
 fn every_split_in_two_gives_the_same_bytes() {
     let pem = "-----BEGIN PRIVATE KEY-----\nNqZB/rja1p7L8+3DRaVs0DDTEJrlpwnLdq1Jqvg\nabc=\n-----END PRIVATE KEY-----\n";
-    let cases: [(&str, String); 9] = [
+    let cases: [(&str, String); 10] = [
         ("application/json", r#"{"a":{"pass\u0077ord":"x\u00417!"},"n":[4111111111111111,{"cvv":123}],"note":"mail \u0061@b.org now"}"#.into()),
         ("application/json", r#"{"raw":"{\"card\":\"4111\\u0031111 11111111\",\"email\":\"a@b.org\",\"cvv\":123}"}"#.into()),
         ("application/x-www-form-urlencoded", "a=1&email=%61%40b.org&password=a%26b+c&x".into()),
@@ -202,6 +202,7 @@ fn every_split_in_two_gives_the_same_bytes() {
         ("text/html", "<table><tr><th>Password</th><td>abc9!</td></tr></table><p>a < b, a&commat;b.org</p><script>x={\"cvv\":\"123\"};</script><input value=s3cret name=password>".into()),
         ("text/plain", format!("password: abc9!\n{pem}a@b.org")),
         ("multipart/form-data; boundary=xx", format!("--xx\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nabc9!\r\n--xx\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\nContent-Type: text/plain\r\n\r\n{pem}a@b.org\r\n--xx\r\nContent-Type: application/json\r\n\r\n{{\"cvv\":\"123\"}}\r\n--xx--\r\n")),
+        ("text/xml", "<r><password>< abc9!</password>< a@b.org</r>".into()),
         ("application/json", "{\"broken\": [a@b.org, 'x', {\"password\": \"abc9!\"".into()),
     ];
     let profile = Arc::new(Profile::all());

@@ -146,6 +146,8 @@ impl Markup {
         let begun = match self.state {
             _ if !self.held.is_empty() => self.tag_at,
             _ if self.open => self.value.start().max(editor.windowed),
+            // A text may begin with it.
+            State::Open => self.tag_at,
             _ => self.at - self.ahead.len() as u64,
         };
         let begun = match editor.removal {
