@@ -112,6 +112,13 @@ const WORST: &[&str] = &[
     "{\"a\":",
     "eval(",
     "QUFB",
+    "${ifs ",
+    "${x ",
+    "&<?=",
+    "<meta &=",
+    "document/*",
+    "if\"a",
+    "/tomcat ",
 ];
 
 /// How long this thread has been on a processor: the machine is shared, its clock on the wall says little.

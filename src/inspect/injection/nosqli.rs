@@ -14,6 +14,7 @@ pub const ANCHORS: &[&str] = &[
     "for (;",
     "==",
     "mapreduce",
+    "new date(",
 ];
 
 /// Notes evidence of the class in `value`.
@@ -22,8 +23,11 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         name(value, evidence);
     }
     operators(value, evidence);
-    script(value, evidence);
-    tautology(value, evidence);
+    // All that these two look for holds an anchor of more than one byte.
+    if value.anchors().next().is_some() {
+        script(value, evidence);
+        tautology(value, evidence);
+    }
     if evidence.weight(Kind::Semantics) > 0 {
         surroundings(value, evidence);
     }

@@ -209,16 +209,27 @@ impl Path {
 
     /// The printable form, capped at [`SHOWN_BYTES`], control bytes escaped: what findings and logs carry.
     pub fn shown(&self) -> Box<str> {
-        let mut text = self.to_string();
-        if text.len() > SHOWN_BYTES {
-            let mut cut = SHOWN_BYTES;
-            while !text.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            text.truncate(cut);
-            text.push('…');
+        let mut shown = Shown(String::with_capacity(SHOWN_BYTES));
+        if fmt::Write::write_fmt(&mut shown, format_args!("{self}")).is_err() {
+            shown.0.push('…');
         }
-        text.into_boxed_str()
+        shown.0.into_boxed_str()
+    }
+}
+
+/// Takes [`SHOWN_BYTES`] of text and no more, so that a path as deep as a document may be costs what it shows.
+struct Shown(String);
+
+impl fmt::Write for Shown {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let left = SHOWN_BYTES.saturating_sub(self.0.len());
+        if text.len() <= left {
+            self.0.push_str(text);
+            return Ok(());
+        }
+        let cut = text.floor_char_boundary(left);
+        self.0.push_str(text.get(..cut).unwrap_or_default());
+        Err(fmt::Error)
     }
 }
 
@@ -261,6 +272,12 @@ impl fmt::Display for Path {
 }
 
 fn write_name(f: &mut fmt::Formatter<'_>, name: &[u8]) -> fmt::Result {
+    // Most names need no escape.
+    if let Ok(text) = std::str::from_utf8(name)
+        && name.iter().all(|byte| matches!(byte, 0x20..=0x7e))
+    {
+        return f.write_str(text);
+    }
     for chunk in name.utf8_chunks() {
         for char in chunk.valid().chars() {
             if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {

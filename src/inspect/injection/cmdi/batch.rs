@@ -6,7 +6,11 @@ use crate::inspect::injection::{Evidence, Kind};
 
 /// Notes a batch statement that begins at `at`, a command position, in `lower`.
 pub fn look(lower: &[u8], at: usize, evidence: &mut Evidence) {
-    if !matches!(lower.get(at), Some(b'f' | b'i')) {
+    let tail = lower.get(at..).unwrap_or_default();
+    let after = tail
+        .strip_prefix(b"for")
+        .or_else(|| tail.strip_prefix(b"if"));
+    if !after.is_some_and(|rest| rest.first().is_some_and(|byte| is_blank(*byte))) {
         return;
     }
     let near = lower

@@ -361,7 +361,8 @@ impl<'a> Lexer<'a> {
 
     /// `${x}`, `${path:0:1}`, `${x:-word}`.
     fn braced_variable(&mut self, rest: &[u8]) {
-        let body = run(rest, 2, |byte| !matches!(byte, b'}' | b'{' | b'\n' | b' '));
+        let near = rest.get(..MAX_VARIABLE_BYTES + 3).unwrap_or(rest);
+        let body = run(near, 2, |byte| !matches!(byte, b'}' | b'{' | b'\n' | b' '));
         let closed = rest.get(2 + body.len()) == Some(&b'}');
         let name = run(body, 0, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let slice = body.get(name.len()).is_some_and(|byte| *byte == b':')
@@ -404,11 +405,12 @@ const MAX_VARIABLE_BYTES: usize = 64;
 /// Length of an `$IFS`, `${IFS}`, `${IFS%??}`, `$IFS$9` at the beginning of `text` (lower case), or 0.
 fn ifs(text: &[u8]) -> usize {
     if text.starts_with(b"${ifs") {
-        let body = run(text, 5, |byte| !matches!(byte, b'}' | b'\n'));
-        if body.len() < MAX_VARIABLE_BYTES && text.get(5 + body.len()) == Some(&b'}') {
-            return 6 + body.len();
-        }
-        return 0;
+        let near = text.get(..MAX_VARIABLE_BYTES + 5).unwrap_or(text);
+        let body = run(near, 5, |byte| !matches!(byte, b'}' | b'\n'));
+        return match near.get(5 + body.len()) {
+            Some(b'}') => 6 + body.len(),
+            _ => 0,
+        };
     }
     if !text.starts_with(b"$ifs") {
         return 0;

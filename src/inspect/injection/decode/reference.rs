@@ -49,6 +49,9 @@ pub fn reference(tail: &[u8]) -> Option<(u32, &[u8])> {
         .take(REFERENCE_NAME)
         .take_while(|byte| byte.is_ascii_alphanumeric())
         .count();
+    if count < SHORTEST_NAME {
+        return None;
+    }
     let name = body.get(..count)?;
     let left = body.get(count..)?;
     let (_, value) = NAMED
@@ -108,5 +111,6 @@ const NAMED: &[(&str, u32)] = &[
 
 /// Digits of a numeric reference; longer padding than any payload list has.
 const REFERENCE_DIGITS: usize = 16;
-/// Letters of the longest name in the table.
+/// Letters of the longest name in the table, and of the shortest.
 const REFERENCE_NAME: usize = 8;
+const SHORTEST_NAME: usize = 2;

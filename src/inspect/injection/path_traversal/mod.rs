@@ -424,7 +424,7 @@ impl<'a, 'v> Walk<'a, 'v> {
     /// Manifests name directories of the system in their mounts and volumes.
     fn is_mount(&self) -> bool {
         let path = self.value.path;
-        path.steps().any(|step| match step {
+        path.steps().rev().take(MOUNT_STEPS).any(|step| match step {
             crate::inspect::leaf::Step::Name(name)
             | crate::inspect::leaf::Step::Attribute(name) => {
                 let mut lower = [0_u8; 16];
@@ -479,6 +479,8 @@ fn ends_path(byte: u8) -> bool {
         )
 }
 
+/// Steps above a path in a manifest among which its mount is named.
+const MOUNT_STEPS: usize = 8;
 /// Bytes of a segment that are kept.
 const SEGMENT_BYTES: usize = 48;
 /// Bytes of a path's end that are kept.

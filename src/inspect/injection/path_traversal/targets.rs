@@ -1,6 +1,8 @@
 //! Files that are worth an attacker's trouble.
 
-use crate::inspect::injection::lexis::{has, is_one_of};
+use std::sync::LazyLock;
+
+use crate::inspect::injection::lexis::{WordSets, is_one_of};
 
 /// How telling it is that a value names such a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,19 +22,35 @@ pub fn worth(path: &[u8]) -> Worth {
         .iter()
         .rposition(|byte| *byte == b'/')
         .map_or(path, |at| path.get(at + 1..).unwrap_or_default());
-    if is_one_of(base, TROPHY_NAMES) || TROPHY_PARTS.iter().any(|part| has(path, part.as_bytes())) {
+    let parts = PARTS.sets_in(path);
+    if is_one_of(base, TROPHY_NAMES) || parts & TROPHY_PART != 0 {
         return Worth::Trophy;
     }
     let without_drive = match path {
         [_, b':', b'/', rest @ ..] => rest,
         _ => path,
     };
-    let system = SYSTEM_PREFIXES
-        .iter()
-        .any(|prefix| without_drive.starts_with(prefix.as_bytes()))
-        || SYSTEM_PARTS.iter().any(|part| has(path, part.as_bytes()));
-    if system { Worth::System } else { Worth::None }
+    if parts & SYSTEM_PART != 0 || begins_in_system(without_drive) {
+        Worth::System
+    } else {
+        Worth::None
+    }
 }
+
+/// True when `path` begins with one of [`SYSTEM_PREFIXES`]: none of them begins with another, so that it is the last one
+/// that is not behind `path`.
+fn begins_in_system(path: &[u8]) -> bool {
+    let behind = SYSTEM_PREFIXES.partition_point(|prefix| prefix.as_bytes() <= path);
+    let last = behind
+        .checked_sub(1)
+        .and_then(|last| SYSTEM_PREFIXES.get(last));
+    last.is_some_and(|prefix| path.starts_with(prefix.as_bytes()))
+}
+
+/// The parts of paths below, in the order of the bits.
+static PARTS: LazyLock<WordSets> = LazyLock::new(|| WordSets::new(&[TROPHY_PARTS, SYSTEM_PARTS]));
+const TROPHY_PART: u32 = 1;
+const SYSTEM_PART: u32 = 1 << 1;
 
 /// File names that say enough by themselves.
 const TROPHY_NAMES: &[&str] = &[
@@ -150,13 +168,42 @@ const SYSTEM_PREFIXES: &[&str] = &[
     "apache2/",
     "appserv/",
     "boot/",
+    "documents and settings/",
     "etc/",
+    "hiberfil.sys",
+    "home/apache",
     "inetpub/",
+    "jboss/",
+    "library/webserver",
+    "mysql/",
+    "opt/apache",
+    "opt/httpd",
+    "opt/lampp/",
+    "opt/xampp/",
+    "pagefile.sys",
+    "perl/",
+    "php/php",
+    "php4/",
+    "php5/",
+    "private/etc/",
+    "private/var/log/",
     "proc/",
     "program files (x86)/",
     "program files/",
+    "recycler/",
     "root/",
     "sys/",
+    "sysprep",
+    "system volume information",
+    "system/library/",
+    "tomcat",
+    "users/administrator/",
+    "usr/apache",
+    "usr/etc/",
+    "usr/home/",
+    "usr/internet/",
+    "usr/lib/cron/",
+    "usr/lib/security/",
     "usr/local/apache",
     "usr/local/cpanel",
     "usr/local/etc/",
@@ -167,11 +214,15 @@ const SYSTEM_PREFIXES: &[&str] = &[
     "usr/local/tomcat",
     "usr/local/zeus",
     "usr/pkg/etc/",
+    "usr/share/adduser/",
+    "usr/spool/",
     "var/adm/",
+    "var/apache",
     "var/cpanel/",
     "var/lib/mlocate/",
     "var/lib/mysql/",
     "var/lib/php",
+    "var/local/",
     "var/log/",
     "var/mail/",
     "var/run/secrets",
@@ -179,53 +230,20 @@ const SYSTEM_PREFIXES: &[&str] = &[
     "var/www/html/",
     "var/www/logs",
     "var/www/vhosts/",
-    "winnt/",
-    "wamp/",
-    "xampp/",
-    "opt/lampp/",
-    "opt/xampp/",
-    "opt/apache",
-    "opt/httpd",
-    "home/apache",
-    "private/etc/",
-    "private/var/log/",
-    "system/library/",
-    "web/conf/",
-    "php/php",
-    "php4/",
-    "php5/",
-    "mysql/",
-    "usr/apache",
-    "usr/lib/security/",
-    "usr/lib/cron/",
-    "usr/share/adduser/",
-    "users/administrator/",
-    "documents and settings/",
-    "system volume information",
-    "recycler/",
-    "pagefile.sys",
-    "hiberfil.sys",
-    "var/apache",
-    "var/local/",
     "volumes/",
-    "library/webserver",
-    "usr/home/",
-    "usr/spool/",
-    "usr/internet/",
-    "usr/etc/",
-    "sysprep",
-    "perl/",
-    "jboss/",
-    "tomcat",
-    "windows/system",
-    "windows/repair",
+    "wamp/",
+    "web/conf/",
+    "windows/config",
     "windows/debug",
+    "windows/my",
     "windows/panther",
+    "windows/php",
+    "windows/repair",
+    "windows/system",
     "windows/temp",
     "windows/win",
-    "windows/php",
-    "windows/my",
-    "windows/config",
+    "winnt/",
+    "xampp/",
 ];
 
 /// The same anywhere in a path that climbs.
@@ -251,7 +269,9 @@ mod tests {
 
     #[test]
     fn system_files_are_told_from_a_projects_own() {
-        assert!(is_sorted(TROPHY_NAMES));
+        assert!(is_sorted(TROPHY_NAMES) && is_sorted(SYSTEM_PREFIXES));
+        let mut pairs = SYSTEM_PREFIXES.windows(2);
+        assert!(pairs.all(|pair| !pair[1].starts_with(pair[0])));
         assert_eq!(worth(b"etc/passwd"), Worth::Trophy);
         assert_eq!(worth(b"/etc/cron.d/x"), Worth::System);
         assert_eq!(worth(b"c:/winnt/x.log"), Worth::System);

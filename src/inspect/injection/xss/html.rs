@@ -66,7 +66,8 @@ pub(super) fn tag(lower: &[u8], start: usize) -> Option<Tag<'_>> {
 /// The attributes of a tag, up to its end, to the next tag or to [`TAG_ATTRIBUTES`] of them.
 pub(super) struct Attributes<'a> {
     lower: &'a [u8],
-    at: usize,
+    /// Where the last one ended.
+    pub(super) at: usize,
     left: usize,
 }
 

@@ -56,6 +56,8 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         closings: 0,
         first_tag: None,
         scripted: 0,
+        reached: 0,
+        again: AGAIN_FLOOR + AGAIN_FACTOR * value.lower.len(),
     };
     look.tags();
     look.attribute_break_out();
@@ -77,6 +79,10 @@ struct Look<'a> {
     first_tag: Option<(usize, bool)>,
     /// Up to where bodies of scripts and styles were read: none is read twice.
     scripted: usize,
+    /// Up to where attributes were read.
+    reached: usize,
+    /// Bytes that may still be read again: a tag may stand in an attribute of the tag before, and so on.
+    again: usize,
 }
 
 impl<'a> Look<'a> {
@@ -96,10 +102,9 @@ impl<'a> Look<'a> {
                 continue;
             }
             let before = self.evidence.weight(Kind::Semantics);
-            self.element(&tag);
-            for attribute in Attributes::new(lower, &tag) {
-                self.attribute(&tag, &attribute);
-            }
+            let open = self.open(&tag);
+            self.element(&tag, open);
+            self.attributes(&tag, open);
             let dangerous = self.evidence.weight(Kind::Semantics) > before;
             if dangerous && self.mixed_case(&tag) {
                 self.note(Kind::Evasion, 15, "mixed-case", start..tag.attributes);
@@ -108,6 +113,29 @@ impl<'a> Look<'a> {
                 self.first_tag = Some((start, dangerous));
             }
         }
+    }
+
+    /// The value as far as the attributes of `tag` are read.
+    fn open(&mut self, tag: &Tag<'_>) -> &'a [u8] {
+        let lower = self.value.lower;
+        if self.reached <= tag.start || self.again > 0 {
+            return lower;
+        }
+        // No page nests so much. What is not read for it is not passed over in silence.
+        self.note(Kind::Semantics, 60, "tag-flood", tag.start..tag.attributes);
+        let end = lower.len().min(tag.attributes + INNER_BYTES);
+        lower.get(..end).unwrap_or_default()
+    }
+
+    fn attributes(&mut self, tag: &Tag<'_>, lower: &'a [u8]) {
+        let mut attributes = Attributes::new(lower, tag);
+        while let Some(attribute) = attributes.next() {
+            self.attribute(tag, &attribute);
+        }
+        if self.reached > tag.start {
+            self.again = self.again.saturating_sub(attributes.at - tag.start);
+        }
+        self.reached = self.reached.max(attributes.at);
     }
 
     /// `<` before something that is a tag only after a filter took bytes out: `<\x00script`, `< script`.
@@ -160,7 +188,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn element(&mut self, tag: &Tag<'_>) {
+    fn element(&mut self, tag: &Tag<'_>, open: &[u8]) {
         let at = tag.start..tag.attributes;
         let (weight, name) = match tag.name {
             b"script" => {
@@ -174,11 +202,10 @@ impl<'a> Look<'a> {
             b"vmlframe" | b"imported" | b"frameset" | b"ilayer" | b"layer" | b"bgsound"
             | b"isindex" | b"event-source" | b"xss" | b"htmlfile" => (45, "script-like-element"),
             b"object" | b"embed" | b"applet" => (45, "plugin-element"),
-            b"base" => (self.has_attribute(tag, b"href", 45), "base-element"),
-            b"link" => (self.has_attribute(tag, b"href", 45), "link-element"),
+            b"base" => (has_attribute(open, tag, b"href", 45), "base-element"),
+            b"link" => (has_attribute(open, tag, b"href", 45), "link-element"),
             b"xml" => (
-                self.has_attribute(tag, b"src", 45)
-                    .max(self.has_attribute(tag, b"id", 40)),
+                has_attribute(open, tag, b"src", 45).max(has_attribute(open, tag, b"id", 40)),
                 "data-island",
             ),
             b"?import" | b"?xml-stylesheet" => (
@@ -186,7 +213,7 @@ impl<'a> Look<'a> {
                 "import-instruction",
             ),
             b"?xml" | b"!doctype" | b"!--" => (0, ""),
-            b"meta" => (self.has_attribute(tag, b"http-equiv", 50), "meta-element"),
+            b"meta" => (has_attribute(open, tag, b"http-equiv", 50), "meta-element"),
             b"style" => {
                 let body = self.body(tag.attributes);
                 let end = memchr::memmem::find(body, b"</style").unwrap_or(body.len());
@@ -195,12 +222,12 @@ impl<'a> Look<'a> {
                 (if runs { 60 } else { 10 }, "style-element")
             }
             b"set" | b"animate" | b"animatetransform" | b"animatemotion" => (
-                self.has_attribute(tag, b"attributename", 50),
+                has_attribute(open, tag, b"attributename", 50),
                 "animation-element",
             ),
-            b"listener" | b"handler" => (self.has_attribute(tag, b"event", 50), "event-element"),
+            b"listener" | b"handler" => (has_attribute(open, tag, b"event", 50), "event-element"),
             b"!entity" => (35, "entity-declaration"),
-            b"form" => (self.has_attribute(tag, b"action", 30), "form-element"),
+            b"form" => (has_attribute(open, tag, b"action", 30), "form-element"),
             b"svg" | b"math" => (10, "foreign-element"),
             _ => (0, ""),
         };
@@ -220,12 +247,6 @@ impl<'a> Look<'a> {
         if weight > 0 {
             self.note(kind, weight, name, at);
         }
-    }
-
-    fn has_attribute(&self, tag: &Tag<'_>, name: &[u8], weight: u8) -> u8 {
-        let found = Attributes::new(self.value.lower, tag)
-            .any(|attribute| attribute.assigned && local(attribute.name) == name);
-        if found { weight } else { 0 }
     }
 
     fn attribute(&mut self, tag: &Tag<'_>, attribute: &Attribute<'_>) {
@@ -396,6 +417,13 @@ impl<'a> Look<'a> {
     }
 }
 
+/// `weight` when the tag has such an attribute, 0 when not.
+fn has_attribute(open: &[u8], tag: &Tag<'_>, name: &[u8], weight: u8) -> u8 {
+    let found = Attributes::new(open, tag)
+        .any(|attribute| attribute.assigned && local(attribute.name) == name);
+    if found { weight } else { 0 }
+}
+
 /// An attribute's name without its namespace prefix.
 fn local(name: &[u8]) -> &[u8] {
     match memchr::memrchr(b':', name) {
@@ -419,6 +447,11 @@ pub(super) fn is_quoted_code(bytes: &[u8], at: usize) -> bool {
         || line.starts_with(b"\t")
 }
 
+/// Times that the bytes of a value may be read again for tags inside of attributes, and bytes beside that.
+const AGAIN_FACTOR: usize = 8;
+const AGAIN_FLOOR: usize = 16 * 1024;
+/// Bytes of the attributes of such a tag that are read when it is one of a flood.
+const INNER_BYTES: usize = 64;
 /// Bytes of a script or handler that are looked at.
 const SCRIPT_BYTES: usize = 2048;
 /// What is left of a score in code that a text quotes.

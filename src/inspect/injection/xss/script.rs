@@ -127,7 +127,8 @@ fn member(after: &[u8]) -> bool {
     for _ in 0..MEMBER_GAPS {
         rest = rest.trim_ascii_start();
         if let Some(body) = rest.strip_prefix(b"/*") {
-            rest = memchr::memmem::find(body, b"*/")
+            let near = body.get(..COMMENT_BYTES).unwrap_or(body);
+            rest = memchr::memmem::find(near, b"*/")
                 .and_then(|end| body.get(end + 2..))
                 .unwrap_or_default();
         } else if let Some(next) = rest
@@ -181,6 +182,8 @@ const MEMBERS: &[&str] = &[
     "styleSheets",
 ];
 
+/// Bytes of a comment in such a gap.
+const COMMENT_BYTES: usize = 256;
 /// Gaps between an object and its member.
 const MEMBER_GAPS: usize = 8;
 
