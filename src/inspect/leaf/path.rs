@@ -323,4 +323,17 @@ mod tests {
         path.push_name(b"q");
         assert_eq!(path.to_string(), "query:q");
     }
+
+    #[test]
+    fn a_deep_path_is_shown_up_to_its_limit_and_no_character_is_cut() {
+        let mut path = Path::new(Root::Json);
+        for _ in 0..1000 {
+            path.push_name("né".as_bytes());
+        }
+        let shown = path.shown();
+        assert!(shown.starts_with("$.né.né.") && shown.ends_with('…'));
+        assert!((SHOWN_BYTES - 1..=SHOWN_BYTES).contains(&(shown.len() - '…'.len_utf8())));
+        let whole = path.to_string();
+        assert!(whole.starts_with(shown.trim_end_matches('…')));
+    }
 }

@@ -129,7 +129,7 @@ impl<'a> Look<'a> {
 
     fn attributes(&mut self, tag: &Tag<'_>, lower: &'a [u8]) {
         let mut attributes = Attributes::new(lower, tag);
-        while let Some(attribute) = attributes.next() {
+        for attribute in attributes.by_ref() {
             self.attribute(tag, &attribute);
         }
         if self.reached > tag.start {
