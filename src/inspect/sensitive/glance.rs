@@ -151,7 +151,8 @@ fn has_run(text: &[u8], len: usize, of_kind: impl Fn(u8) -> bool) -> bool {
     false
 }
 
-/// Digits, the colon, `@` and `=`: wherever they stand, a rule may match.
+/// Digits, `@`, and the marks that tie a value to a name (`:`, `=`, `>`, `|`, and the first byte of a full-width colon):
+/// wherever they stand, a rule may match.
 const TELLS: u8 = 1;
 const CAPITAL: u8 = 2;
 /// Marks that a password may have inside.
@@ -165,7 +166,7 @@ const GLANCE: [u8; 256] = {
     while byte < 256 {
         let value = byte as u8;
         table[byte] = match value {
-            b'0'..=b':' | b'@' | b'=' => TELLS,
+            b'0'..=b':' | b'@' | b'=' | b'>' | b'|' | 0xef => TELLS,
             b'A'..=b'Z' => CAPITAL,
             b' ' | b'\t' | b'\n' | b'\r' | b'\x0c' => BLANK,
             value if is_odd(value) => ODD,

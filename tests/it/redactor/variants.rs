@@ -100,6 +100,9 @@ const TEXTS: &[(&str, &[&str])] = &[
     (
         "PASSWORD",
         &[
+            "<password>«paprika»</password>",
+            "password|«paprika»",
+            "password\u{ff1a}«paprika»",
             "Das neue Passwort für Ihr Konto lautet: «Regen!Wolke77»",
             "your temporary password is «Tr0ub4dor&3»",
             r#"pwd => "«s3cr3t-Pa55»""#,
