@@ -12,7 +12,7 @@ use super::words::{Reach, Words};
 use super::{Classes, ROOMS};
 
 /// Where an anchor of a room stands in a form. In order of the end; at one end the longer comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
     end: u32,
     start: u32,
@@ -21,6 +21,13 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// What hits are in order of.
+    #[inline]
+    fn place(&self) -> (u64, u8, u16) {
+        let place = u64::from(self.end) << 32 | u64::from(self.start);
+        (place, self.room, self.anchor)
+    }
+
     /// The index in the room's `ANCHORS` and the bytes, when the anchor is one of `room`'s.
     pub(super) fn of(&self, room: usize) -> Option<(usize, Range<usize>)> {
         (usize::from(self.room) == room).then(|| {
@@ -109,9 +116,7 @@ impl Prefilter {
                 anchor: owner.anchor,
             });
         });
-        if hits.len() > 1 {
-            hits.sort_unstable();
-        }
+        sort(hits);
         let signs = Signs::from_bits_truncate(u16::try_from(bits & SIGNS).unwrap_or_default());
         Sight { signs, classes }
     }
@@ -124,6 +129,21 @@ impl Prefilter {
             bits | of(*one) | of(*two) | of(*three) | of(*four)
         });
         rest.iter().fold(bits, |bits, byte| bits | of(*byte))
+    }
+}
+
+/// Sorts hits that are almost in order: a word's end lies less than its length behind the place where it was seen, so that
+/// each hit moves past few others, however many there are.
+fn sort(hits: &mut [Hit]) {
+    for index in 1..hits.len() {
+        let mut at = index;
+        while let Some([before, hit]) = at.checked_sub(1).and_then(|from| hits.get(from..=at)) {
+            if before.place() <= hit.place() {
+                break;
+            }
+            hits.swap(at - 1, at);
+            at -= 1;
+        }
     }
 }
 

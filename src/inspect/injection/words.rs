@@ -49,8 +49,7 @@ impl Words {
         &self.tells
     }
 
-    /// Hands number and place of every word in `bytes` to `each`: first the long ones by place of their grams, then the
-    /// short ones.
+    /// Hands number and place of every word in `bytes` to `each`, almost in order: by the place of its gram or pair.
     #[inline(always)]
     pub(super) fn find(
         &self,
@@ -58,23 +57,38 @@ impl Words {
         reach: Reach,
         each: &mut impl FnMut(u16, Range<usize>),
     ) {
-        for (at, window) in bytes.windows(GRAM).enumerate() {
-            if let Some(gram) = window.first_chunk()
-                && self.grams.passes(gram_slot(gram))
-            {
-                self.compare(&self.grams, gram_slot(gram), (bytes, at), each);
+        match reach {
+            Reach::Long => {
+                for (at, window) in bytes.windows(GRAM).enumerate() {
+                    self.gram((bytes, at), window, each);
+                }
+            }
+            Reach::All => {
+                for (at, window) in bytes.windows(PAIR).enumerate() {
+                    if let Some(pair) = window.first_chunk()
+                        && self.pairs.passes(u16::from_le_bytes(*pair))
+                    {
+                        let slot = u16::from_le_bytes(*pair);
+                        self.compare(&self.pairs, slot, (bytes, at), each);
+                    }
+                    let window = bytes.get(at..).unwrap_or_default();
+                    self.gram((bytes, at), window, each);
+                }
             }
         }
-        if reach == Reach::Long {
-            return;
-        }
-        for (at, window) in bytes.windows(PAIR).enumerate() {
-            if let Some(pair) = window.first_chunk()
-                && self.pairs.passes(u16::from_le_bytes(*pair))
-            {
-                let slot = u16::from_le_bytes(*pair);
-                self.compare(&self.pairs, slot, (bytes, at), each);
-            }
+    }
+
+    #[inline(always)]
+    fn gram(
+        &self,
+        (bytes, at): (&[u8], usize),
+        window: &[u8],
+        each: &mut impl FnMut(u16, Range<usize>),
+    ) {
+        if let Some(gram) = window.first_chunk()
+            && self.grams.passes(gram_slot(gram))
+        {
+            self.compare(&self.grams, gram_slot(gram), (bytes, at), each);
         }
     }
 

@@ -56,8 +56,12 @@ fn function_at(lower: &[u8], open: usize, evidence: &mut Evidence) {
     if lower.get(brace) != Some(&b'{') {
         return;
     }
-    let body = run(lower, brace + 1, |byte| !matches!(byte, b'}' | b'\n'));
-    let end = brace + 1 + body.len();
+    let inside = lower.get(brace + 1..).unwrap_or_default();
+    let Some(length) = memchr::memchr2(b'}', b'\n', inside) else {
+        return;
+    };
+    let body = inside.get(..length).unwrap_or_default();
+    let end = brace + 1 + length;
     if lower.get(end) != Some(&b'}') {
         return;
     }

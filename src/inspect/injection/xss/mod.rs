@@ -121,10 +121,11 @@ impl<'a> Look<'a> {
         if self.reached <= tag.start || self.again > 0 {
             return lower;
         }
-        // No page nests so much. What is not read for it is not passed over in silence.
-        self.note(Kind::Semantics, 60, "tag-flood", tag.start..tag.attributes);
-        let end = lower.len().min(tag.attributes + INNER_BYTES);
-        lower.get(..end).unwrap_or_default()
+        // No page nests so much: what is not read for it is no small thing.
+        let at = tag.start..tag.attributes;
+        self.note(Kind::Semantics, 60, "tag-flood", at.clone());
+        self.note(Kind::Evasion, 45, "tags-in-attributes", at);
+        lower.get(..tag.attributes).unwrap_or_default()
     }
 
     fn attributes(&mut self, tag: &Tag<'_>, lower: &'a [u8]) {
@@ -448,10 +449,8 @@ pub(super) fn is_quoted_code(bytes: &[u8], at: usize) -> bool {
 }
 
 /// Times that the bytes of a value may be read again for tags inside of attributes, and bytes beside that.
-const AGAIN_FACTOR: usize = 8;
-const AGAIN_FLOOR: usize = 16 * 1024;
-/// Bytes of the attributes of such a tag that are read when it is one of a flood.
-const INNER_BYTES: usize = 64;
+const AGAIN_FACTOR: usize = 2;
+const AGAIN_FLOOR: usize = 4096;
 /// Bytes of a script or handler that are looked at.
 const SCRIPT_BYTES: usize = 2048;
 /// What is left of a score in code that a text quotes.
