@@ -123,16 +123,7 @@ fn verdict(scan: Scan, body: &Bytes) {
 fn run(mut scan: Scan, body: &Bytes) -> Verdict {
     scan.push(body.clone());
     scan.end(Ended::Complete);
-    loop {
-        match scan.step() {
-            Step::Busy | Step::NeedInput => {}
-            Step::Offload => {
-                let job = scan.take_job().expect("a job when the scan says so");
-                scan.job_done(job.run());
-            }
-            Step::Decided | Step::Done => break,
-        }
-    }
+    while !matches!(scan.step_here(), Step::Decided | Step::Done) {}
     scan.report().verdict.clone()
 }
 

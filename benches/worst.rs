@@ -127,16 +127,7 @@ impl Subject {
         let mut scan = Scan::new(&self.rules, &self.profile, &self.budget, &message);
         scan.push(body.clone());
         scan.end(Ended::Complete);
-        loop {
-            match scan.step() {
-                Step::Busy | Step::NeedInput => {}
-                Step::Offload => {
-                    let job = scan.take_job().expect("a job was announced");
-                    scan.job_done(job.run());
-                }
-                Step::Decided | Step::Done => break,
-            }
-        }
+        while !matches!(scan.step_here(), Step::Decided | Step::Done) {}
         let spent = on_processor().saturating_sub(start);
         spent.mul_f64(f64::from(1 << 20) / body.len() as f64)
     }

@@ -209,22 +209,11 @@ fn scanned(kind: &str, coding: &str, pieces: &[&[u8]]) -> Outcome {
     let mut scan = Scan::new(&SHIPPED, &PROFILE, &Budget::new(1 << 26), &message);
     for piece in pieces {
         scan.push(Bytes::copy_from_slice(piece));
-        while drive(&mut scan) == Step::Busy {}
+        while scan.step_here() == Step::Busy {}
     }
     scan.end(Ended::Complete);
-    while !matches!(drive(&mut scan), Step::Done | Step::Decided) {}
+    while !matches!(scan.step_here(), Step::Done | Step::Decided) {}
     outcome(&scan.into_report())
-}
-
-fn drive(scan: &mut Scan) -> Step {
-    match scan.step() {
-        Step::Offload => {
-            let job = scan.take_job().expect("a job when the scan says so");
-            scan.job_done(job.run());
-            Step::Busy
-        }
-        step => step,
-    }
 }
 
 fn outcome(report: &Report) -> Outcome {

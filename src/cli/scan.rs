@@ -179,15 +179,7 @@ impl Offline<'_> {
 }
 
 fn drive(scan: &mut scan::Scan) {
-    loop {
-        match scan.step() {
-            Step::Busy => {}
-            Step::Offload => match scan.take_job() {
-                Some(job) => scan.job_done(job.run()),
-                None => scan.job_refused(),
-            },
-            Step::NeedInput | Step::Decided | Step::Done => break,
-        }
+    while scan.step_here() == Step::Busy {
         while scan.released().is_some() {}
     }
     while scan.released().is_some() {}

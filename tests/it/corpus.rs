@@ -97,16 +97,8 @@ pub fn scan(profile: &Arc<Profile>, content_type: &str, body: &Bytes) -> Report 
     let mut scan = Scan::new(&RULES, profile, &budget, &message);
     scan.push(body.clone());
     scan.end(Ended::Complete);
-    loop {
-        match scan.step() {
-            Step::Busy | Step::NeedInput => {}
-            Step::Offload => {
-                let job = scan.take_job().expect("a job when the scan says so");
-                scan.job_done(job.run());
-            }
-            Step::Decided | Step::Done => return scan.into_report(),
-        }
-    }
+    while !matches!(scan.step_here(), Step::Decided | Step::Done) {}
+    scan.into_report()
 }
 
 /// Scans all bodies on two threads; each gets `each` of its report.

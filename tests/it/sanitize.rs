@@ -48,17 +48,12 @@ fn scan(profile: &Profile, fields: &str, pieces: &[&[u8]]) -> (Report, Vec<u8>) 
     }
     scan.end(Ended::Complete);
     loop {
-        let step = scan.step();
+        let step = scan.step_here();
         while let Some(bytes) = scan.released() {
             out.extend_from_slice(&bytes);
         }
-        match step {
-            Step::Busy | Step::NeedInput => {}
-            Step::Offload => {
-                let job = scan.take_job().expect("a job when the scan says so");
-                scan.job_done(job.run());
-            }
-            Step::Decided | Step::Done => return (scan.into_report(), out),
+        if matches!(step, Step::Decided | Step::Done) {
+            return (scan.into_report(), out);
         }
     }
 }

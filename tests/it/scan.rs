@@ -56,16 +56,8 @@ fn scan(message: &Message<'_>, profile: &Profile, body: &[u8], cuts: &[usize]) -
         while scan.step() == Step::Busy {}
     }
     scan.end(Ended::Complete);
-    loop {
-        match scan.step() {
-            Step::Busy | Step::NeedInput => {}
-            Step::Offload => {
-                let job = scan.take_job().expect("a job when the scan says so");
-                scan.job_done(job.run());
-            }
-            Step::Decided | Step::Done => return scan.into_report(),
-        }
-    }
+    while !matches!(scan.step_here(), Step::Decided | Step::Done) {}
+    scan.into_report()
 }
 
 fn post(content_type: &str) -> String {
@@ -386,17 +378,10 @@ fn in_slices_the_report_is_that_of_whole_windows() {
         scan.end(Ended::Complete);
         scan.pace(Pace::Slices);
         let mut steps = 0;
-        let slices = loop {
+        while !matches!(scan.step_here(), Step::Decided | Step::Done) {
             steps += 1;
-            match scan.step() {
-                Step::Busy | Step::NeedInput => {}
-                Step::Offload => {
-                    let job = scan.take_job().expect("a job when the scan says so");
-                    scan.job_done(job.run());
-                }
-                Step::Decided | Step::Done => break scan.into_report(),
-            }
-        };
+        }
+        let slices = scan.into_report();
         assert_eq!(
             format!("{slices:?}"),
             format!("{windows:?}"),

@@ -1,6 +1,7 @@
-//! [`Scan`]: heads (`heads`), then stack → parts → findings → judge, one window at a time.
+//! [`Scan`]: heads (`heads`), then stack → parts → findings → judge, one window at a time; heavy work elsewhere (`job`).
 
 mod heads;
+mod job;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -13,8 +14,7 @@ use crate::content::{self, Declared, Pace, Stack};
 use crate::inspect::cut::Cuts;
 use crate::inspect::injection::{Classes, Explanation};
 use crate::inspect::signatures::{SignatureScan, YaraWork};
-use crate::inspect::yara::Externals;
-use crate::inspect::{AnomalyAt, Direction, Finding, Findings, PartId};
+use crate::inspect::{AnomalyAt, Direction, Finding, PartId};
 use crate::policy::Verdict;
 use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
@@ -32,6 +32,8 @@ use super::router::PartRouter;
 use super::ruleset::Ruleset;
 use super::workspace::Loan;
 use super::{Ended, Step};
+
+pub use job::{Job, JobResult};
 
 /// The inspection of one message.
 #[derive(Debug)]
@@ -81,34 +83,6 @@ enum State {
     GivenUp,
     /// The verdict is final.
     Done,
-}
-
-/// Work for a pool thread.
-#[derive(Debug)]
-pub struct Job {
-    work: Vec<(YaraWork, Externals)>,
-}
-
-impl Job {
-    /// True when it waits for a disk only, and needs no place in a pool that shares out the processors.
-    pub fn is_file_work(&self) -> bool {
-        self.work.iter().all(|(work, _)| work.is_file_work())
-    }
-
-    /// Does the work; takes milliseconds to seconds.
-    pub fn run(self) -> JobResult {
-        let mut findings = Findings::default();
-        for (work, externals) in self.work {
-            work.run(&externals, &mut findings);
-        }
-        JobResult { findings }
-    }
-}
-
-/// What a [`Job`] found.
-#[derive(Debug)]
-pub struct JobResult {
-    findings: Findings,
 }
 
 impl Scan {
@@ -273,40 +247,6 @@ impl Scan {
             State::Offloaded => Step::Offload,
             State::GivenUp | State::Done => Step::Done,
         }
-    }
-
-    /// The heavy work so far, when [`step`](Self::step) said [`Step::Offload`].
-    pub fn take_job(&mut self) -> Option<Job> {
-        if self.heavy.is_empty() {
-            return None;
-        }
-        let work = std::mem::take(&mut self.heavy)
-            .into_iter()
-            .map(|(work, name)| {
-                let externals = self.origin.externals(&self.declared, name.as_deref());
-                (work, externals)
-            })
-            .collect();
-        Some(Job { work })
-    }
-
-    /// Takes the result of the job back.
-    pub fn job_done(&mut self, result: JobResult) {
-        self.space.findings = result.findings;
-        self.judge_found();
-        self.conclude_if_ended();
-    }
-
-    /// The pool had no room: the missing work becomes an `overload` anomaly.
-    pub fn job_refused(&mut self) {
-        self.heavy.clear();
-        let offset = 0;
-        self.judge_anomaly(AnomalyAt {
-            anomaly: Anomaly::Overload,
-            part: PartId::BODY,
-            offset,
-        });
-        self.conclude_if_ended();
     }
 
     /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes. False
@@ -649,14 +589,6 @@ impl Scan {
     fn block_if_enforced(&mut self, ruling: &Ruling) {
         if let (Ruling::Enforced(reason), false) = (ruling, self.is_decided()) {
             self.report.verdict = Verdict::Block(reason.clone());
-        }
-    }
-
-    /// After a job: one of a body that is not over yet changes nothing more.
-    fn conclude_if_ended(&mut self) {
-        match self.state {
-            State::Offloaded => self.conclude(),
-            State::Inspecting | State::Ending | State::GivenUp | State::Done => {}
         }
     }
 

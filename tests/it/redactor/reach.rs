@@ -54,15 +54,10 @@ fn respond(head: &str, body: &[u8], profile: Profile, size: usize) -> Passed {
     }
     scan.end(Ended::Complete);
     loop {
-        let step = scan.step();
+        let step = scan.step_here();
         drain(&mut scan);
-        match step {
-            Step::Busy | Step::NeedInput => {}
-            Step::Offload => {
-                let job = scan.take_job().expect("a job when the scan says so");
-                scan.job_done(job.run());
-            }
-            Step::Decided | Step::Done => break,
+        if matches!(step, Step::Decided | Step::Done) {
+            break;
         }
     }
     let edits = scan.edits();

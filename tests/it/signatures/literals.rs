@@ -42,21 +42,11 @@ pub(super) fn message(
     let mut scan = Scan::new(rules, &Arc::new(profile), &Budget::new(1 << 30), &message);
     for piece in body.chunks(size.max(1)) {
         scan.push(Bytes::copy_from_slice(piece));
-        while drive(&mut scan) == Step::Busy {}
+        while scan.step_here() == Step::Busy {}
     }
     scan.end(Ended::Complete);
-    while !matches!(drive(&mut scan), Step::Done | Step::Decided) {}
+    while !matches!(scan.step_here(), Step::Done | Step::Decided) {}
     scan.into_report()
-}
-
-fn drive(scan: &mut Scan) -> Step {
-    let step = scan.step();
-    if step != Step::Offload {
-        return step;
-    }
-    let job = scan.take_job().expect("a job when the scan says so");
-    scan.job_done(job.run());
-    Step::Busy
 }
 
 pub(super) fn rules_of(report: &Report) -> Vec<String> {
