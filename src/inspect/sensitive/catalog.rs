@@ -9,6 +9,7 @@ use super::check::{self, Check};
 use super::keyword::{Keywords, Place};
 use super::name::{Names, SUFFIXES, Words};
 use super::pattern::Pattern;
+use super::shape::{MAX_SHAPES, Shapes};
 use crate::rules::entity::{Boundary, DetectorRule, EntityError, EntityRules, FieldRule, Link};
 
 /// Index of an entity type in its [`Catalog`].
@@ -468,100 +469,6 @@ fn boxed(list: &[String]) -> Vec<Box<str>> {
     list.iter().map(|text| text.as_str().into()).collect()
 }
 
-/// Shapes of the first bytes of words, matched all at once: one bit a shape, one table a place.
-#[derive(Clone, Debug)]
-pub(super) struct Shapes {
-    /// `tables[place][byte]`: the shapes that accept `byte` there.
-    tables: Box<[[u64; 256]; SHAPE_BYTES]>,
-    detectors: Vec<u16>,
-    /// By a priority: the shapes whose values may stand where a value of that priority does.
-    above: Box<[u64; 256]>,
-}
-
-impl Default for Shapes {
-    fn default() -> Self {
-        Self {
-            tables: Box::new([[0; 256]; SHAPE_BYTES]),
-            detectors: Vec::new(),
-            above: Box::new([0; 256]),
-        }
-    }
-}
-
-impl Shapes {
-    /// Adds a shape of `detector`, whose values never take the place of one with a higher priority than `rank`.
-    fn insert(&mut self, shape: &str, detector: u16, rank: Option<u8>) -> Result<(), CatalogError> {
-        if self.detectors.len() >= MAX_SHAPES || shape.len() > SHAPE_BYTES {
-            return Err(CatalogError::TooMany);
-        }
-        let bit = 1_u64 << self.detectors.len();
-        self.detectors.push(detector);
-        for (priority, slot) in (0..=u8::MAX).zip(self.above.iter_mut()) {
-            if rank.is_none_or(|rank| rank > priority) {
-                *slot |= bit;
-            }
-        }
-        let mut symbols = shape.bytes();
-        for table in self.tables.iter_mut() {
-            let symbol = symbols.next();
-            for (byte, slot) in (0..=u8::MAX).zip(table.iter_mut()) {
-                let accepts = match symbol {
-                    None => true,
-                    Some(b'9') => byte.is_ascii_digit(),
-                    Some(b'A') => byte.is_ascii_alphabetic(),
-                    Some(b'x') => byte.is_ascii_hexdigit(),
-                    Some(b'w') => byte.is_ascii_alphanumeric(),
-                    Some(literal) => byte == literal,
-                };
-                if accepts {
-                    *slot |= bit;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// False when no shape begins with these bytes.
-    #[inline]
-    pub(super) fn may_begin(&self, [a, b, c, _]: [u8; 4]) -> bool {
-        let [first, second, third, ..] = &*self.tables;
-        first[usize::from(a)] & second[usize::from(b)] & third[usize::from(c)] != 0
-    }
-
-    /// Which shapes the bytes at `at` have, as bits.
-    #[inline]
-    pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
-        let rest = text.get(at..).unwrap_or_default();
-        let mut bits = u64::MAX;
-        if let Some(head) = rest.first_chunk::<SHAPE_BYTES>() {
-            for (table, byte) in self.tables.iter().zip(head) {
-                bits &= table[usize::from(*byte)];
-            }
-            return bits;
-        }
-        for (place, table) in self.tables.iter().enumerate() {
-            // Past the end of the text a space stands in: it ends every word.
-            let byte = rest.get(place).copied().unwrap_or(b' ');
-            bits &= table[usize::from(byte)];
-            if bits == 0 {
-                break;
-            }
-        }
-        bits
-    }
-
-    /// The shapes whose values may take the place of one that has `priority` and begins before them.
-    #[inline]
-    pub(super) fn above(&self, priority: u8) -> u64 {
-        self.above[usize::from(priority)]
-    }
-
-    /// The detector of a shape.
-    pub(super) fn detector(&self, bit: u32) -> Option<u16> {
-        self.detectors.get(bit as usize).copied()
-    }
-}
-
 /// Spellings with marks of label words whose names are kept without.
 const ACCENTED: &[(&str, &str)] = &[
     ("contrasena", "contraseña"),
@@ -593,12 +500,6 @@ const NAME_WORDS: usize = 3;
 
 /// Rules that a catalog may hold.
 pub const MAX_RULES: u16 = 4096;
-
-/// Shapes that fit the bits of one word.
-pub const MAX_SHAPES: usize = 64;
-
-/// Bytes of the longest shape: `999-99-9`.
-const SHAPE_BYTES: usize = 8;
 
 #[cfg(test)]
 mod tests {

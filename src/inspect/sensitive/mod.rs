@@ -23,6 +23,7 @@ mod label;
 pub mod name;
 mod pattern;
 pub mod scanner;
+mod shape;
 
 pub use catalog::{Catalog, CatalogError, Entity};
 pub use scanner::{Hit, Scanner};
