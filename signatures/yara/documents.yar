@@ -102,11 +102,11 @@ rule pdf_launch
         description = "PDF that starts a program when it is opened"
         reference = "https://attack.mitre.org/techniques/T1204/002/"
     strings:
-        // From the action on, so that a flood of program names costs nothing where no action stands.
-        $launch = /\/S\s{0,4}\/Launch\b[^\x00]{0,400}\/(F|Win)\b[^\x00]{0,200}(cmd|powershell|mshta|wscript|cscript|rundll32|\.exe|\.bat|\.vbs|\.js)\b/ nocase
-        $first = /\/(F|Win)\s{0,4}(<<[^>]{0,80})?\([^)>]{0,200}(cmd|powershell|mshta|wscript|cscript|rundll32|\.exe|\.bat|\.vbs|\.js)\b[^)>]{0,120}\)[^\x00]{0,80}\/S\s{0,4}\/Launch\b/ nocase
+        $launch = /\/S\s{0,4}\/Launch\b/
+        $file = /\/(F|Win)\b/
+        $program = /([("\/\\ ](cmd|powershell|mshta|wscript|cscript|rundll32)|\.(exe|bat|vbs|js))["\s)]/ nocase
     condition:
-        uint32be(0) == 0x25504446 and any of them
+        uint32be(0) == 0x25504446 and all of them
 }
 
 rule pdf_javascript_exploit
