@@ -231,3 +231,24 @@ fn lookalikes_are_let_through() {
         caught.len()
     );
 }
+
+/// Tags inside attributes are read again for each other only so often: what is beyond is an attack by itself.
+#[test]
+fn a_flood_of_tags_inside_attributes_is_judged_and_a_page_is_not_one() {
+    let detectors = Detectors::new();
+    let xss = |value: String| {
+        let scores = scores(&detectors, ("note", value.as_bytes()));
+        scores.get("xss").copied().unwrap_or(0)
+    };
+    for flood in ["&<?=", "<meta &="] {
+        assert!(xss(flood.repeat(8000)) >= DEFAULT_THRESHOLD, "{flood:?}");
+    }
+    let hidden = format!("{}<img src=x onerror=alert(1)>", "&<?=".repeat(8000));
+    assert!(xss(hidden) >= DEFAULT_THRESHOLD);
+    for page in [
+        "<div title='<b>bold</b>' class='note'>Some words of a page.</div>\n",
+        "<p data-html=\"<ul><li>one</li><li>two</li></ul>\">A paragraph with a list in it.</p>\n",
+    ] {
+        assert!(xss(page.repeat(800)) < DEFAULT_THRESHOLD, "{page:?}");
+    }
+}

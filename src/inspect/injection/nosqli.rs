@@ -353,3 +353,16 @@ const MOST_EQUALS: usize = 3;
 const TRIES: usize = 32;
 /// Bytes before a sign in which a quote breaks out.
 const BREAK_BYTES: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_script_holds_an_anchor_of_more_than_one_byte() {
+        for (word, ..) in SCRIPTS {
+            let mut anchors = ANCHORS.iter().filter(|anchor| anchor.len() > 1);
+            assert!(anchors.any(|anchor| word.contains(anchor)), "{word}");
+        }
+    }
+}

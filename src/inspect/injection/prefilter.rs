@@ -169,4 +169,20 @@ mod tests {
             .collect();
         assert!(words.contains(&(2..7)) && words.contains(&(8..14)));
     }
+
+    #[test]
+    fn hits_are_in_order_whatever_anchors_meet() {
+        let prefilter = Prefilter::new();
+        let anchors: Vec<_> = ROOMS.iter().flat_map(|room| room.anchors).collect();
+        let mut hits = Vec::new();
+        for step in 1..40 {
+            let text: String = (0..200)
+                .filter_map(|at| anchors.get(at * step * 7 % anchors.len()))
+                .map(|anchor| **anchor)
+                .collect();
+            prefilter.read(text.as_bytes(), &mut hits);
+            assert!(hits.len() > 100);
+            assert!(hits.is_sorted_by_key(Hit::place));
+        }
+    }
 }

@@ -182,8 +182,8 @@ const MEMBERS: &[&str] = &[
     "styleSheets",
 ];
 
-/// Bytes of a comment in such a gap.
-const COMMENT_BYTES: usize = 256;
+/// Bytes of a comment in such a gap: as many as of an attribute are read.
+const COMMENT_BYTES: usize = 4096;
 /// Gaps between an object and its member.
 const MEMBER_GAPS: usize = 8;
 
