@@ -6,6 +6,7 @@
 //! name      field names as words, matched from their end
 //! glance    tells of most texts that they hold nothing
 //! keyword   literals that say where to look, all at once
+//! shape     what the first bytes of values look like, all at once
 //! pattern   regular expressions: how far a value reaches
 //! around    the words before a value, and where it may begin and end
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
