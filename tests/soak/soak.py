@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """A long run at 70 % load: tests/soak/soak.py PATH_TO_SLUICE [SECONDS, 1800 by default]
 
-Starts a server with a plain and a TLS listener on ports of the system's choice, finds out how many answers a second this
-client gets from it, and then sends honest messages at seven tenths of that rate for the whole time. Meanwhile, all the time:
-reloads of which every other one changes a rule, swaps of the certificate, and hostile connections (bombs, broken framing,
-bodies that stop in the middle, heads that never end, resets, garbage in place of a TLS hello).
+Starts a server with a plain and a TLS listener on ports of the system's choice. At the beginning of each tenth of the run it
+finds out how many answers a second this client gets from it, and sends honest messages at seven tenths of that rate until the
+next: a machine that became slower meanwhile is then still at seven tenths, not beyond what it can do. All the time there are
+reloads of which every other one changes a rule, swaps of the certificate, and hostile connections (bombs, broken framing, bodies
+that stop in the middle, heads that never end, resets, garbage in place of a TLS hello). At the end the server that has been
+through all this and one that has just started get the same load by turns.
 
 Fails when an honest message gets a wrong verdict, an error or no answer; when a hostile one passes; when a swapped certificate
-is not presented; when memory grows by 1 MiB a minute or more after the first quarter; and when the p99 of the last tenth of the
-run is more than 1.2 times that of the first tenth after the warm-up. A run below ten minutes is too short for such figures: its
-limits are 8 MiB a minute and 5 times, between the medians of the first and of the last three tenths, lest one pause of the
-machine decide. Needs openssl.
+is not presented; when memory grows by 1 MiB a minute or more after the first quarter; when the aged server's p99 (the median of
+the turns) is more than 1.2 times the fresh one's; and when the p99 of the last tenth of the run is more than 1.2 times that of
+the first. In a run below ten minutes memory may grow by 8 MiB a minute, the aged server's p99 may be twice the fresh one's,
+and the tenths are shown but not judged: they are seconds long, and a pause of the machine decides them.
+Needs openssl.
 """
 
 import asyncio
@@ -33,6 +36,7 @@ import zlib
 CONNECTIONS = 48
 TLS_CONNECTIONS = 16
 LOAD = 0.7
+TURNS = 7
 EICAR = ("X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE!$H+H*").encode()
 SHORT_SECONDS = 600
 
@@ -68,17 +72,6 @@ BROKEN = [
 ]
 
 
-class Times:
-    """Latencies in tenths of the run, from the moment that each request was due."""
-
-    def __init__(self, begun, seconds):
-        self.begun, self.seconds, self.tenths = begun, seconds, [[] for _ in range(10)]
-
-    def add(self, due, now):
-        tenth = int((due - self.begun) / self.seconds * 10)
-        self.tenths[min(max(tenth, 0), 9)].append(now - due)
-
-
 async def answer(reader):
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
     status = int(head[9:12])
@@ -96,7 +89,7 @@ async def answer(reader):
 async def honest(way, number, pace, until, times, faults):
     """One kept-open connection: a request every `pace` seconds, or one after another when that is 0."""
     reader, writer = await way()
-    at, due, answers = number, time.monotonic() + pace * random.random(), 0
+    at, due = number, time.monotonic() + pace * random.random()
     while (now := time.monotonic()) < until:
         if pace and due > now:
             await asyncio.sleep(due - now)
@@ -114,12 +107,9 @@ async def honest(way, number, pace, until, times, faults):
         except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
             faults.append(f"honest: {error!r}")
             reader, writer = await way()
-        answers += 1
-        if times:
-            times.add(due, time.monotonic())
+        times.append(time.monotonic() - due)
         due += pace
     writer.close()
-    return answers
 
 
 async def hostile(port, tls_port, until, faults):
@@ -247,10 +237,73 @@ def free_port():
         return probe.getsockname()[1]
 
 
-async def load(ways, pace, seconds, times, faults):
-    until = time.monotonic() + seconds
-    tasks = [honest(way, number, pace, until, times, faults) for number, way in enumerate(ways)]
-    return sum(await asyncio.gather(*tasks))
+class Server:
+    """A server of our own, with a plain and a TLS listener."""
+
+    def __init__(self, program, folder, name):
+        self.port, self.tls_port = free_port(), free_port()
+        config = f"{folder}/{name}.toml"
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f'[server]\nlisten = ["127.0.0.1:{self.port}"]\nadmin = "127.0.0.1:0"\n'
+                       f'[rules]\nbundles = ["{folder}/own.toml"]\n[audit]\nrecords = "off"\n'
+                       f'[[listeners]]\naddress = "127.0.0.1:{self.tls_port}"\n'
+                       f'[listeners.tls]\ncertificate = "{folder}/tls.crt"\nkey = "{folder}/tls.key"\n')
+        with open(f"{folder}/{name}.log", "wb") as log:
+            self.process = subprocess.Popen([program, "serve", "--config", config], stdout=subprocess.DEVNULL, stderr=log)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.tls_port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        plain = lambda: asyncio.open_connection("127.0.0.1", self.port)
+        secure = lambda: asyncio.open_connection("127.0.0.1", self.tls_port, ssl=context)
+        self.ways = [plain] * CONNECTIONS + [secure] * TLS_CONNECTIONS
+
+    async def load(self, pace, until, faults):
+        """Honest messages until then: how long each took, in seconds, from the moment that it was due."""
+        times = []
+        await asyncio.gather(*(honest(way, number, pace, until, times, faults) for number, way in enumerate(self.ways)))
+        return times
+
+    async def reached(self, seconds, faults):
+        """Answers a second, one message after another on each connection."""
+        return len(await self.load(0, time.monotonic() + seconds, faults)) / seconds
+
+    def pace(self, rate):
+        """Seconds between two messages on a connection, for this many a second on all of them."""
+        return len(self.ways) / rate
+
+    def end(self, faults):
+        if self.process.poll() is not None:
+            faults.append("the server is gone")
+        self.process.terminate()
+        if (code := self.process.wait(60)) != 0:
+            faults.append(f"the server ended with {code}")
+
+
+async def tenths(server, begun, seconds, faults):
+    """The p99 of each tenth of the run, and the number of answers."""
+    figures, answers = [], 0
+    for number in range(1, 11):
+        rate = await server.reached(min(5, seconds / 60), faults) * LOAD
+        times = await server.load(server.pace(rate), begun + seconds * number / 10, faults)
+        figures.append(p99(times))
+        answers += len(times)
+    return figures, answers
+
+
+async def by_turns(aged, fresh, faults):
+    """The p99 of both servers under the same load, one after the other: the medians of some turns."""
+    figures = {aged: [], fresh: []}
+    for turn in range(TURNS):
+        pair = (aged, fresh) if turn % 2 else (fresh, aged)
+        rate = min([await server.reached(1, faults) for server in pair]) * LOAD
+        for server in pair:
+            figures[server].append(p99(await server.load(server.pace(rate), time.monotonic() + 3, faults)))
+    return statistics.median(figures[aged]), statistics.median(figures[fresh])
 
 
 async def run(program, seconds, folder):
@@ -258,53 +311,35 @@ async def run(program, seconds, folder):
         certificate(folder, name)
     install(folder, "first")
     rule(folder, "soak-marker-0")
-    port, tls_port = free_port(), free_port()
-    with open(f"{folder}/sluice.toml", "w", encoding="ascii") as file:
-        file.write(f'[server]\nlisten = ["127.0.0.1:{port}"]\nadmin = "127.0.0.1:0"\n'
-                   f'[rules]\nbundles = ["{folder}/own.toml"]\n[audit]\nrecords = "off"\n'
-                   f'[[listeners]]\naddress = "127.0.0.1:{tls_port}"\n'
-                   f'[listeners.tls]\ncertificate = "{folder}/tls.crt"\nkey = "{folder}/tls.key"\n')
-    server = subprocess.Popen([program, "serve", "--config", f"{folder}/sluice.toml"], stdout=subprocess.DEVNULL, stderr=open(f"{folder}/log", "wb"))
+    faults, samples = [], []
+    servers = [Server(program, folder, "aged")]
     try:
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", tls_port), 1).close()
-                break
-            except OSError:
-                await asyncio.sleep(0.05)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        plain = lambda: asyncio.open_connection("127.0.0.1", port)
-        secure = lambda: asyncio.open_connection("127.0.0.1", tls_port, ssl=context)
-        ways = [plain] * CONNECTIONS + [secure] * TLS_CONNECTIONS
-        faults, samples = [], []
-        warm = min(10, seconds / 6)
-        rate = await load(ways, 0, warm, None, faults) / warm * LOAD
+        aged = servers[0]
+        await aged.reached(min(10, seconds / 6), faults)
         begun = time.monotonic()
-        until, times = begun + seconds, Times(begun, seconds)
-        results = await asyncio.gather(
-            load(ways, len(ways) / rate, seconds, times, faults),
-            hostile(port, tls_port, until, faults),
-            changes(server, folder, tls_port, until, faults),
-            memory(server.pid, begun, until, samples))
-        if server.poll() is not None:
-            faults.append("the server is gone")
+        until = begun + seconds
+        (figures, answers), hostiles, changed, _ = await asyncio.gather(
+            tenths(aged, begun, seconds, faults),
+            hostile(aged.port, aged.tls_port, until, faults),
+            changes(aged.process, folder, aged.tls_port, until, faults),
+            memory(aged.process.pid, begun, until, samples))
+        servers.append(Server(program, folder, "fresh"))
+        old, new = await by_turns(*servers, faults)
     finally:
-        server.terminate()
-        code = server.wait(60)
-    if code != 0:
-        faults.append(f"the server ended with {code}")
-    short = seconds < SHORT_SECONDS
-    edge = 3 if short else 1
-    tenths = [p99(tenth) for tenth in times.tenths]
-    first, last, growth = statistics.median(tenths[:edge]), statistics.median(tenths[-edge:]), slope(samples)
-    print(f"{results[0]} honest answers in {seconds:.0f} s ({rate:.0f}/s, {LOAD:.0%} of what this client reaches), "
-          f"{results[1]} hostile connections, {results[2]} changes")
-    print(f"p99 {first:.1f} ms at the beginning, {last:.1f} ms at the end; memory {samples[len(samples) // 4][1]:.1f} MiB "
-          f"after a quarter, {samples[-1][1]:.1f} MiB at the end, {growth:+.2f} MiB a minute")
+        for server in servers:
+            server.end(faults)
+    short, growth = seconds < SHORT_SECONDS, slope(samples)
+    print(f"{answers} honest answers in {seconds:.0f} s at {LOAD:.0%} of what this client reaches, "
+          f"{hostiles} hostile connections, {changed} changes")
+    print("p99 of each tenth, ms:", " ".join(f"{figure:.1f}" for figure in figures))
+    print(f"p99 by turns: {old:.1f} ms, of a server that has just started {new:.1f} ms")
+    print(f"memory {samples[len(samples) // 4][1]:.1f} MiB after a quarter, {samples[-1][1]:.1f} MiB at the end, "
+          f"{growth:+.2f} MiB a minute")
     if growth >= (8 if short else 1):
         faults.append("memory grows")
-    if last > first * (5 if short else 1.2):
+    if old > new * (2 if short else 1.2):
+        faults.append("the server's p99 is too far above that of a fresh one")
+    if not short and figures[-1] > figures[0] * 1.2:
         faults.append("the p99 of the last tenth is too far above that of the first")
     for fault in sorted(set(faults))[:20]:
         print("FAULT:", fault, f"({faults.count(fault)} times)")
