@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::config::Config;
 use crate::http1::{RequestHead, ResponseHead};
 use crate::inspect::Direction;
+use crate::policy::allow::Allow;
 use crate::policy::facts::Facts;
 use crate::policy::profile::Profile;
 use crate::server::snapshot::Snapshot;
@@ -86,6 +87,17 @@ fn explain(config: &Config, arguments: &Check, request: &str) -> anyhow::Result<
         "profile {} ({by}): mode {:?}, redacts {redact}\n",
         profile.name, profile.mode
     );
+    let (client, name) = (arguments.client, arguments.tls_identity.as_deref());
+    let refuses =
+        |allow: &Allow| (client.is_some() || name.is_some()) && !allow.admits(client, name);
+    for (what, name, allow) in [
+        ("service", &*service.path, &service.allow),
+        ("profile", &profile.name, &profile.allow),
+    ] {
+        if refuses(allow) {
+            lines += &format!("refused with 403: the {what} {name} is not for this ICAP client\n");
+        }
+    }
     Ok(lines)
 }
 

@@ -7,6 +7,7 @@ use crate::anomaly::Anomaly;
 use crate::content;
 use crate::inspect::Direction;
 use crate::inspect::signatures::Keeping;
+use crate::policy::allow::Allow;
 use crate::policy::exception::{Exception, Scope, Subject};
 use crate::policy::profile::{Inspect, Limits, Mode, Profile};
 use crate::redact::{self, Profile as Redaction};
@@ -30,6 +31,7 @@ pub(super) fn resolve(
         Profile::named(preset.name(), direction).unwrap_or_else(|| Profile::built_in(direction));
     let mut profile = Profile {
         name: name.into(),
+        allow: Allow::new(&file.allow),
         mode: file.mode.unwrap_or(begun.mode),
         release: file.release,
         inspect: Inspect {

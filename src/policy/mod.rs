@@ -3,6 +3,7 @@
 //! [`profile::Profile`] says what an operator wants; [`judge`] turns findings and anomalies into a [`Verdict`]. No other
 //! room decides anything.
 
+pub mod allow;
 pub mod exception;
 pub mod facts;
 pub mod judge;

@@ -8,6 +8,7 @@ use crate::content;
 use crate::inspect::cut::{self, Cuts};
 use crate::inspect::signatures::Keeping;
 use crate::inspect::{Category, Direction};
+use crate::policy::allow::Allow;
 use crate::policy::exception::Exception;
 use crate::redact;
 
@@ -16,6 +17,8 @@ use crate::redact;
 pub struct Profile {
     /// Its name in the configuration.
     pub name: Arc<str>,
+    /// Whose messages may get it, by ICAP client.
+    pub allow: Allow,
     /// Whether verdicts are enforced or only reported.
     pub mode: Mode,
     /// When bytes may leave.
@@ -107,6 +110,7 @@ impl Profile {
     pub fn built_in(direction: Direction) -> Self {
         Self {
             name: "default".into(),
+            allow: Allow::default(),
             mode: Mode::Enforce,
             release: Release::AtVerdict,
             inspect: Inspect::default(),

@@ -1,18 +1,15 @@
 //! Which path does what.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-
-use ipnet::IpNet;
 
 use percent_encoding::percent_decode_str;
 
 use crate::icap::options::Options;
 use crate::inspect::Direction;
+use crate::policy::allow::Allow;
 use crate::policy::profile::Profile;
 
-use super::facts::Peer;
 use super::outcome::Method;
 
 /// One ICAP service.
@@ -28,50 +25,6 @@ pub struct Service {
     pub options: Options,
     /// Who may use it.
     pub allow: Allow,
-}
-
-/// Which ICAP clients may use a service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow {
-    networks: Vec<IpNet>,
-    names: Vec<Box<str>>,
-}
-
-impl Allow {
-    /// Networks, addresses and names in certificates; none: everyone.
-    pub fn new(rules: &[String]) -> Self {
-        let mut allow = Self::default();
-        for rule in rules {
-            let address = rule.parse::<IpAddr>().map(IpNet::from);
-            match rule.parse().or(address) {
-                Ok(network) => allow.networks.push(network),
-                Err(_) => allow.names.push(rule.as_str().into()),
-            }
-        }
-        allow
-    }
-
-    /// True when `peer` is one of them.
-    pub fn admits(&self, peer: &Peer) -> bool {
-        if self.networks.is_empty() && self.names.is_empty() {
-            return true;
-        }
-        let address = peer.address.map(|address| address.to_canonical());
-        let name = peer.tls_identity.as_deref();
-        address.is_some_and(|address| self.networks.iter().any(|net| net.contains(&address)))
-            || name.is_some_and(|name| self.names.iter().any(|rule| is_name(rule, name)))
-    }
-}
-
-/// True when `name`, of a certificate, is what `pattern` says. RFC 6125 §6.4: without case; `*.` stands for one whole
-/// label.
-pub fn is_name(pattern: &str, name: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(parent) => name
-            .split_once('.')
-            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent)),
-        None => pattern.eq_ignore_ascii_case(name),
-    }
 }
 
 impl Service {

@@ -20,6 +20,9 @@ pub struct Profile {
     /// profile says comes on top.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
+    /// Whose messages may get it, by ICAP client: networks, or names in certificates; empty: everyone's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
     /// `enforce`, `observe` or `off`; that of the preset when nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
@@ -52,6 +55,7 @@ impl Default for Profile {
         Self {
             base: None,
             preset: None,
+            allow: Vec::new(),
             mode: None,
             release: Release::AtVerdict,
             signatures: Switch::On,

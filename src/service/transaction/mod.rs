@@ -26,6 +26,7 @@ use crate::budget::Budget;
 use crate::content::Pace;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::Direction;
+use crate::policy::allow::Allow;
 use crate::policy::profile::{Mode, Profile, Release};
 use crate::policy::route::{Routes, Rule};
 use crate::policy::{Reason, Verdict};
@@ -524,11 +525,17 @@ impl Transaction {
         let Some(service) = &self.service else {
             return Some((Failure::NotFound, Status::NotFound));
         };
-        if !service.allow.admits(peer) {
+        let admits = |allow: &Allow| allow.admits(peer.address, peer.tls_identity.as_deref());
+        if !admits(&service.allow) {
             return Some((Failure::Forbidden, Status::Forbidden));
         }
         if !service.offers(self.method) {
             return Some((Failure::MethodNotAllowed, Status::MethodNotAllowed));
+        }
+        // After the rules by route: whichever way a message came to the profile.
+        let profile = self.profile.as_ref();
+        if profile.is_some_and(|profile| !admits(&profile.allow)) {
+            return Some((Failure::Forbidden, Status::Forbidden));
         }
         let composed = match self.method {
             Method::Options | Method::Unknown => true,

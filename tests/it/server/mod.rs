@@ -20,6 +20,7 @@ mod probe;
 mod profiles;
 mod quotas;
 mod redaction;
+mod routes;
 mod rules;
 mod sanitize;
 mod secrecy;
