@@ -49,6 +49,7 @@ impl Target {
             .find_map(|address| TcpStream::connect_timeout(&address, self.patience).ok())
             .ok_or(Failure::NoConnection)?;
         let _ = stream.set_nodelay(true);
+        let _ = stream.set_write_timeout(Some(self.patience));
         Ok(Wire {
             stream,
             received: Vec::new(),

@@ -8,6 +8,7 @@
 //!    │           ├─ spool      bodies that may have to go back
 //!    │           └─ pool       heavy work
 //!    │     └─ http             POST /v1/scan and /v1/adapt, through the same driver
+//!    ├─ web                    an HTTP connection of theirs or of the admin listener: how long it may last
 //!    ├─ tls                    certificates, and whose certificates are taken
 //!    ├─ snapshot ◄─ reload     SIGHUP, admin API, watch: all or nothing
 //!    ├─ rules                  what is loaded, and its updates
@@ -33,6 +34,7 @@ pub mod snapshot;
 pub mod spool;
 mod throttle;
 mod tls;
+mod web;
 
 use std::fmt;
 use std::future::Future;
@@ -307,10 +309,7 @@ impl Server {
                 drained.clone(),
                 self.ledger,
             );
-            match self.admin_tls {
-                None => admin.spawn(api.serve(listener)),
-                Some(open) => admin.spawn(api.serve_secured(listener, open)),
-            };
+            admin.spawn(api.serve(listener, self.admin_tls));
         }
         let listeners = self.shared.listeners.clone();
         admin.spawn(listeners.watch(Arc::clone(&self.shared)));

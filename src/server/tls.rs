@@ -21,7 +21,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 use crate::config::listeners::{Asking, TlsEntry, TlsVersion};
-use crate::service::services::is_name;
+use crate::policy::allow::is_name;
 
 /// The TLS of one listener.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(super) struct Tls {
 #[derive(Debug)]
 pub(super) struct Loaded {
     config: Arc<ServerConfig>,
+    certificate: CertificateDer<'static>,
     names: Vec<String>,
     /// When our certificate expires, in seconds since 1970.
     pub(super) expires: i64,
@@ -77,21 +78,12 @@ pub enum TlsError {
     },
 }
 
-/// Whether a certificate that has expired may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expired {
-    /// At the start: clients that do not look are better served than none; it is warned of.
-    Taken,
-    /// In the place of one that works.
-    Refused,
-}
-
 impl Tls {
     /// Loads what `entry` names.
     pub(super) fn load(entry: &TlsEntry) -> Result<Self, TlsError> {
         let seen = stamps(entry);
         Ok(Self {
-            current: ArcSwap::from_pointee(Loaded::read(entry, Expired::Taken)?),
+            current: ArcSwap::from_pointee(Loaded::read(entry, None)?),
             seen: Mutex::new(seen),
         })
     }
@@ -117,13 +109,16 @@ impl Tls {
 }
 
 impl Loaded {
-    /// Reads the files of `entry` and puts them together.
-    pub(super) fn read(entry: &TlsEntry, expired: Expired) -> Result<Self, TlsError> {
+    /// Reads the files of `entry` and puts them together. A certificate that has expired does not replace the other one
+    /// that is in force, `before`. At the start it is taken and warned of: clients that do not look are better served
+    /// than none; and once in force, it must not stand in the way of a reload of all else.
+    pub(super) fn read(entry: &TlsEntry, before: Option<&Self>) -> Result<Self, TlsError> {
         let path = &entry.certificate;
         let chain = certificates(path)?;
         let first = chain.first().ok_or_else(|| TlsError::Empty(path.clone()))?;
         let expires = expiry(first).ok_or_else(|| TlsError::Malformed(path.clone()))?;
-        if expired == Expired::Refused && expires <= now() {
+        let replaces = before.is_some_and(|before| before.certificate != *first);
+        if replaces && expires <= now() {
             return Err(TlsError::Expired(path.clone()));
         }
         let key = PrivateKeyDer::from_pem_file(&entry.key).map_err(|source| TlsError::Pem {
@@ -158,10 +153,12 @@ impl Loaded {
                 builder.with_client_cert_verifier(verifier.build().map_err(wrong)?)
             }
         };
+        let certificate = first.clone();
         let mut config = builder.with_single_cert(chain, key).map_err(unusable)?;
         config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(unusable)?;
         Ok(Self {
             config: Arc::new(config),
+            certificate,
             names: entry.client_names.clone(),
             expires,
         })
@@ -305,18 +302,3 @@ fn now() -> i64 {
 
 /// Names of one certificate that are looked at: gateways have a few, and a certificate must not cost more.
 const NAMES: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_one_label_and_case_does_not_count() {
-        assert!(is_name("gw.example.com", "GW.example.com"));
-        assert!(is_name("*.example.com", "a.Example.com"));
-        assert!(!is_name("*.example.com", "a.b.example.com"));
-        assert!(!is_name("*.example.com", "example.com"));
-        assert!(!is_name("*.example.com", ".example.com"));
-        assert!(is_name("spiffe://house/gateway", "spiffe://house/gateway"));
-    }
-}

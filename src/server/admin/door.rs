@@ -1,21 +1,24 @@
-//! Who comes to the admin listener, and the TLS handshakes in front of it: each in a task of its own, a few at a time, and
-//! none for longer than those of the other listeners.
+//! Who comes to the admin listener: a number of connections at a time, of which nobody has more than he leaves free, each
+//! in a task of its own with its handshake, and none waits longer than at the other listeners.
 
-use std::future::pending;
-use std::io;
+use std::collections::HashMap;
+use std::future::{Future, pending};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio_rustls::server::TlsStream;
 
 use crate::server::Shared;
 use crate::server::listener::Open;
+use crate::server::web::{self, Terms};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
@@ -32,95 +35,70 @@ impl Caller {
     }
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self {
-            address: *stream.remote_addr(),
-            names: Arc::default(),
-        }
-    }
-}
-
-impl Connected<IncomingStream<'_, Door>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        stream.remote_addr().clone()
-    }
-}
-
-/// A connection, and who is at the other end of it.
-type Guest = (TlsStream<TcpStream>, Caller);
-
-/// Where those come in who have shaken hands.
+/// Lets callers in.
 pub(super) struct Door {
-    guests: mpsc::Receiver<Guest>,
-    address: io::Result<SocketAddr>,
+    pub(super) listener: TcpListener,
+    /// The certificates; `None`: plain HTTP.
+    pub(super) open: Option<Arc<Open>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) router: Router,
 }
 
-/// Shakes hands.
-pub(super) struct Porter {
-    listener: TcpListener,
-    open: Arc<Open>,
-    shared: Arc<Shared>,
-    guests: mpsc::Sender<Guest>,
-}
-
-/// The two halves of a listener with the certificates of `open`.
-pub(super) fn of(listener: TcpListener, open: Arc<Open>, shared: Arc<Shared>) -> (Porter, Door) {
-    let (sender, guests) = mpsc::channel(HANDSHAKES);
-    let address = listener.local_addr();
-    let porter = Porter {
-        listener,
-        open,
-        shared,
-        guests: sender,
-    };
-    (porter, Door { guests, address })
-}
-
-impl Porter {
+impl Door {
     /// Takes connections, for ever.
     pub(super) async fn run(self) {
-        let early = Arc::new(Semaphore::new(HANDSHAKES));
-        let mut handshakes = JoinSet::new();
+        let seats = Arc::new(Seats::default());
+        let mut callers = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, address)) => {
-                        let metrics = &self.shared.telemetry.metrics;
-                        let Ok(permit) = Arc::clone(&early).try_acquire_owned() else {
-                            metrics.handshake("too-many");
-                            continue;
-                        };
-                        let guest = self.guest(stream, address);
-                        handshakes.spawn(async move {
-                            guest.await;
-                            drop(permit);
-                        });
-                    }
+                    Ok((stream, address)) => match seats.take(address.ip()) {
+                        Some(seat) => {
+                            let _ = stream.set_nodelay(true);
+                            let served = self.served(stream, address);
+                            callers.spawn(async move {
+                                served.await;
+                                drop(seat);
+                            });
+                        }
+                        None => self.shared.telemetry.metrics.shed("admin-connections"),
+                    },
                     Err(error) => {
                         tracing::warn!(%error, "the admin listener cannot accept");
                         tokio::time::sleep(PAUSE).await;
                     }
                 },
-                Some(_) = handshakes.join_next() => {}
+                Some(_) = callers.join_next() => {}
             }
         }
     }
 
-    /// One handshake.
-    fn guest(&self, stream: TcpStream, address: SocketAddr) -> impl Future<Output = ()> + use<> {
-        let tls = self.open.tls();
+    /// One connection, its handshake first.
+    fn served(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let tls = self.open.as_ref().and_then(|open| open.tls());
+        let router = TowerToHyperService::new(self.router.clone());
         let shared = Arc::clone(&self.shared);
-        let guests = self.guests.clone();
-        let time = shared.snapshot.load().config.deadlines.handshake;
         async move {
+            let config = Arc::clone(&shared.snapshot.load().config);
+            let (terms, time) = (Terms::of(&config), config.deadlines.handshake);
+            drop(config);
+            let mut caller = Caller {
+                address,
+                names: Arc::default(),
+            };
+            let Some(tls) = tls else {
+                return carried(stream, caller, router, terms).await;
+            };
             let metrics = &shared.telemetry.metrics;
-            let Some(tls) = tls else { return };
             match tokio::time::timeout(time, tls.accept(stream)).await {
                 Ok(Ok((stream, names))) => {
                     metrics.handshake("ok");
-                    let names = names.into();
-                    let _ = guests.send((stream, Caller { address, names })).await;
+                    caller.names = names.into();
+                    carried(stream, caller, router, terms).await;
                 }
                 Ok(Err(error)) => {
                     metrics.handshake("failed");
@@ -132,28 +110,82 @@ impl Porter {
     }
 }
 
-impl Listener for Door {
-    type Io = TlsStream<TcpStream>;
-    type Addr = Caller;
-
-    async fn accept(&mut self) -> Guest {
-        match self.guests.recv().await {
-            Some(guest) => guest,
-            None => pending().await,
+async fn carried<S>(stream: S, caller: Caller, router: TowerToHyperService<Router>, terms: Terms)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(caller.clone());
+        let answer = router.call(request);
+        async move {
+            match answer.await {
+                Ok(answer) => answer,
+                Err(never) => match never {},
+            }
         }
-    }
+    };
+    web::carry(stream, answer, terms, pending()).await;
+}
 
-    fn local_addr(&self) -> io::Result<Caller> {
-        let address = self.address.as_ref();
-        Ok(Caller {
-            address: *address.map_err(|error| error.kind())?,
-            names: Arc::default(),
+/// Connections by address: one may have as many as are left free, so that there is always one for the next.
+#[derive(Debug, Default)]
+struct Seats(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection; free again when dropped.
+struct Seat {
+    seats: Arc<Seats>,
+    address: IpAddr,
+}
+
+impl Seats {
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = taken.values().sum();
+        let mine = taken.get(&address).copied().unwrap_or_default();
+        if mine.saturating_add(all) >= CONNECTIONS {
+            return None;
+        }
+        taken.insert(address, mine + 1);
+        Some(Seat {
+            seats: Arc::clone(self),
+            address,
         })
     }
 }
 
-/// Handshakes under way at once: a handful of operators and scrapers come here.
-const HANDSHAKES: usize = 32;
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.address) {
+            Some(mine) if *mine > 1 => *mine -= 1,
+            Some(_) | None => {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// Connections at once: a handful of operators, probes and scrapers come here.
+const CONNECTIONS: usize = 128;
 
 /// The pause when no connection can be accepted, as when all files are open.
 const PAUSE: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_has_half_of_the_seats_and_the_next_one_finds_some() {
+        let seats = Arc::new(Seats::default());
+        let one = IpAddr::from([10, 0, 0, 1]);
+        let other = IpAddr::from([10, 0, 0, 2]);
+        let all = |address| std::iter::from_fn(|| seats.take(address)).collect::<Vec<_>>();
+        let greedy = all(one);
+        assert_eq!(greedy.len(), CONNECTIONS / 2);
+        assert_eq!(all(other).len(), CONNECTIONS / 4);
+        drop(greedy);
+        assert!(seats.0.lock().expect("no panic").is_empty());
+        assert!(seats.take(one).is_some());
+    }
+}

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config::file::{Admin as Access, Role};
 
-use crate::service::services::is_name;
+use crate::policy::allow::is_name;
 
 use super::Admin;
 use super::door::Caller;
@@ -44,10 +44,7 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
     if let Err(problem) = host(request.headers(), &config.access) {
         return problem.into_response();
     }
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<Caller>>()
-        .map(|info| info.0.clone());
+    let peer = request.extensions().get::<Caller>().cloned();
     let Needs::Role(role) = gate.needs else {
         return next.run(request).await;
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! endpoints   the table of all endpoints: routes and OpenAPI document are made of it
-//! door        TLS handshakes, beside those who are in already
+//! door        connections: how many, how long, their handshakes
 //! gate        Host, token, role, ledger: before every endpoint
 //! token       bearer tokens by argon2 hash; certificates by name
 //! ledger      the hash-chained record of changes
@@ -38,7 +38,7 @@ use super::Shared;
 use super::listener::Open;
 use super::reload::Reloader;
 
-use door::Caller;
+use door::Door;
 use ledger::{Ledger, LedgerError};
 use token::Tokens;
 
@@ -67,29 +67,17 @@ impl Admin {
         }
     }
 
-    /// Serves for ever; ended by whoever started it.
-    pub(super) async fn serve(self, listener: TcpListener) {
-        let router = endpoints::router(Arc::new(self));
-        let service = router.into_make_service_with_connect_info::<Caller>();
-        if let Err(error) = axum::serve(listener, service).await {
-            tracing::error!(%error, "the admin listener ended");
-        }
-    }
-
-    /// The same over TLS, with the certificates of `open`.
-    pub(super) async fn serve_secured(self, listener: TcpListener, open: Arc<Open>) {
+    /// Serves for ever, over TLS where `open` has certificates; ended by whoever started it.
+    pub(super) async fn serve(self, listener: TcpListener, open: Option<Arc<Open>>) {
         let shared = Arc::clone(&self.shared);
         let router = endpoints::router(Arc::new(self));
-        let service = router.into_make_service_with_connect_info::<Caller>();
-        let (porter, door) = door::of(listener, open, shared);
-        tokio::select! {
-            () = porter.run() => {}
-            ended = axum::serve(door, service).into_future() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "the admin listener ended");
-                }
-            }
-        }
+        let door = Door {
+            listener,
+            open,
+            shared,
+            router,
+        };
+        door.run().await;
     }
 }
 

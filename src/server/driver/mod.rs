@@ -581,7 +581,7 @@ fn slices(transaction: &mut Transaction) -> Action {
 }
 
 /// `age`, a tenth more or less: connections that were opened together do not end together.
-fn jittered(age: Duration) -> Duration {
+pub(super) fn jittered(age: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 201;
     age.saturating_mul(900 + u32::try_from(random).unwrap_or_default()) / 1000
 }

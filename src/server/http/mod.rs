@@ -11,21 +11,18 @@
 mod exchange;
 mod heads;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Shared;
 use super::client::Client;
+use super::web::{self, Terms};
 use exchange::{Answer, Exchange, Lost};
 use heads::{Call, Unknown};
 
@@ -40,28 +37,13 @@ pub(super) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let deadlines = shared.snapshot.load().config.deadlines;
+    let terms = Terms::of(&shared.snapshot.load().config);
     let api = Api { client, shared };
-    let service = service_fn(|request| {
+    let answer = |request| {
         let api = api.clone();
-        async move { Ok::<_, Infallible>(api.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(deadlines.head)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = draining => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        async move { api.answer(request).await }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an HTTP connection ended");
-    }
+    web::carry(stream, answer, terms, draining).await;
 }
 
 #[derive(Clone)]
@@ -183,6 +165,3 @@ fn full(bytes: Vec<u8>) -> Body {
         .map_err(|never| match never {})
         .boxed()
 }
-
-/// Largest head of a call; that of the ICAP head has its own limit.
-const HEAD_BYTES: usize = 64 << 10;

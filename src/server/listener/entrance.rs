@@ -16,7 +16,7 @@ use crate::icap::Status;
 use crate::service::facts::Peer;
 
 use super::super::client::Client;
-use super::super::tls::{Expired, Loaded, Tls, TlsError, Unlisted};
+use super::super::tls::{Loaded, Tls, TlsError, Unlisted};
 use super::super::{Shared, driver, http};
 use super::proxy::{self, Speaker};
 
@@ -113,7 +113,7 @@ impl Openings {
                 continue;
             };
             let loaded = match &new.tls {
-                Some(entry) => Some(Loaded::read(entry, Expired::Refused)?),
+                Some(entry) => Some(Loaded::read(entry, open.tls().as_deref())?),
                 None => None,
             };
             prepared.push((Arc::clone(open), new.clone(), loaded));
@@ -167,10 +167,10 @@ impl Prepared {
 
 /// The files of one listener changed: all of it or nothing.
 async fn take_up(open: &Arc<Open>, tls: &Tls, shared: &Shared) {
-    let settings = open.settings.load_full();
+    let (settings, before) = (open.settings.load_full(), tls.current());
     let read = tokio::task::spawn_blocking(move || {
         let entry = settings.tls.as_ref()?;
-        Some(Loaded::read(entry, Expired::Refused))
+        Some(Loaded::read(entry, Some(&before)))
     });
     match read.await {
         Ok(Some(Ok(loaded))) => {
@@ -344,7 +344,7 @@ impl Entrance {
         let metrics = &self.shared.telemetry.metrics;
         let reason = match refusal {
             Refusal::Handshake(result) => return metrics.handshake(result),
-            Refusal::Connections => return metrics.shed("client-connections"),
+            Refusal::Connections => return self.full("client-connections", peer),
             Refusal::Address => "address",
             Refusal::Stranger => "not-a-proxy",
             Refusal::ProxyHeader => "proxy-header",
@@ -352,6 +352,20 @@ impl Entrance {
         };
         metrics.denied(reason);
         if let Some(left_out) = self.shared.denials.take() {
+            tracing::warn!(
+                listener = %self.open.name,
+                peer = peer.map(tracing::field::display),
+                reason,
+                left_out,
+                "a connection was refused"
+            );
+        }
+    }
+
+    /// Counts and logs a connection for which there is no room.
+    pub(super) fn full(&self, reason: &'static str, peer: Option<IpAddr>) {
+        self.shared.telemetry.metrics.shed(reason);
+        if let Some(left_out) = self.shared.shed.take() {
             tracing::warn!(
                 listener = %self.open.name,
                 peer = peer.map(tracing::field::display),

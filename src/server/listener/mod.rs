@@ -118,7 +118,11 @@ impl Accept {
     /// 503, unless the peer would have to shake hands for it, or too many are told already: then it is just closed.
     fn turn_away(&self, stream: Stream) {
         let entrance = self.entrance.clone();
-        entrance.shared.telemetry.metrics.shed("connections");
+        let peer = match &stream {
+            Stream::Tcp(_, peer) => Some(*peer),
+            Stream::Unix(_) => None,
+        };
+        entrance.full("connections", peer);
         let permit = Arc::clone(&self.admission.refusals).try_acquire_owned();
         if let (Ok(permit), None) = (permit, &entrance.open.tls) {
             tokio::spawn(async move {

@@ -1,12 +1,15 @@
 //! The admin listener: who may do what, and what is on record.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use serde_json::Value;
 use sluice::server::admin::{ledger, token};
 
-use super::harness::{Client, POST, Running, eicar, harmless, reqmod};
+use super::binary::Process;
+use super::harness::{Client, POST, Running, connected, connected_from, eicar, harmless, reqmod};
 
 const HOST: &str = "Host: localhost\r\n";
 
@@ -272,4 +275,122 @@ fn transactions_under_way_and_the_last_verdicts_are_told_without_queries() {
     assert_eq!(passed["verdicts"].as_array().map(Vec::len), Some(1));
     assert_eq!(live()["total"], 0);
     assert_eq!(server.admin("/v1/verdicts?whatever=1").0, 400);
+}
+
+/// The status of `GET path` over this connection.
+fn get(mut stream: std::net::TcpStream, path: &str) -> Option<u16> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).ok()?;
+    std::str::from_utf8(&start[9..]).ok()?.parse().ok()
+}
+
+#[test]
+fn who_says_nothing_is_let_go_and_leaves_room_for_others_meanwhile() {
+    let server = Running::start("[timeouts]\nhead-ms = 3000\n");
+    let admin = server.addresses.admin.expect("an admin listener");
+    let mut mute: Vec<_> = (0..200).map(|_| connected(admin)).collect();
+    mute[0].write_all(b"GET /livez HT").expect("it reads");
+    let other = connected_from(Ipv4Addr::new(127, 0, 0, 2), admin);
+    assert_eq!(
+        get(other, "/livez"),
+        Some(200),
+        "one address does not take all"
+    );
+    for stream in &mut mute {
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        assert!(!said.starts_with(b"HTTP/1.1 200"));
+    }
+    assert!(server.metric_reaches("sluice_shed_total{reason=\"admin-connections\"}", 1.0));
+}
+
+#[test]
+fn readiness_ends_with_the_drain_and_without_a_rule_that_finds_eicar() {
+    let mut server = Running::start("");
+    let mut busy = Client::connect(server.icap());
+    let preview = reqmod(
+        "/reqmod",
+        "Preview: 4\r\nAllow: 204\r\n",
+        POST,
+        Some(b"hell"),
+    );
+    assert_eq!(busy.ask(preview).status, 100);
+    let ready = server.admin("/readyz?verbose");
+    assert!(
+        ready.0 == 200 && ready.1.contains("[+]self-test"),
+        "{ready:?}"
+    );
+    server.begin_stop();
+    let drains = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        server.admin("/readyz").0 == 503
+    });
+    assert!(drains);
+    assert!(server.admin("/readyz?verbose").1.contains("[-]accepting"));
+    assert_eq!(server.admin("/livez").0, 200, "a restart would help nobody");
+    assert_eq!(busy.ask(b"1\r\no\r\n0\r\n\r\n").status, 204);
+    let blind = Running::start("[rules]\nembedded = false\n");
+    let ready = blind.admin("/readyz?verbose");
+    assert!(
+        ready.0 == 503 && ready.1.contains("[-]self-test"),
+        "{ready:?}"
+    );
+}
+
+#[test]
+fn the_log_level_changes_while_it_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let access = access(&folder.path().join("admin.jsonl"));
+    let config = folder.path().join("sluice.toml");
+    std::fs::write(&config, &access.toml).expect("a file");
+    let mut process = Process::serve(Some(&config));
+    let admin = process.admin();
+    let call = |what: &str, lines: &str, body: &str| {
+        let mut stream = connected(admin);
+        write!(
+            stream,
+            "{what} HTTP/1.1\r\n{lines}Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("it reads");
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text);
+        text
+    };
+    let set = |level: &str| {
+        call(
+            "PUT /v1/log-level",
+            &access.operator,
+            &format!("{{\"level\":\"{level}\"}}"),
+        )
+    };
+    let reload = || {
+        let answer = call("POST /v1/rules/reload", &access.operator, "");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    assert!(call("GET /v1/log-level", &access.viewer, "").ends_with("{\"level\":\"info\"}"));
+    assert!(
+        call("PUT /v1/log-level", &access.viewer, "{\"level\":\"error\"}")
+            .starts_with("HTTP/1.1 403 ")
+    );
+    assert!(set("loud").starts_with("HTTP/1.1 422 "));
+    assert!(set("error").starts_with("HTTP/1.1 200 "));
+    assert!(call("GET /v1/log-level", &access.viewer, "").ends_with("{\"level\":\"error\"}"));
+    // Two of them, so that what they had to say would be there before the line that is waited for.
+    reload();
+    reload();
+    assert!(set("info").starts_with("HTTP/1.1 200 "));
+    reload();
+    process.wait_for("configuration and rules are in force");
+    let told = process
+        .seen
+        .matches("configuration and rules are in force")
+        .count();
+    assert_eq!(
+        told, 2,
+        "at the start and after the last one:\n{}",
+        process.seen
+    );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::binary::Process;
-use super::harness::{Client, harmless, reqmod};
+use super::harness::{Client, eicar, harmless, reqmod};
 
 fn served(folder: &Path, mode: &str) -> Process {
     let config = folder.join("sluice.toml");
@@ -116,4 +116,70 @@ fn switched_off_nothing_is_learned() {
     post(&mut client, "/orders?debug=1", 200_000);
     let (lines, page) = told(process, folder.path());
     assert!(lines.is_empty() && !page.contains("sluice_baseline_routes 1"));
+}
+
+/// One RESPMOD answer of this status.
+fn answered(client: &mut Client, status: &str) {
+    let request = "GET /answers HTTP/1.1\r\nHost: shop\r\n\r\n";
+    let response = format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\n\r\n");
+    let head = format!(
+        "RESPMOD icap://h/respmod ICAP/1.0\r\nHost: h\r\nAllow: 204\r\n\
+         Encapsulated: req-hdr=0, res-hdr={}, null-body={}\r\n\r\n{request}{response}",
+        request.len(),
+        request.len() + response.len()
+    );
+    assert_eq!(client.ask(head).status, 204);
+}
+
+#[test]
+fn a_burst_errors_and_blocks_above_the_usual_are_observed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sluice.toml");
+    let finding = folder.path().join("finding");
+    let text = format!(
+        "[findings]\nto = {finding:?}\n[timeouts]\nscan-ms = 600000\n\
+         [baselines]\nmode = \"on\"\nlearn-messages = 30\nlearn-seconds = 0\nwindow-seconds = 1\n"
+    );
+    std::fs::write(&config, text).expect("a file");
+    let process = Process::serve(Some(&config));
+    let mut client = Client::connect(process.icap);
+    let upload = |client: &mut Client, body: &[u8]| {
+        let head = "POST /uploads HTTP/1.1\r\nHost: shop\r\nContent-Type: text/plain\r\n\r\n";
+        client.ask(reqmod("/reqmod", "Allow: 204\r\n", head, Some(body)))
+    };
+    // Seven windows of what is usual on three routes.
+    let began = std::time::Instant::now();
+    while began.elapsed() < std::time::Duration::from_secs(8) {
+        post(&mut client, "/calls", 500);
+        answered(&mut client, "200 OK");
+        assert_eq!(upload(&mut client, b"harmless").status, 204);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    for _ in 0..400 {
+        post(&mut client, "/calls", 500);
+    }
+    for _ in 0..120 {
+        answered(&mut client, "500 Internal Server Error");
+        assert!(upload(&mut client, eicar().as_bytes()).is_block());
+    }
+    let (lines, page) = told(process, folder.path());
+    let lines: Vec<_> = lines
+        .iter()
+        .filter(|line| line["rule.category"] == "baseline")
+        .collect();
+    for (rule, path) in [
+        ("baseline/rate", "/calls"),
+        ("baseline/errors", "/answers"),
+        ("baseline/verdicts", "/uploads"),
+    ] {
+        let found = lines
+            .iter()
+            .find(|line| line["rule.name"] == rule && line["url.path"] == path);
+        let found = found.unwrap_or_else(|| panic!("{rule}: {lines:?}"));
+        assert_eq!(found["event.action"], "observe");
+        let signal = rule.trim_start_matches("baseline/");
+        assert!(page.contains(&format!(
+            "sluice_baseline_deviations_total{{signal=\"{signal}\"}}"
+        )));
+    }
 }

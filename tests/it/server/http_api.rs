@@ -1,9 +1,13 @@
 //! The HTTP scan API over real sockets.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use super::harness::{Running, eicar, harmless};
+use socket2::{Domain, Socket, Type};
+
+use super::harness::{Client, Running, chunked, connected, connected_from, eicar, harmless};
+use super::tls::House;
 
 const LISTENER: &str =
     "[[listeners]]\nname = \"api\"\nprotocol = \"http\"\naddress = \"127.0.0.1:0\"\n";
@@ -185,4 +189,202 @@ fn a_caller_who_breaks_off_is_never_clean() {
             .all(|record| record["event.action"] != "allow"),
         "{records:?}"
     );
+}
+
+/// A form with a text field and a file of these bytes.
+fn form(file: &[u8]) -> Vec<u8> {
+    [
+        b"--cut\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nplain\r\n--cut\r\nContent-Disposition: form-data; \
+          name=\"file\"; filename=\"a.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+        file,
+        b"\r\n--cut--\r\n",
+    ]
+    .concat()
+}
+
+#[test]
+fn each_part_of_a_multipart_upload_is_looked_at() {
+    let server = Running::start(LISTENER);
+    let kind = "Content-Type: multipart/form-data; boundary=cut\r\n";
+    let clean = post(api(&server), "/v1/scan", kind, &form(b"\0\x01 plain"));
+    assert_eq!(clean.json()["verdict"], "allow");
+    let bad = post(api(&server), "/v1/scan", kind, &form(eicar().as_bytes()));
+    let verdict = bad.json();
+    assert_eq!(verdict["verdict"], "block");
+    let finding = &verdict["findings"][0];
+    assert_eq!(finding["rule"], "malware/eicar");
+    let body = form(eicar().as_bytes());
+    let at = memchr::memmem::find(&body, b"X5O!").expect("it is there");
+    let start = finding["start"]
+        .as_u64()
+        .and_then(|start| usize::try_from(start).ok());
+    let inside = start.is_some_and(|start| (at..at + eicar().len()).contains(&start));
+    assert!(inside, "its place in the upload: {finding}");
+    let adapted = post(api(&server), "/v1/adapt", kind, &body);
+    assert_eq!(adapted.status, 403);
+}
+
+/// The status of a call over this connection.
+fn status<S: Read + Write>(stream: &mut S) -> Option<u16> {
+    let call =
+        "POST /v1/scan HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx";
+    stream.write_all(call.as_bytes()).ok()?;
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).ok()?;
+    std::str::from_utf8(&start[9..]).ok()?.parse().ok()
+}
+
+#[test]
+fn the_api_has_the_doors_of_icap() {
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    house.issue("gateway", &["gw.example.com"], |_| {});
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("api.sock");
+    let secured = house
+        .listener(&format!(
+            "client-ca = {:?}\nclient-names = [\"gw.example.com\"]\n",
+            house.path("ca.pem")
+        ))
+        .replace("name = \"tls\"", "name = \"tls\"\nprotocol = \"http\"");
+    let server = Running::start(&format!(
+        "{LISTENER}allow = [\"127.0.0.2/32\"]\n\
+         [[listeners]]\nname = \"file\"\nprotocol = \"http\"\naddress = \"unix:{}\"\n{secured}",
+        path.display()
+    ));
+    let at = server.addresses.icap[1];
+    assert_eq!(status(&mut connected(at)), Some(403), "the wrong address");
+    let mut right = connected_from(Ipv4Addr::new(127, 0, 0, 2), at);
+    assert_eq!(status(&mut right), Some(200));
+    let mut file = std::os::unix::net::UnixStream::connect(&path).expect("it accepts");
+    assert_eq!(status(&mut file), Some(200));
+    let mut known = house.connect(api(&server), Some("gateway"));
+    assert_eq!(status(&mut known.stream), Some(200));
+    assert!(server.metric("sluice_denied_total{reason=\"address\"}") >= 1.0);
+    let records = server.stop();
+    assert_eq!(records.len(), 3);
+}
+
+#[test]
+fn the_api_has_the_limits_of_icap() {
+    let server = Running::start(&format!(
+        "{LISTENER}[server]\nrequests-per-connection = 2\n[quotas.client]\nrequests-per-second = 1\nrequests-burst = 3\n"
+    ));
+    let call = "POST /v1/scan HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+    let mut stream = connected(api(&server));
+    stream
+        .write_all(call.repeat(2).as_bytes())
+        .expect("it reads");
+    let mut said = String::new();
+    stream
+        .read_to_string(&mut said)
+        .expect("two answers and the end");
+    assert_eq!(said.matches("HTTP/1.1 200 ").count(), 2, "{said}");
+    assert_eq!(
+        said.to_lowercase().matches("connection: close").count(),
+        1,
+        "{said}"
+    );
+    let answers: Vec<_> = (0..4)
+        .map(|_| post(api(&server), "/v1/scan", "", b"x"))
+        .collect();
+    let refused = answers.iter().find(|answer| answer.status == 503);
+    let refused = refused.expect("over the rate");
+    assert!(
+        refused.head.contains("application/problem+json"),
+        "{}",
+        refused.head
+    );
+    assert!(server.metric_reaches("sluice_shed_total{reason=\"client-requests\"}", 1.0));
+}
+
+#[test]
+fn a_body_comes_back_while_it_is_still_sent() {
+    let server = Running::start(&format!(
+        "{LISTENER}[profiles.flowing]\nbase = \"response\"\nrelease = \"as-settled\"\n\
+         [[services]]\npath = \"/respmod\"\nresponse-profile = \"flowing\"\n"
+    ));
+    let mut stream = connected(api(&server));
+    let head = "POST /v1/adapt?direction=response HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n\
+                Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let body = harmless(600_000);
+    let sent = chunked(&body);
+    let (first, rest) = sent.split_at(sent.len() - 100);
+    let mut writer = stream.try_clone().expect("a second handle");
+    let (first, rest) = (first.to_vec(), rest.to_vec());
+    let (seen, go_on) = std::sync::mpsc::channel();
+    let sender = std::thread::spawn(move || {
+        writer.write_all(&first).expect("it reads");
+        // The rest of the body only after much of it has come back.
+        go_on.recv().expect("seen");
+        writer.write_all(&rest).expect("it reads");
+    });
+    let mut said = Vec::new();
+    let mut piece = vec![0; 16 << 10];
+    while said.len() < 100_000 {
+        let read = stream.read(&mut piece).expect("in time");
+        assert!(read > 0, "it ended");
+        said.extend_from_slice(&piece[..read]);
+    }
+    seen.send(()).expect("it waits");
+    stream.read_to_end(&mut said).expect("the end");
+    sender.join().expect("sent");
+    let end = memchr::memmem::find(&said, b"\r\n\r\n").expect("a head");
+    assert!(unchunked(&said[end + 4..]) == body);
+}
+
+#[test]
+fn a_caller_who_does_not_read_his_answer_is_let_go() {
+    let server = Running::start(&format!("{LISTENER}[timeouts]\nwrite-stall-ms = 400\n"));
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a small buffer");
+    socket.connect(&api(&server).into()).expect("it accepts");
+    let mut stream = TcpStream::from(socket);
+    let body = harmless(8 << 20);
+    let head = format!(
+        "POST /v1/adapt HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("it reads");
+    stream.write_all(&body).expect("it reads");
+    let open = || server.metric("sluice_connections{listener=\"api\"}");
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    while open() > 0.0 {
+        assert!(std::time::Instant::now() < end, "he holds his connection");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(post(api(&server), "/v1/scan", "", b"x").status, 200);
+}
+
+#[test]
+fn a_caller_who_drips_or_idles_or_stays_is_let_go() {
+    let server = Running::start(&format!(
+        "{LISTENER}[server]\nconnection-seconds = 1\n[timeouts]\nhead-ms = 300\n"
+    ));
+    let mut mute = Client::connect(api(&server));
+    let mut slow = Client::connect(api(&server));
+    slow.send("POST /v1/scan HTTP/1.1\r\nHost:");
+    let mut said = Vec::new();
+    let _ = slow.stream.read_to_end(&mut said);
+    assert!(!said.starts_with(b"HTTP/1.1 200"));
+    assert!(mute.is_closed());
+    // One that is never silent for long ends by its age, after an answer.
+    let mut busy = connected(api(&server));
+    let began = std::time::Instant::now();
+    let call = "POST /v1/scan HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+    let mut answers = 0;
+    while busy.write_all(call.as_bytes()).is_ok() {
+        let mut piece = [0; 4096];
+        match busy.read(&mut piece) {
+            Ok(read) if read > 0 => answers += 1,
+            Ok(_) | Err(_) => break,
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(30),
+            "it stays for ever"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(answers > 3 && began.elapsed() > Duration::from_millis(800));
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 
+use super::binary::Process;
 use super::harness::{Client, POST, Running, eicar, reqmod};
 
 fn good() -> Vec<u8> {
@@ -167,4 +168,44 @@ fn a_listener_offers_its_own_services_only() {
         .iter()
         .filter(|record| record["event.reason"] == "service-not-found");
     assert_eq!(denied.count(), 2);
+}
+
+#[test]
+fn rights_and_services_of_a_listener_change_at_a_reload_and_refusals_are_logged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("sluice.toml");
+    let write = |more: &str| {
+        let text = format!("[[listeners]]\nname = \"inner\"\naddress = \"127.0.0.1:0\"\n{more}\n");
+        std::fs::write(&config, text).expect("a file");
+    };
+    write("allow = [\"10.0.0.0/8\"]");
+    let mut process = Process::serve(Some(&config));
+    let line = process.wait_for("listening for ICAP");
+    let address: SocketAddr = line["sluice.address"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .expect("an address");
+    assert_eq!(Client::connect(address).reply().status, 403);
+    let refused = process.wait_for("a connection was refused");
+    let told = refused.to_string();
+    assert!(
+        told.contains("\"inner\"") && told.contains("\"address\"") && told.contains("127.0.0.1"),
+        "{told}"
+    );
+    write("allow = [\"127.0.0.0/8\"]\nservices = [\"/avscan\"]");
+    process.signal("-HUP");
+    process.wait_for("configuration and rules are in force");
+    let mut client = Client::connect(address);
+    assert_eq!(client.ask(good()).status, 404, "not among its services");
+    let bad = reqmod("/avscan", "Allow: 204\r\n", POST, Some(eicar().as_bytes()));
+    assert!(client.ask(bad).is_block());
+    // Another address would be another listener.
+    std::fs::write(&config, "").expect("a file");
+    process.signal("-HUP");
+    process.wait_for("a changed or removed listener needs a restart");
+    assert_eq!(
+        Client::connect(address).ask(good()).status,
+        404,
+        "as it was"
+    );
 }

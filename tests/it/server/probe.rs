@@ -1,10 +1,10 @@
 //! `sluice probe` against our own server, and against one that is none.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use sluice::probe::{self, Outcome, ProbeError, Table};
+use sluice::probe::{self, Failure, Outcome, ProbeError, Table};
 
 use super::harness::shared;
 
@@ -96,4 +96,132 @@ fn bench_counts_answers_and_times_them() {
     );
     load.url = "icap://127.0.0.1:1/x".to_owned();
     assert!(bench(&load, |_| {}).is_err());
+}
+
+/// A peer that answers each request by `answer`; the connection ends when that yields nothing.
+fn peer(answer: fn(&str) -> Option<&'static str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serve = move |mut stream: TcpStream| {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = stream.read(&mut buffer) {
+            let request = String::from_utf8_lossy(&buffer[..read]).into_owned();
+            let Some(said) = answer(&request) else { return };
+            if stream.write_all(said.as_bytes()).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    format!("icap://{address}/x")
+}
+
+const OFFER: &str =
+    "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\nISTag: \"t\"\r\nEncapsulated: null-body=0\r\n\r\n";
+
+/// The outcome of the check `id` against a peer that answers so.
+fn outcome(id: &str, answer: fn(&str) -> Option<&'static str>) -> Outcome {
+    let checks = probe::run(&peer(answer), Duration::from_millis(150)).expect("a listener");
+    let found = checks.iter().find(|check| check.id == id);
+    found.expect("a check").outcome.clone()
+}
+
+#[test]
+fn each_way_to_miss_a_demand_is_told_by_its_name() {
+    assert_eq!(
+        outcome("options", |_| Some("")),
+        Outcome::Fail(Failure::NoAnswer)
+    );
+    assert_eq!(
+        outcome("options", |_| Some(
+            "ICAP/1.0 500 Error\r\nISTag: \"t\"\r\n\r\n"
+        )),
+        Outcome::Fail(Failure::Status { found: 500 })
+    );
+    assert_eq!(outcome("options", |_| None), Outcome::Fail(Failure::Closed));
+    assert_eq!(
+        outcome("options", |_| Some("HTTP/1.1 200 OK\r\n\r\n")),
+        Outcome::Fail(Failure::NotIcap)
+    );
+    assert_eq!(
+        outcome("options", |_| Some("ICAP/1.0 200 OK\r\nISTag: t\r\n\r\n")),
+        Outcome::Fail(Failure::BadIsTag)
+    );
+    assert_eq!(
+        outcome("options", |_| Some(
+            "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\n\r\n"
+        )),
+        Outcome::Fail(Failure::BadField { name: "Methods" })
+    );
+    assert_eq!(
+        outcome("connection-close", |_| Some(OFFER)),
+        Outcome::Fail(Failure::StillOpen)
+    );
+    assert_eq!(
+        outcome("connection-close", |_| Some(
+            "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\nISTag: \"t\"\r\nEncapsulated: null-body=0\r\n\r\nand more"
+        )),
+        Outcome::Fail(Failure::ExtraBytes)
+    );
+}
+
+/// OPTIONS as it should be, and to all else what is `said`.
+fn modified(request: &str, said: &'static str) -> Option<&'static str> {
+    match request.starts_with("OPTIONS") {
+        true => Some(OFFER),
+        false => Some(said),
+    }
+}
+
+#[test]
+fn a_message_that_comes_back_changed_or_broken_is_told() {
+    // The head that was sent, so that it is the message and no page of the service's own; "A" for "a".
+    let changed = |request: &str| {
+        modified(
+            request,
+            "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\nEncapsulated: req-hdr=0, req-body=48\r\n\r\n\
+             POST http://probe.example/ HTTP/1.1\r\nX: 1234\r\n\r\n13\r\nA harmless sentence\r\n0\r\n\r\n",
+        )
+    };
+    assert_eq!(outcome("copy", changed), Outcome::Fail(Failure::Changed));
+    let chunks = |request: &str| {
+        modified(
+            request,
+            "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\nEncapsulated: req-body=0\r\n\r\nxyz\r\n0\r\n\r\n",
+        )
+    };
+    assert_eq!(outcome("copy", chunks), Outcome::Fail(Failure::BadChunks));
+    let sections = |request: &str| {
+        modified(
+            request,
+            "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\nEncapsulated: req-hdr=5, req-body=0\r\n\r\n0\r\n\r\n",
+        )
+    };
+    assert_eq!(
+        outcome("copy", sections),
+        Outcome::Fail(Failure::BadSections)
+    );
+}
+
+#[test]
+fn nobody_there_is_told_before_any_check_and_one_who_leaves_by_each() {
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = gone.local_addr().expect("an address");
+    drop(gone);
+    let url = format!("icap://{address}/x");
+    let nobody = probe::run(&url, Duration::from_secs(1));
+    assert_eq!(nobody.err(), Some(ProbeError::NoConnection));
+    // It accepts once, and is gone.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("icap://{}/x", listener.local_addr().expect("an address"));
+    let server = std::thread::spawn(move || drop(listener.accept()));
+    let checks = probe::run(&url, Duration::from_secs(1)).expect("a listener");
+    server.join().expect("no panic");
+    let last = checks.iter().find(|check| check.id == "not-icap");
+    let outcome = last.map(|check| check.outcome.clone());
+    assert_eq!(outcome, Some(Outcome::Fail(Failure::NoConnection)));
 }

@@ -183,3 +183,28 @@ fn memory_that_one_client_holds_leaves_room_for_the_next() {
     );
     assert!(answers.iter().any(super::harness::Reply::is_block));
 }
+
+#[test]
+fn bytes_of_an_address_and_of_a_user_are_counted_each_for_himself() {
+    for (quota, field) in [("user", "X-Authenticated-User"), ("address", "X-Client-IP")] {
+        let server = Running::start(&format!(
+            "[quotas.{quota}]\nkib-per-second = 1\nkib-burst = 4\n"
+        ));
+        let mut client = Client::connect(server.icap());
+        let by = |who: &str, bytes: usize| {
+            let lines = format!("Allow: 204\r\n{field}: 10.0.0.{who}\r\n");
+            reqmod("/reqmod", &lines, POST, Some(&vec![b'a'; bytes]))
+        };
+        assert_eq!(
+            client.ask(by("1", 64 << 10)).status,
+            204,
+            "paid for afterwards"
+        );
+        // The answer leaves a moment before its bytes are charged.
+        let refused = (0..50).any(|_| client.ask(by("1", 1)).is_block());
+        assert!(refused, "{quota}");
+        assert_eq!(client.ask(by("2", 1)).status, 204, "another {quota}");
+        let name = format!("sluice_shed_total{{reason=\"{quota}-bytes\"}}");
+        assert!(server.metric_reaches(&name, 1.0));
+    }
+}

@@ -3,13 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixDatagram;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::binary::Process;
-use super::harness::{Client, GET, POST, eicar, harmless, reqmod};
+use super::harness::{Client, GET, POST, connected, eicar, harmless, reqmod};
 use super::tls::House;
 
 fn good() -> Vec<u8> {
@@ -464,4 +465,176 @@ fn a_full_disk_costs_the_requests_that_need_it_and_no_wrong_verdict() {
     let small = harmless(300_000);
     let reply = Client::connect(process.icap).ask(reqmod("/reqmod", "", POST, Some(&small)));
     assert!(reply.status == 200 && reply.body == small);
+}
+
+/// The program with `socket` handed over as systemd does it: as file 3, named in the environment (`sd_listen_fds(3)`).
+fn handed(socket: impl Into<OwnedFd>, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg("exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" \"$@\"")
+        .args([
+            env!("CARGO_BIN_EXE_sluice"),
+            "serve",
+            "--admin",
+            "127.0.0.1:0",
+        ])
+        .args(arguments)
+        .stdin(Stdio::from(socket.into()));
+    command
+}
+
+#[test]
+fn sockets_that_were_handed_over_serve_and_one_that_no_listener_has_is_a_mistake() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("handed.sock");
+    let config = folder.path().join("sluice.toml");
+    let text = format!("[[listeners]]\naddress = \"unix:{}\"\n", path.display());
+    std::fs::write(&config, text).expect("a file");
+    let config = format!("--config={}", config.display());
+
+    let port = TcpListener::bind("127.0.0.1:0").expect("it binds");
+    let address = port.local_addr().expect("bound").to_string();
+    // A connection from before the start waits for it.
+    let mut early = Client::connect(port.local_addr().expect("bound"));
+    let process = Process::start(handed(port, &["--listen", &address]));
+    assert_eq!(process.icap.to_string(), address);
+    assert_eq!(early.ask(good()).status, 204);
+    assert!(Client::connect(process.icap).ask(bad()).is_block());
+    drop(process);
+
+    let socket = UnixListener::bind(&path).expect("it binds");
+    let mut process = Process::start(handed(socket, &["--listen", "127.0.0.1:0", &config]));
+    let mut client = Client::over(UnixStream::connect(&path).expect("it accepts"));
+    assert_eq!(client.ask(good()).status, 204);
+    process.signal("-TERM");
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(0));
+    assert!(
+        path.exists(),
+        "what the service manager made is its own to remove"
+    );
+
+    let stranger = folder.path().join("stranger.sock");
+    for (unknown, named) in [
+        (
+            OwnedFd::from(TcpListener::bind("127.0.0.1:0").expect("it binds")),
+            "127.0.0.1:",
+        ),
+        (
+            OwnedFd::from(UnixListener::bind(&stranger).expect("it binds")),
+            "stranger.sock",
+        ),
+    ] {
+        let ended = handed(unknown, &["--listen", "127.0.0.1:0"])
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!ended.status.success(), "{said}");
+        assert!(
+            said.contains("no listener has the address") && said.contains(named),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn the_cage_for_writes_holds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (spool, outside) = (folder.path().join("spool"), folder.path().join("outside"));
+    for made in [&spool, &outside] {
+        std::fs::create_dir(made).expect("a folder");
+    }
+    std::fs::write(outside.join("there"), "before").expect("a file");
+    let text = format!("[spool]\ndirectory = {spool:?}\n");
+    let config = sluice::config::Config::parse(&text, None, &[]).expect("good");
+    // The rules hold for this thread and those that it starts.
+    let caged = std::thread::spawn(move || {
+        let cage = sluice::server::process::confine_writes(&config).expect("the kernel takes them");
+        let refused = |done: std::io::Result<()>| done.err().map(|error| error.kind());
+        let tried = [
+            refused(std::fs::write(outside.join("new"), "x")),
+            refused(std::fs::write(outside.join("there"), "x")),
+            refused(std::fs::remove_file(outside.join("there"))),
+            refused(std::fs::create_dir(outside.join("folder"))),
+            refused(std::os::unix::fs::symlink(
+                "/etc/passwd",
+                outside.join("link"),
+            )),
+        ];
+        let inside = std::fs::write(spool.join("body"), "x").is_ok()
+            && tempfile::tempfile_in(&spool).is_ok();
+        let reads = std::fs::read_to_string(outside.join("there"));
+        (cage, tried, inside, reads.ok())
+    });
+    let (cage, tried, inside, reads) = caged.join().expect("no panic");
+    if cage == sluice::server::process::Cage::Unsupported {
+        println!("skipped: this kernel has no Landlock");
+        return;
+    }
+    assert_eq!(tried, [Some(std::io::ErrorKind::PermissionDenied); 5]);
+    assert!(inside && reads.as_deref() == Some("before"));
+}
+
+#[test]
+fn sigterm_ends_handshakes_headers_calls_and_answers_that_nobody_reads() {
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    let config = house.path("sluice.toml");
+    let text = format!(
+        "[server]\nshutdown-seconds = 2\n{}\
+         [[listeners]]\nname = \"proxied\"\naddress = \"127.0.0.1:0\"\nproxies = [\"127.0.0.0/8\"]\n\
+         [[listeners]]\nname = \"api\"\nprotocol = \"http\"\naddress = \"127.0.0.1:0\"\n",
+        house.listener("")
+    );
+    std::fs::write(&config, text).expect("a file");
+    let mut process = Process::serve(Some(&config));
+    let [tls, proxied, api] = [(); 3].map(|()| second_address(&mut process));
+    let admin = process.admin();
+    let call = "POST /v1/scan HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf";
+    let mut waiting: Vec<_> = [
+        (tls, "\u{16}\u{3}\u{1}"),
+        (proxied, "PROXY TCP4 10."),
+        (api, call),
+        (api, "POST /v1/scan HT"),
+        (admin, "GET /livez HT"),
+        (admin, ""),
+    ]
+    .into_iter()
+    .map(|(address, sent)| {
+        let mut stream = connected(address);
+        stream.write_all(sent.as_bytes()).expect("it reads");
+        stream
+    })
+    .collect();
+    // After an early answer, with a body that never ends.
+    let mut drained = Client::connect(process.icap);
+    let whole = bad();
+    drained.send(&whole[..whole.len() - 5]);
+    drained.send("20000\r\n");
+    // An answer that is not read.
+    let mut deaf = Client::connect(process.icap);
+    let body = harmless(16 << 20);
+    let request = reqmod("/echo", "", POST, Some(&body));
+    let mut writer = deaf.stream.try_clone().expect("a second handle");
+    let sender = std::thread::spawn(move || {
+        let _ = writer.write_all(&request);
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    process.signal("-TERM");
+    process.wait_for("draining");
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(0));
+    for stream in &mut waiting {
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        let said = String::from_utf8_lossy(&said);
+        assert!(!said.contains("200 OK"), "{said}");
+    }
+    let mut said = Vec::new();
+    let _ = deaf.stream.read_to_end(&mut said);
+    sender.join().expect("no panic");
+    let whole = said.ends_with(b"\r\n0\r\n\r\n") && said.len() > body.len();
+    assert!(
+        whole || !said.ends_with(b"\r\n0\r\n\r\n"),
+        "half of a body that looks whole"
+    );
 }

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
+use super::binary::Process;
 use super::harness::{Client, POST, Running, connected, eicar, harmless, reqmod};
 
 /// A certification authority and what it issued, as files.
@@ -561,5 +562,35 @@ fn an_admin_listener_with_names_and_no_authority_does_not_start() {
     ] {
         let read = sluice::config::Config::parse(&toml, None, &[]);
         assert!(read.is_err(), "{toml}");
+    }
+}
+
+/// The end of a certificate's time, so many days from now.
+fn in_days(days: i64) -> impl Fn(&mut CertificateParams) {
+    let day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    let day = day.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let number = |part: i8| u8::try_from(part).expect("above 0");
+    let end = rcgen::date_time_ymd(day.year().into(), number(day.month()), number(day.day()));
+    move |params| params.not_after = end
+}
+
+#[test]
+fn a_certificate_is_warned_of_before_and_after_its_end_and_stands_in_the_way_of_no_reload() {
+    let house = House::new();
+    let config = house.path("sluice.toml");
+    for (days, warned) in [(60, false), (10, true), (-10, true)] {
+        house.issue("server", &["localhost"], in_days(days));
+        std::fs::write(&config, house.listener("")).expect("a file");
+        let mut process = Process::serve(Some(&config));
+        process.wait_for("listening for ICAP");
+        let told = process
+            .seen
+            .contains("the certificate expires soon, or has");
+        assert_eq!(told, warned, "{days}: {}", process.seen);
+        let line = "sluice_tls_cert_expiry_timestamp_seconds{listener=\"tls\"} ";
+        assert!(process.metrics().contains(line));
+        // New rules and rights must come in however old the certificate in force is.
+        process.signal("-HUP");
+        process.wait_for("configuration and rules are in force");
     }
 }
