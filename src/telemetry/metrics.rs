@@ -215,6 +215,13 @@ impl Metrics {
         );
         let rules = Family::default();
         registry.register("rules_info", "The rules in force", rules.clone());
+        // `increase` sees nothing in a series that begins with 1: what alerts wait for is there from the start.
+        for kind in ALERTED_ERRORS {
+            drop(errors.get_or_create(&KindLabels { kind }));
+        }
+        for result in ALERTED_RELOADS {
+            drop(reloads.get_or_create(&ResultLabels { result }));
+        }
         Self {
             transactions,
             duration,
@@ -459,6 +466,12 @@ impl Default for Metrics {
         Self::new()
     }
 }
+
+/// Errors of which deploy/prometheus/alerts.yml wants to know the first.
+const ALERTED_ERRORS: [&str; 2] = ["panic", "spool"];
+
+/// The same of reloads.
+const ALERTED_RELOADS: [&str; 2] = ["refused", "certificate-refused"];
 
 /// Keeps one connection counted as open.
 #[derive(Debug)]

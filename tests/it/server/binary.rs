@@ -312,6 +312,81 @@ fn running_out_of_descriptors_does_not_end_the_accept_loop() {
 }
 
 #[test]
+fn options_promise_no_more_connections_than_the_limit_of_open_files_carries() {
+    let mut command = Command::new("prlimit");
+    command.args([
+        "--nofile=256:256",
+        SLUICE,
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    command.args(["--admin", "127.0.0.1:0"]);
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        println!("skipped: no prlimit here");
+        return;
+    }
+    let process = Process::start(command);
+    assert!(
+        process.seen.contains("lowers max-connections"),
+        "{}",
+        process.seen
+    );
+    let options = "OPTIONS icap://h/reqmod ICAP/1.0\r\nHost: h\r\n\r\n";
+    let mut first = Client::connect(process.icap);
+    let reply = first.ask(options);
+    let promised = reply
+        .field("Max-Connections")
+        .and_then(|text| text.parse::<usize>().ok());
+    let promised = promised.expect("a number");
+    assert!((2..=64).contains(&promised), "{promised}");
+    let mut others: Vec<_> = (1..promised)
+        .map(|_| Client::connect(process.icap))
+        .collect();
+    for client in others.iter_mut().chain([&mut first]) {
+        assert_eq!(client.ask(options).status, 200, "each one finds room");
+    }
+    assert_eq!(Client::connect(process.icap).reply().status, 503);
+}
+
+#[test]
+fn a_token_opens_the_admin_listener_and_its_record_is_verified_by_the_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = run(&["token", "ann", "--role", "operator"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let said = text(&made.stdout);
+    let token = said
+        .split_whitespace()
+        .find(|word| word.starts_with("sluice_ann."))
+        .expect("a token");
+    let at = said
+        .find("[[admin.tokens]]")
+        .expect("what belongs into the configuration");
+    let ledger = folder.path().join("admin.jsonl");
+    let config = folder.path().join("sluice.toml");
+    let toml = format!("[admin]\naudit-log = {ledger:?}\n{}", &said[at..]);
+    std::fs::write(&config, toml).expect("a file");
+    let mut process = Process::serve(Some(&config));
+    let mut stream = TcpStream::connect(process.admin()).expect("it accepts");
+    write!(
+        stream,
+        "POST /v1/rules/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let path = ledger.to_str().expect("text");
+    let checked = run(&["audit", path]);
+    assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+    let record = std::fs::read_to_string(&ledger).expect("a record");
+    assert!(record.contains("\"who\":\"ann\"") && !record.contains(token));
+    std::fs::write(&ledger, record.replacen("\"ann\"", "\"bob\"", 1)).expect("a file");
+    let checked = run(&["audit", path]);
+    assert!(!checked.status.success(), "{}", text(&checked.stdout));
+}
+
+#[test]
 fn scan_says_what_it_found_by_its_exit_code() {
     let folder = tempfile::tempdir().expect("a folder");
     let (good, bad) = (
