@@ -12,7 +12,7 @@ use crate::inspect::Direction;
 use crate::policy::allow::Allow;
 use crate::policy::facts::Facts;
 use crate::policy::profile::Profile;
-use crate::server::snapshot::Snapshot;
+use crate::server::{self, snapshot::Snapshot};
 use crate::service::facts::{self, Peer};
 use crate::service::respond::Heads;
 use crate::service::services::Service;
@@ -25,6 +25,16 @@ pub(super) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     if let Some(request) = &arguments.explain {
         print!("{}", explain(&config, arguments, request)?);
         return Ok(ExitCode::SUCCESS);
+    }
+    for doubt in config.doubts() {
+        eprintln!("warning: {doubt}");
+    }
+    // A configuration is also checked where it is written, which need not be where it runs.
+    for lack in server::lacks(&config) {
+        eprintln!(
+            "warning: here the server would not start: {:#}",
+            anyhow::Error::from(lack)
+        );
     }
     let snapshot = Snapshot::load(Arc::new(config)).context("rules")?;
     for service in snapshot.config.services.list() {

@@ -124,14 +124,14 @@ struct Serve {
     #[command(flatten)]
     file: ConfigFile,
     /// Listen here instead of where the configuration says
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Let ICAP clients of this network in, besides those that the configuration says; repeatable. Without any rule only
     /// this machine (loopback) is let in
     #[arg(long, value_name = "NETWORK")]
     allow: Vec<ipnet::IpNet>,
     /// Serve /livez, /readyz and /metrics here instead of where the configuration says
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     admin: Option<SocketAddr>,
 }
 
@@ -356,6 +356,11 @@ impl ConfigFile {
             Ok(config)
         })
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "expected an IP address and a port, as in 127.0.0.1:1344 or [::1]:1344")
 }
 
 /// Exit code of findings.

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     });
     let config = source().context("configuration")?;
     let (application, _log) = log::start(config.log_format, config.log_level, &config.log_to)
-        .context("cannot start the log")?;
+        .with_context(|| format!("cannot write the log to {}", config.log_to.to))?;
     let (mut telemetry, _guards) = telemetry(&config)?;
     telemetry.application = Some(application);
     let _spans = match &config.traces {
@@ -57,6 +57,9 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     if config.confine_calls == Switch::On {
         process::confine_calls().context("cannot confine system calls")?;
         tracing::info!("system calls are confined");
+    }
+    for doubt in config.doubts() {
+        tracing::warn!("{doubt}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.threads)
@@ -88,7 +91,8 @@ fn telemetry(config: &Config) -> anyhow::Result<(Telemetry, Vec<LinesGuard>)> {
     let mut guards = Vec::new();
     let mut open = |outlet: &Outlet, stream: &str| {
         let opened = outlet.open();
-        let (lines, guard) = opened.with_context(|| format!("cannot write {stream} lines"))?;
+        let (lines, guard) =
+            opened.with_context(|| format!("cannot write {stream} lines to {}", outlet.to))?;
         guards.push(guard);
         anyhow::Ok(lines)
     };

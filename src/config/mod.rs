@@ -5,10 +5,12 @@
 //! listeners    where the server listens, and for whom
 //! quotas       how much one client may have
 //! environment  SLUICE__SECTION__KEY
+//! doubt        what may be so, and is hardly meant
 //! resolve      file ─► Config; nothing downstream validates again
 //! ```
 
 mod deadlines;
+mod doubt;
 mod environment;
 pub mod file;
 pub mod listeners;
@@ -29,6 +31,7 @@ use toml::Table;
 use crate::policy::profile::Profile;
 
 pub use deadlines::Deadlines;
+pub use doubt::Doubt;
 pub use environment::of_process;
 pub use resolve::Config;
 

@@ -167,6 +167,22 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         file.server.max_connections,
     )?;
     at_least_one(source, "server.in-flight-mib", file.server.in_flight_mib)?;
+    let times = &file.timeouts;
+    // A deadline that is over when it begins would refuse everything, one by one and hard to explain.
+    for (key, time) in [
+        ("handshake-ms", times.handshake_ms),
+        ("first-byte-ms", times.first_byte_ms),
+        ("head-ms", times.head_ms),
+        ("preview-ms", times.preview_ms),
+        ("body-idle-ms", times.body_idle_ms),
+        ("body-seconds", times.body_seconds),
+        ("after-continue-ms", times.after_continue_ms),
+        ("write-stall-ms", times.write_stall_ms),
+        ("idle-ms", times.idle_ms),
+        ("scan-ms", times.scan_ms),
+    ] {
+        at_least_one(source, &format!("timeouts.{key}"), time)?;
+    }
     let server = &file.server;
     let redactions = super::redaction::resolve_all(&file.redactions, source)?;
     let profiles = profiles(file, &redactions, source)?;
@@ -452,8 +468,7 @@ fn access(file: &File, source: &Source<'_>) -> Result<file::Admin, Mistake> {
     let admin = &file.admin;
     for (at, token) in admin.tokens.iter().enumerate() {
         let name = &token.name;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let what = if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        let what = if !file::is_token_name(name) {
             format!("admin.tokens: the name {name:?} must be 1 to 64 letters, digits, '-' or '_'")
         } else if admin
             .tokens

@@ -40,7 +40,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
@@ -187,10 +187,7 @@ impl Server {
         listener::lower(&mut config);
         let config = Arc::new(config);
         let directory = config.spool_directory.clone();
-        tempfile::tempfile_in(&directory).map_err(|source| ServerError::Spool {
-            directory: directory.clone(),
-            source,
-        })?;
+        spools_in(&directory)?;
         let (listeners, sockets) = listeners(&config).await?;
         let admin = match config.admin {
             Some(address) => Some(bound(address).await?),
@@ -338,6 +335,27 @@ impl fmt::Debug for Server {
             .field("addresses", &self.addresses())
             .finish_non_exhaustive()
     }
+}
+
+/// What a server with `config` would not find on this machine: certificates, the spool's folder. Nothing is bound.
+pub fn lacks(config: &Config) -> Vec<ServerError> {
+    let mut listeners = config.all_listeners();
+    listeners.extend(config.admin_listener());
+    let opened = listeners
+        .into_iter()
+        .map(|listener| opened(listener).map(drop));
+    std::iter::once(spools_in(&config.spool_directory))
+        .chain(opened)
+        .filter_map(Result::err)
+        .collect()
+}
+
+fn spools_in(directory: &Path) -> Result<(), ServerError> {
+    let made = tempfile::tempfile_in(directory).map(drop);
+    made.map_err(|source| ServerError::Spool {
+        directory: directory.into(),
+        source,
+    })
 }
 
 async fn bound(address: SocketAddr) -> Result<TcpListener, ServerError> {

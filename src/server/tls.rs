@@ -40,16 +40,16 @@ pub(super) struct Loaded {
     pub(super) expires: i64,
 }
 
-/// The certificates of a listener cannot be used.
+/// The certificates of a listener cannot be used. Each message holds its cause: it is also logged alone.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read as PEM.
-    #[error("cannot read {} as PEM: {source}", path.display())]
+    #[error("cannot read {} as PEM: {why}", path.display())]
     Pem {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: pem::Error,
+        why: pem::Error,
     },
     /// A file holds no certificate.
     #[error("{} holds no certificate", .0.display())]
@@ -61,20 +61,20 @@ pub enum TlsError {
     #[error("the certificate in {} has expired", .0.display())]
     Expired(PathBuf),
     /// Certificate and key do not fit, or cannot be used.
-    #[error("cannot use {} with its key: {source}", path.display())]
+    #[error("cannot use {} with its key: {why}", path.display())]
     Unusable {
         /// The certificate's file.
         path: PathBuf,
         /// Why.
-        source: rustls::Error,
+        why: rustls::Error,
     },
     /// The clients' CA cannot be used.
-    #[error("cannot use the certificates in {}: {source}", path.display())]
+    #[error("cannot use the certificates in {}: {why}", path.display())]
     ClientCa {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: VerifierBuilderError,
+        why: VerifierBuilderError,
     },
 }
 
@@ -121,13 +121,13 @@ impl Loaded {
         if replaces && expires <= now() {
             return Err(TlsError::Expired(path.clone()));
         }
-        let key = PrivateKeyDer::from_pem_file(&entry.key).map_err(|source| TlsError::Pem {
+        let key = PrivateKeyDer::from_pem_file(&entry.key).map_err(|why| TlsError::Pem {
             path: entry.key.clone(),
-            source,
+            why,
         })?;
-        let unusable = |source| TlsError::Unusable {
+        let unusable = |why| TlsError::Unusable {
             path: path.clone(),
-            source,
+            why,
         };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions: &[_] = match entry.min_version {
@@ -140,9 +140,9 @@ impl Loaded {
         let builder = match &entry.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let wrong = |source| TlsError::ClientCa {
+                let wrong = |why| TlsError::ClientCa {
                     path: path.clone(),
-                    source,
+                    why,
                 };
                 let roots = Arc::new(roots(path)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
@@ -236,9 +236,9 @@ fn text(name: &GeneralName<'_>) -> Option<Box<str>> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let wrong = |source| TlsError::Pem {
+    let wrong = |why| TlsError::Pem {
         path: path.into(),
-        source,
+        why,
     };
     CertificateDer::pem_file_iter(path)
         .map_err(wrong)?
@@ -249,12 +249,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Unusable {
-                path: path.into(),
-                source,
-            })?;
+        roots.add(certificate).map_err(|why| TlsError::Unusable {
+            path: path.into(),
+            why,
+        })?;
     }
     Ok(roots)
 }

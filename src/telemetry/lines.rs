@@ -3,6 +3,7 @@
 //! Producers append to one shared buffer; a thread of its own swaps it out and writes it in one piece. A reader that is
 //! slow or gone (a full pipe) costs lines, which are counted, and never time.
 
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -53,6 +54,16 @@ impl Outlet {
         lines.line_bytes = self.line_bytes;
         lines.shared.lock().rate.most = self.lines_per_second;
         Ok((lines, guard))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Stdout => f.write_str("stdout"),
+            Target::Stderr => f.write_str("stderr"),
+            Target::File(path) => path.display().fmt(f),
+        }
     }
 }
 

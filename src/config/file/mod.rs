@@ -272,6 +272,12 @@ pub struct Token {
     pub hash: String,
 }
 
+/// True when a token may be called so: 1 to 64 letters, digits, `-` or `_`. The name ends at the token's first `.`.
+pub fn is_token_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+}
+
 /// A client's certificate, and what its holder may do.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

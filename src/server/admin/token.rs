@@ -12,11 +12,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::config::file::{Role, Token};
+use crate::config::file::{Role, Token, is_token_name};
 
 /// No token could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
+    /// The name is not 1 to 64 letters, digits, `-` or `_`.
+    #[error("a token's name is 1 to 64 letters, digits, '-' or '_'")]
+    BadName,
     /// The system gave no random numbers.
     #[error("the system gave no random numbers")]
     NoRandom,
@@ -30,6 +33,9 @@ pub enum TokenError {
 /// # Errors
 /// [`TokenError`].
 pub fn make(name: &str) -> Result<(String, String), TokenError> {
+    if !is_token_name(name) {
+        return Err(TokenError::BadName);
+    }
     let secret = URL_SAFE_NO_PAD.encode(random()?);
     let text = format!("{PREFIX}{name}.{secret}");
     let hash: PasswordHash = Argon2::default()

@@ -312,6 +312,94 @@ fn running_out_of_descriptors_does_not_end_the_accept_loop() {
 }
 
 #[test]
+fn a_start_that_fails_says_in_one_line_what_and_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("it binds");
+    let port = taken.local_addr().expect("bound").to_string();
+    let other = "[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"\n";
+    let tls = "[[listeners]]\naddress = \"127.0.0.1:0\"\nname = \"secured\"\n\
+               [listeners.tls]\ncertificate = \"/nonexistent/a.pem\"\nkey = \"/nonexistent/a.key\"\n";
+    for (toml, hints) in [
+        (
+            format!("[server]\nlisten = [\"{port}\"]\nadmin = \"127.0.0.1:0\"\n"),
+            ["cannot listen on", port.as_str()],
+        ),
+        (
+            format!("[server]\nlisten = [\"127.0.0.1:0\"]\nadmin = \"{port}\"\n"),
+            ["cannot listen on", port.as_str()],
+        ),
+        (
+            format!("{other}{tls}"),
+            ["listener secured", "/nonexistent/a.pem"],
+        ),
+        (
+            format!("{other}[spool]\ndirectory = \"/nonexistent/spool\"\n"),
+            ["spool folder /nonexistent/spool", "No such file"],
+        ),
+        (
+            format!("{other}[audit]\nto = \"/nonexistent/log\"\n"),
+            ["access lines to /nonexistent/log", "No such file"],
+        ),
+        (
+            format!("{other}[timeouts]\nhead-ms = 0\n"),
+            ["timeouts.head-ms must be at least 1", "sluice.toml"],
+        ),
+        (
+            format!("{other}[rules]\nbundles = [\"/nonexistent/rules\"]\n"),
+            ["cannot load the rules", "/nonexistent/rules"],
+        ),
+    ] {
+        std::fs::write(&path, &toml).expect("a file");
+        let failed = run(&["serve", "--config", path.to_str().expect("text")]);
+        let said = text(&failed.stderr);
+        assert_eq!(failed.status.code(), Some(2), "{toml}\n{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for hint in hints {
+            // Each cause once.
+            assert_eq!(said.matches(hint).count(), 1, "{hint}: {said}");
+        }
+    }
+    let named = run(&["serve", "--listen", "localhost:1344"]);
+    assert!(text(&named.stderr).contains("as in 127.0.0.1:1344"));
+    let token = run(&["token", "not a name"]);
+    assert_eq!(token.status.code(), Some(2));
+    assert!(text(&token.stderr).contains("letters, digits"));
+}
+
+#[test]
+fn what_is_hardly_meant_is_warned_of_and_what_is_not_here_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    let toml = "[server]\nlisten = [\"0.0.0.0:0\"]\nadmin = \"127.0.0.1:0\"\n\
+                [[listeners]]\naddress = \"127.0.0.1:0\"\n\
+                [listeners.tls]\ncertificate = \"/nonexistent/a.pem\"\nkey = \"/nonexistent/a.key\"\n";
+    std::fs::write(&path, toml).expect("a file");
+    let checked = run(&["check", "--config", path.to_str().expect("text")]);
+    let said = text(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("without an allow rule only this machine"),
+        "{said}"
+    );
+    assert!(
+        said.contains("here the server would not start: listener") && said.contains("a.pem"),
+        "{said}"
+    );
+    let mut command = Command::new(SLUICE);
+    command.args(["serve", "--listen", "0.0.0.0:0", "--admin", "127.0.0.1:0"]);
+    let process = Process::start(command);
+    assert!(
+        process.seen.contains("without an allow rule"),
+        "{}",
+        process.seen
+    );
+    let local = SocketAddr::from(([127, 0, 0, 1], process.icap.port()));
+    let good = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(b"x"));
+    assert_eq!(Client::connect(local).ask(good).status, 204);
+}
+
+#[test]
 fn options_promise_no_more_connections_than_the_limit_of_open_files_carries() {
     let mut command = Command::new("prlimit");
     command.args([
