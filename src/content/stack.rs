@@ -37,7 +37,8 @@ pub struct Stack {
     nodes: Vec<Option<Box<Node>>>,
     free: Vec<usize>,
     active: Vec<usize>,
-    sources: Vec<Source>,
+    /// The body, then the open values, the oldest first: mostly it is the first of them that is over next.
+    sources: VecDeque<Source>,
     records: Vec<Record>,
     /// What is done with, for the next parts and bodies.
     spare: Vec<Box<Node>>,
@@ -97,7 +98,7 @@ impl Stack {
             nodes: Vec::new(),
             free: Vec::new(),
             active: Vec::new(),
-            sources: Vec::new(),
+            sources: VecDeque::new(),
             records: Vec::new(),
             spare: Vec::new(),
             queues: Vec::new(),
@@ -119,7 +120,7 @@ impl Stack {
         while let Some(node) = self.nodes.pop() {
             node.into_iter().for_each(|node| self.retire(node));
         }
-        while let Some(source) = self.sources.pop() {
+        while let Some(source) = self.sources.pop_back() {
             self.reuse(source);
         }
         self.free.clear();
@@ -141,14 +142,14 @@ impl Stack {
     /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step). A chunk that holds whole aligned windows
     /// is inspected without a copy.
     pub fn push(&mut self, bytes: Bytes) {
-        if let Some(root) = self.sources.first_mut() {
+        if let Some(root) = self.sources.front_mut() {
             root.push(bytes);
         }
     }
 
     /// Says that the body is over.
     pub fn end(&mut self) {
-        if let Some(root) = self.sources.first_mut() {
+        if let Some(root) = self.sources.front_mut() {
             root.last = Last::Known;
         }
     }
@@ -164,7 +165,7 @@ impl Stack {
         while work < self.pace.bytes() {
             self.start_ready_source();
             let Some(top) = self.active.last().copied() else {
-                let over = self.sources.first().is_some_and(|root| root.finished);
+                let over = self.sources.front().is_some_and(|root| root.finished);
                 return if over {
                     Progress::Done
                 } else {
@@ -280,7 +281,7 @@ impl Stack {
         }
         if at > 0 && source.finished {
             let over = self.sources.remove(at);
-            self.reuse(over);
+            over.into_iter().for_each(|over| self.reuse(over));
         }
     }
 
@@ -544,7 +545,7 @@ impl Stack {
     /// A place where bytes come in for `node`.
     fn source(&mut self, node: usize, value: Option<PartId>) {
         let queue = self.queues.pop().unwrap_or_default();
-        self.sources.push(Source {
+        self.sources.push_back(Source {
             node,
             value,
             queue,
@@ -576,7 +577,7 @@ impl Stack {
     fn source_of(&mut self, value: PartId) -> Option<&mut Source> {
         self.sources
             .iter_mut()
-            .find(|source| source.value == Some(value))
+            .rfind(|source| source.value == Some(value))
     }
 }
 

@@ -4,7 +4,7 @@
 //! the two disagree both read it, since the receiver may go by either.
 
 use crate::content::{Part, PartKind, sniff};
-use crate::inspect::json::{Framing, Purpose};
+use crate::inspect::json::{Framing, Patience, Purpose};
 use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, OffsetMap, Path, Piece, Root, Written};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::SignatureScan;
@@ -55,6 +55,17 @@ enum Trust {
     Declared,
     /// It only looks like it: breaking the grammar means nothing.
     Sniffed,
+    /// It only looks like it, and another reader reads all of it as what it says that it is.
+    Shared,
+}
+
+impl Trust {
+    fn patience(self) -> Patience {
+        match self {
+            Trust::Declared | Trust::Sniffed => Patience::Endless,
+            Trust::Shared => Patience::Limited,
+        }
+    }
 }
 
 impl PartScan {
@@ -186,9 +197,10 @@ impl Reader {
 
     /// A text that only looks like JSON or XML is not broken JSON or XML.
     fn discount(&self, before: usize, findings: &mut Findings) {
-        let (Reader::Json(_, Trust::Sniffed) | Reader::Xml(_, Trust::Sniffed)) = self else {
-            return;
-        };
+        match self {
+            Reader::Json(_, trust) | Reader::Xml(_, trust) if *trust != Trust::Declared => {}
+            Reader::Json(..) | Reader::Xml(..) | Reader::Form(_) | Reader::Text(_) => return,
+        }
         let mut index = 0;
         findings.list.retain(|finding| {
             let old = index < before;
@@ -250,6 +262,7 @@ impl Choice {
         if declared.is_none() && sniffed.is_some() && (part.media_type.is_some() || field) {
             list.add(Some(Choice::Text));
         }
+        list.share();
         list
     }
 
@@ -279,6 +292,7 @@ impl Choice {
                     },
                     written,
                     purpose: Purpose::Structure,
+                    patience: trust.patience(),
                 });
                 Reader::Json(reader, trust)
             }
@@ -319,6 +333,19 @@ impl ChoiceList {
 
     fn is_empty(&self) -> bool {
         self.0.iter().all(Option::is_none)
+    }
+
+    /// Of two, the one that was sniffed is not alone.
+    fn share(&mut self) {
+        if self.0.iter().all(Option::is_some) {
+            for choice in self.0.iter_mut().flatten() {
+                if let Choice::Json(trust) | Choice::Xml(trust) = choice
+                    && *trust == Trust::Sniffed
+                {
+                    *trust = Trust::Shared;
+                }
+            }
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = Choice> {

@@ -106,6 +106,21 @@ fn ordinary_messages_are_allowed() {
 }
 
 #[test]
+fn a_text_that_begins_like_json_and_is_none_is_read_as_a_text_to_its_end() {
+    let attack = "<script>alert(document.cookie)</script>";
+    let filler = "{x ".repeat(1000);
+    for body in [
+        format!("{filler}{attack}"),
+        format!("{filler}{{\"a\":\"{attack}\"}}"),
+    ] {
+        for head in [post("text/plain"), post("")] {
+            let report = scan_request(&head, body.as_bytes(), &[]);
+            assert_eq!(code(&report), "xss", "{head}");
+        }
+    }
+}
+
+#[test]
 fn eicar_is_blocked_under_every_two_way_split() {
     let body = eicar();
     for cut in 0..=body.len() {

@@ -119,6 +119,8 @@ const WORST: &[&str] = &[
     "document/*",
     "if\"a",
     "/tomcat ",
+    "{==",
+    "{#{",
 ];
 
 /// How long this thread has been on a processor: the machine is shared, its clock on the wall says little.

@@ -1,5 +1,7 @@
 //! NoSQL injection: operators of MongoDB and its kin as names, operators in strings, JavaScript of `$where`.
 
+use std::ops::Range;
+
 use super::{Evidence, Kind, Setting, Value};
 
 /// Words of which one at least stands in every value that this detector can find something in.
@@ -23,11 +25,11 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         name(value, evidence);
     }
     operators(value, evidence);
-    // All that these two look for holds an anchor of more than one byte.
-    if value.anchors().next().is_some() {
-        script(value, evidence);
-        tautology(value, evidence);
-    }
+    let present = value
+        .anchors()
+        .fold(0, |set, (anchor, _)| set | 1 << anchor);
+    script(value, present, evidence);
+    tautology(value, evidence);
     if evidence.weight(Kind::Semantics) > 0 {
         surroundings(value, evidence);
     }
@@ -140,13 +142,19 @@ fn operators(value: &Value<'_>, evidence: &mut Evidence) {
     }
 }
 
-/// JavaScript that a `$where` would run.
-fn script(value: &Value<'_>, evidence: &mut Evidence) {
+/// JavaScript that a `$where` would run. `present` has a bit for each of [`ANCHORS`] that stands in the value; every
+/// script begins with one.
+fn script(value: &Value<'_>, present: u32, evidence: &mut Evidence) {
     let lower = value.lower;
-    if value.setting == Setting::Document {
+    if present == 0 || value.setting == Setting::Document {
         return;
     }
-    for (word, weight, name, holds) in SCRIPTS {
+    let begins = |word: &str| {
+        (0..)
+            .zip(ANCHORS)
+            .any(|(index, anchor)| present & (1 << index) != 0 && word.starts_with(anchor))
+    };
+    for (word, weight, name, holds) in SCRIPTS.iter().filter(|(word, ..)| begins(word)) {
         let found = memchr::memmem::find_iter(lower, word.as_bytes())
             .take(TRIES)
             .find(|at| {
@@ -168,7 +176,10 @@ fn tautology(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     let lower = value.lower;
-    for at in memchr::memmem::find_iter(lower, b"==").take(TRIES) {
+    let anchors = value
+        .anchors()
+        .filter(|(anchor, _)| ANCHORS.get(*anchor) == Some(&"=="));
+    for (_, Range { start: at, .. }) in anchors.take(TRIES) {
         let (head, tail) = lower.split_at(at);
         let signs = tail
             .iter()
@@ -359,10 +370,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_a_script_holds_an_anchor_of_more_than_one_byte() {
+    fn every_script_begins_with_an_anchor_of_more_than_one_byte() {
         for (word, ..) in SCRIPTS {
             let mut anchors = ANCHORS.iter().filter(|anchor| anchor.len() > 1);
-            assert!(anchors.any(|anchor| word.contains(anchor)), "{word}");
+            assert!(anchors.any(|anchor| word.starts_with(anchor)), "{word}");
         }
     }
 }

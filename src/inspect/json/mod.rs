@@ -14,5 +14,5 @@ mod rule;
 mod string;
 mod token;
 
-pub use reader::{Document, Framing, Limits, Purpose, Reader};
+pub use reader::{Document, Framing, Limits, MOST_BREAKS, Patience, Purpose, Reader};
 pub use token::{Fault, Fragment, Mark, Role, Scalar, Sink, TRACKED_LEVELS, Tokenizer};

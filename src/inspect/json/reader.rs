@@ -26,6 +26,8 @@ pub struct Document {
     pub written: Written,
     /// What is looked at.
     pub purpose: Purpose,
+    /// How long a text that breaks the grammar is still read as JSON.
+    pub patience: Patience,
 }
 
 /// What a document is read for.
@@ -36,6 +38,17 @@ pub enum Purpose {
     Structure,
     /// Its values alone: names are not compared, numbers are not checked.
     Values,
+}
+
+/// How long a text that breaks the grammar is still read as JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patience {
+    /// To its end: it says that it is JSON, so its values are looked for whatever stands between them.
+    #[default]
+    Endless,
+    /// Until [`MOST_BREAKS`] places that no reader gets past, however lenient: it only begins like JSON, and another
+    /// reader reads all of it.
+    Limited,
 }
 
 /// How many documents a body holds.
@@ -96,6 +109,8 @@ struct State {
     value: Assembler,
     verbatim: OffsetMap,
     pending: Option<u64>,
+    /// Places that no reader of JSON gets past.
+    breaks: u32,
 }
 
 /// One open object or array.
@@ -136,6 +151,7 @@ impl Reader {
                 value: Assembler::default(),
                 verbatim: OffsetMap::default(),
                 pending: None,
+                breaks: 0,
             },
         }
     }
@@ -162,6 +178,7 @@ impl Reader {
         state.beyond = 0;
         state.keys.clear();
         state.pending = None;
+        state.breaks = 0;
     }
 
     /// Reads one window, of any size.
@@ -197,6 +214,14 @@ impl Reader {
     }
 }
 
+impl State {
+    /// True when this is no JSON, and somebody else reads it.
+    #[inline]
+    fn gave_up(&self) -> bool {
+        self.breaks >= MOST_BREAKS && self.document.patience == Patience::Limited
+    }
+}
+
 impl Default for Reader {
     fn default() -> Self {
         Self::new(Limits::default())
@@ -224,6 +249,9 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
 
     #[inline(always)]
     fn string(&mut self, role: Role, fragment: Fragment<'_>) {
+        if self.state.gave_up() {
+            return;
+        }
         let host = match role {
             Role::Key => HostSyntax::JsonKey,
             Role::Value | Role::Comment => HostSyntax::JsonString,
@@ -243,6 +271,9 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
 
     #[inline(always)]
     fn scalar(&mut self, role: Role, scalar: Scalar, fragment: Fragment<'_>) {
+        if self.state.gave_up() {
+            return;
+        }
         let (host, kind) = match scalar {
             Scalar::Number => (HostSyntax::JsonNumber, Kind::Number),
             Scalar::Literal => (HostSyntax::JsonLiteral, Kind::Literal),
@@ -265,6 +296,10 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
                 self.findings
                     .anomaly(Anomaly::StructureLimit, self.state.document.part, at);
                 return;
+            }
+            // JSON5 and the like know bare names, comments and stray commas, but none of these.
+            Fault::MissingColon | Fault::MissingComma | Fault::StrayColon | Fault::Mismatched => {
+                self.state.breaks = self.state.breaks.saturating_add(1);
             }
             _ => {}
         }
@@ -642,6 +677,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
 /// Numbers up to this many bytes are far from both limits: three digits of exponent need five bytes.
 const SHORT_NUMBER: usize = 4;
 
+/// Places that no reader gets past, after which a text with [`Patience::Limited`] is not read as JSON any more.
+pub const MOST_BREAKS: u32 = 64;
+
 /// Levels that have a frame, whatever the limit on depth is set to.
 const MOST_FRAMES: usize = 65_536;
 
@@ -741,6 +779,45 @@ mod tests {
                 "$.c=// note",
             ]
         );
+    }
+
+    #[test]
+    fn what_only_begins_like_json_is_read_until_no_reader_would_go_on() {
+        let limited = Document {
+            patience: Patience::Limited,
+            ..Document::default()
+        };
+        let leaves = |text: &str, document| read([text.as_bytes()], document).0.len();
+        let most = MOST_BREAKS as usize;
+        let broken = |count| "{x".repeat(count);
+        for count in [1, most] {
+            let text = broken(count);
+            let same = leaves(&text, limited) == leaves(&text, Document::default());
+            assert!(same, "{count}");
+        }
+        assert!(
+            leaves(&broken(most + 1), limited) < leaves(&broken(most + 1), Document::default())
+        );
+        // What lenient readers accept is no break, however much of it there is.
+        let lenient = format!("[{}]", "{/**/a:'x',b:+.5,},// c\n".repeat(most + 2));
+        let whole = read([lenient.as_bytes()], limited).0;
+        assert_eq!(whole, read([lenient.as_bytes()], Document::default()).0);
+        // Where it stops does not depend on the windows.
+        let text = broken(most + 9);
+        let whole = read([text.as_bytes()], limited).0;
+        for cut in 0..text.len() {
+            let (head, tail) = text.as_bytes().split_at(cut);
+            let values = |log: &[String]| -> Vec<String> {
+                let leaves = log.iter().filter(|line| line.contains("Raw"));
+                let value = |line: &String| line.split(" [").next().unwrap_or("").to_owned();
+                leaves.map(value).collect()
+            };
+            assert_eq!(
+                values(&read([head, tail], limited).0),
+                values(&whole),
+                "{cut}"
+            );
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     // The end of the last expression whose words were judged: what nests in it is only tried as a probe.
     let mut judged = 0;
     let mut places = Nearby::default();
+    let mut braces = Braces::default();
     while let Some(open) = next_open(lower, at) {
         let Some(delimiter) = delimiter(lower, open) else {
             at = open + 1;
@@ -96,7 +97,13 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
         let near = lower
             .get(start..lower.len().min(start + limit))
             .unwrap_or_default();
-        let end = content_end(near, delimiter.close);
+        let end = match delimiter.close {
+            b"}" => braces
+                .close_of(lower, start - 1)
+                .map(|close| close - start)
+                .filter(|length| *length < near.len()),
+            close => memchr::memmem::find(near, close),
+        };
         let text = near.get(..end.unwrap_or(near.len())).unwrap_or_default();
         let content = Content {
             text,
@@ -138,6 +145,33 @@ impl Nearby {
         self.places.as_ref().map_or(0, |places| {
             places.sets_in(range.start - start..range.end - start)
         })
+    }
+}
+
+/// Which brace closes which, found in one pass when first asked for: braces in braces would be walked through once each.
+#[derive(Default)]
+struct Braces {
+    /// Offset of an opening brace and of the one that closes it, in order of the former.
+    pairs: Option<Vec<(usize, Option<usize>)>>,
+}
+
+impl Braces {
+    /// Offset of the brace that closes the one at `open`.
+    fn close_of(&mut self, lower: &[u8], open: usize) -> Option<usize> {
+        let pairs = self.pairs.get_or_insert_with(|| {
+            let (mut pairs, mut unclosed) = (Vec::new(), Vec::new());
+            for at in memchr::memchr2_iter(b'{', b'}', lower) {
+                if lower.get(at) == Some(&b'{') {
+                    unclosed.push(pairs.len());
+                    pairs.push((at, None));
+                } else if let Some((_, close)) = unclosed.pop().and_then(|own| pairs.get_mut(own)) {
+                    *close = Some(at);
+                }
+            }
+            pairs
+        });
+        let own = pairs.binary_search_by_key(&open, |(open, _)| *open).ok()?;
+        pairs.get(own).and_then(|(_, close)| *close)
     }
 }
 
@@ -209,23 +243,6 @@ fn delimiter(lower: &[u8], at: usize) -> Option<&'static Delimiter> {
     DELIMITERS
         .iter()
         .find(|delimiter| rest.starts_with(delimiter.open))
-}
-
-/// Offset of the closing delimiter in `near`.
-fn content_end(near: &[u8], close: &[u8]) -> Option<usize> {
-    if close != b"}" {
-        return memchr::memmem::find(near, close);
-    }
-    let mut depth = 0_usize;
-    for (offset, byte) in near.iter().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' if depth == 0 => return Some(offset),
-            b'}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
 }
 
 /// What stands between delimiters.
