@@ -4,8 +4,8 @@
 #   deploy/debian/check.sh target/debian/sluice_*.deb            # over this system, in a layer that is thrown away
 #   deploy/debian/check.sh target/debian/sluice_*.deb fresh      # in a new Debian 12, by debootstrap
 #
-# Needs root. systemd is not there, so the unit's command is run as the unit runs it: as the user sluice,
-# after the same check of the configuration, with its environment and its folders.
+# Needs root. systemd is not there, so the unit's command is run as the unit runs it: as the user sluice, on a read-only
+# root, after the same check of the configuration, with its environment and its folders.
 set -eu
 [ -f "$1" ] || { echo "no package $1"; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
@@ -19,6 +19,7 @@ server=
 finish() {
     [ -z "$server" ] || kill -9 "$server" 2>/dev/null || true
     umount "$root/proc" 2>/dev/null || true
+    umount "$root/var/lib/sluice" 2>/dev/null || true
     umount "$root" 2>/dev/null || true
     umount "$work" 2>/dev/null || true
     # Never across a mount point: what could not be unmounted is left.
@@ -52,6 +53,8 @@ if [ "$kind" = fresh ]; then
     mkdir "$root"
     debootstrap --variant=minbase --include=adduser bookworm "$root" >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
     umount "$root/proc" "$root/sys" 2>/dev/null || true
+    # A mount of its own, which can be made read-only.
+    mount --bind "$root" "$root"
 else
     say "this Debian, with a layer above it that takes all writes"
     mkdir "$work/upper" "$work/inner" "$root"
@@ -74,13 +77,19 @@ done
 cmp "$unit" "$(find "$root/lib/systemd/system" "$root/usr/lib/systemd/system" -name sluice.service 2>/dev/null | head -n 1)"
 
 say "start as the unit does"
-inside install -d -o sluice -g sluice -m 0700 /var/lib/sluice /var/lib/sluice/spool
+inside install -d -o sluice -g sluice -m 0700 /var/lib/sluice
 as_the_unit() {
     enter SLUICE__PROCESS__CONFINE_WRITES=on SLUICE__SPOOL__DIRECTORY=/var/lib/sluice/spool \
         setpriv --reuid=sluice --regid=sluice --clear-groups --no-new-privs --bounding-set=-all /usr/bin/sluice "$@"
 }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port=$(free_port)
+# As ProtectSystem=strict does: nothing can be written but the state folder.
+mount -t tmpfs -o mode=0700 tmpfs "$root/var/lib/sluice"
+inside chown sluice:sluice /var/lib/sluice
+inside install -d -o sluice -g sluice -m 0700 /var/lib/sluice/spool
+mount -o remount,ro "$root"
+if inside touch /var/tmp/written 2>/dev/null; then echo "the root can be written"; exit 1; fi
 (as_the_unit check --config /etc/sluice/sluice.toml)
 as_the_unit serve --config /etc/sluice/sluice.toml \
     --listen "127.0.0.1:$port" --admin "127.0.0.1:$(free_port)" >"$work/server" 2>&1 &
@@ -120,6 +129,8 @@ fi
 kill "$server" || { cat "$work/server"; exit 1; }
 wait "$server"
 server=
+umount "$root/var/lib/sluice"
+mount -o remount,rw "$root"
 
 say "purge"
 listing >"$work/installed"

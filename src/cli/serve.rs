@@ -8,7 +8,7 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::config::file::Switch;
 use crate::server::process::{self, Cage};
-use crate::server::{Server, until_terminated};
+use crate::server::{Listening, Server, until_terminated};
 use crate::telemetry::audit::Records;
 use crate::telemetry::baseline::Baselines;
 use crate::telemetry::lines::{LinesGuard, Outlet};
@@ -70,11 +70,15 @@ pub(super) fn run(arguments: Serve) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let stop = until_terminated().context("cannot catch signals")?;
         let server = Server::bind(config, telemetry, source).await?;
-        let addresses = server.addresses();
-        for address in &addresses.icap {
-            tracing::info!(%address, "listening for ICAP");
+        for place in server.listening() {
+            let Listening {
+                listener,
+                address,
+                what,
+            } = place;
+            tracing::info!(%address, %listener, "listening for {what}");
         }
-        if let Some(address) = addresses.admin {
+        if let Some(address) = server.addresses().admin {
             tracing::info!(%address, "listening for admin");
         }
         server.run(stop).await;

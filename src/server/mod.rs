@@ -50,6 +50,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::budget::{Budget, Disk};
+use crate::config::listeners::Protocol;
 use crate::config::{self, Config, ConfigError};
 use crate::icap::Request;
 use crate::telemetry::Telemetry;
@@ -174,6 +175,17 @@ pub struct Addresses {
     pub admin: Option<SocketAddr>,
 }
 
+/// Where something is spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// Its name in metrics and logs.
+    pub listener: Arc<str>,
+    /// `address:port`, the port the one in use, or `unix:/path`.
+    pub address: String,
+    /// What is spoken there.
+    pub what: &'static str,
+}
+
 impl Server {
     /// Loads the rules and binds the listeners of `config`; `source` yields the configuration again at a reload.
     ///
@@ -270,6 +282,29 @@ impl Server {
             icap: self.sockets.iter().filter_map(Socket::address).collect(),
             admin: admin.and_then(|listener| listener.local_addr().ok()),
         }
+    }
+
+    /// What is spoken where, by the listeners of ICAP and of the scan API.
+    pub fn listening(&self) -> Vec<Listening> {
+        let sockets = self.sockets.iter().zip(&self.shared.listeners.0);
+        sockets
+            .map(|(socket, open)| {
+                let settings = open.settings();
+                Listening {
+                    address: match socket.address() {
+                        Some(address) => address.to_string(),
+                        None => settings.address.to_string(),
+                    },
+                    what: match (settings.protocol, &settings.tls) {
+                        (Protocol::Icap, None) => "ICAP",
+                        (Protocol::Icap, Some(_)) => "ICAP over TLS",
+                        (Protocol::Http, None) => "HTTP calls",
+                        (Protocol::Http, Some(_)) => "HTTP calls over TLS",
+                    },
+                    listener: Arc::clone(&settings.name),
+                }
+            })
+            .collect()
     }
 
     /// Serves until `stop` ends; then no connection is accepted any more, each open one is closed after the request in

@@ -71,6 +71,11 @@ impl Open {
         })
     }
 
+    /// What is configured.
+    pub(in crate::server) fn settings(&self) -> Arc<Listener> {
+        self.settings.load_full()
+    }
+
     /// The certificates in force.
     pub(in crate::server) fn tls(&self) -> Option<Arc<Loaded>> {
         self.tls.as_ref().map(Tls::current)

@@ -277,7 +277,11 @@ fn a_spool_file_that_cannot_grow_costs_that_request_and_no_other() {
 
 /// The address of the second listener in the log.
 fn second_address(process: &mut Process) -> SocketAddr {
-    let line = process.wait_for("listening for ICAP");
+    next_address(process, "listening for ICAP")
+}
+
+fn next_address(process: &mut Process, message: &str) -> SocketAddr {
+    let line = process.wait_for(message);
     let address = line["sluice.address"].as_str().expect("an address");
     address.parse().expect("an address")
 }
@@ -505,6 +509,9 @@ fn sockets_that_were_handed_over_serve_and_one_that_no_listener_has_is_a_mistake
 
     let socket = UnixListener::bind(&path).expect("it binds");
     let mut process = Process::start(handed(socket, &["--listen", "127.0.0.1:0", &config]));
+    let told = process.wait_for("listening for ICAP");
+    let address = format!("unix:{}", path.display());
+    assert_eq!(told["sluice.address"], address, "{told}");
     let mut client = Client::over(UnixStream::connect(&path).expect("it accepts"));
     assert_eq!(client.ask(good()).status, 204);
     process.signal("-TERM");
@@ -588,7 +595,8 @@ fn sigterm_ends_handshakes_headers_calls_and_answers_that_nobody_reads() {
     );
     std::fs::write(&config, text).expect("a file");
     let mut process = Process::serve(Some(&config));
-    let [tls, proxied, api] = [(); 3].map(|()| second_address(&mut process));
+    let [tls, proxied, api] = ["ICAP over TLS", "ICAP", "HTTP calls"]
+        .map(|what| next_address(&mut process, &format!("listening for {what}")));
     let admin = process.admin();
     let call = "POST /v1/scan HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf";
     let mut waiting: Vec<_> = [
