@@ -1,7 +1,7 @@
 //! TLS over real sockets, with rustls' and openssl's client sides.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 
 use super::binary::Process;
-use super::harness::{Client, POST, Running, connected, eicar, harmless, reqmod};
+use super::harness::{Client, POST, Running, connected, connected_from, eicar, harmless, reqmod};
 
 /// A certification authority and what it issued, as files.
 pub(super) struct House {
@@ -113,14 +113,17 @@ impl House {
     }
 
     fn try_connect(&self, address: SocketAddr, config: ClientConfig) -> io::Result<Client<Tls>> {
-        let name = ServerName::try_from("localhost").expect("a name");
-        let mut session = ClientConnection::new(Arc::new(config), name).expect("good");
-        let mut stream = connected(address);
-        while session.is_handshaking() {
-            session.complete_io(&mut stream)?;
-        }
-        Ok(Client::over(StreamOwned::new(session, stream)))
+        shake_hands(connected(address), config)
     }
+}
+
+fn shake_hands(mut stream: TcpStream, config: ClientConfig) -> io::Result<Client<Tls>> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let mut session = ClientConnection::new(Arc::new(config), name).expect("good");
+    while session.is_handshaking() {
+        session.complete_io(&mut stream)?;
+    }
+    Ok(Client::over(StreamOwned::new(session, stream)))
 }
 
 /// The certificate that the server shows.
@@ -289,6 +292,49 @@ fn a_client_needs_a_certificate_of_the_ca_and_a_name_of_the_list() {
     assert_eq!(asked(Some("unknown")), None);
     assert!(server.metric_reaches("sluice_denied_total{reason=\"certificate-name\"}", 1.0));
     assert!(server.metric_reaches("sluice_tls_handshakes_total{result=\"failed\"}", 2.0));
+}
+
+#[test]
+fn a_proxys_header_comes_before_the_handshake_and_address_and_certificate_must_both_fit() {
+    let house = House::new();
+    house.issue("server", &["localhost"], |_| {});
+    house.issue("gateway", &["gw.example.com"], |_| {});
+    let listener = house.listener(&format!("client-ca = {:?}\n", house.path("ca.pem")));
+    let door = |more: &str| listener.replace("name = \"tls\"", &format!("name = \"tls\"\n{more}"));
+    let server = Running::start(&door(
+        "proxies = [\"127.0.0.0/8\"]\nallow = [\"10.0.0.0/8\"]",
+    ));
+    let through = |header: &str| {
+        let mut stream = connected(server.listener());
+        stream.write_all(header.as_bytes())?;
+        let mut client = shake_hands(stream, house.client(Some("gateway")))?;
+        client.stream.write_all(&good())?;
+        let mut start = [0; 12];
+        client.stream.read_exact(&mut start)?;
+        io::Result::Ok(start == *b"ICAP/1.0 204")
+    };
+    let line = |client: &str| format!("PROXY TCP4 {client} 127.0.0.1 4000 11344\r\n");
+    assert!(through(&line("10.1.2.3")).expect("served"));
+    assert!(through(&line("11.1.2.3")).is_err(), "another network");
+    assert!(through("").is_err(), "no header");
+    assert!(server.metric_reaches("sluice_denied_total{reason=\"address\"}", 1.0));
+    let records = server.stop();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["source.ip"], "10.1.2.3");
+
+    let server = Running::start(&door("allow = [\"127.0.0.2/32\"]"));
+    let from = |last: u8, shows: Option<&str>| {
+        let stream = connected_from(Ipv4Addr::new(127, 0, 0, last), server.listener());
+        let mut client = shake_hands(stream, house.client(shows)).ok()?;
+        client.stream.write_all(&good()).ok()?;
+        client.stream.read_exact(&mut [0; 12]).ok()
+    };
+    assert!(from(2, Some("gateway")).is_some());
+    assert!(from(2, None).is_none(), "the certificate is missing");
+    assert!(
+        from(1, Some("gateway")).is_none(),
+        "the address has no right"
+    );
 }
 
 #[test]
