@@ -1,7 +1,7 @@
 //! JSON (RFC 8259): a push tokenizer and a reader of leaves and of structural misdeeds.
 //!
 //! - `token` — [`Tokenizer`]: windows in, [`Sink`] events out; strict verdict as [`Fault`]s, tolerant reading after one
-//! - `reader` — [`Reader`]: keeps the path, decodes strings, emits leaves, records findings
+//! - `reader` — [`Reader`]: keeps the path, decodes strings, emits leaves, records findings; `compare`: names and values
 //! - `string` — escapes of strings undone, across windows
 //! - `keys` — names seen in the open objects: duplicates and collisions
 //! - `number` — which numbers a reader cannot represent
