@@ -25,7 +25,10 @@ pub(super) fn run(arguments: &Bench) -> anyhow::Result<ExitCode> {
 
 fn load(arguments: &Bench) -> anyhow::Result<Load> {
     let known = |number: f64| number.is_finite() && number > 0.0;
-    ensure!(known(arguments.seconds), "--seconds must be above 0");
+    ensure!(
+        known(arguments.seconds) && arguments.seconds <= MAX_SECONDS,
+        "--seconds must be above 0 and at most {MAX_SECONDS}"
+    );
     ensure!(arguments.rate.is_none_or(known), "--rate must be above 0");
     let body = match &arguments.body {
         Some(path) => {
@@ -48,7 +51,7 @@ fn load(arguments: &Bench) -> anyhow::Result<Load> {
         } else {
             Allow::NoContent
         },
-        connections: arguments.connections.max(1),
+        connections: arguments.connections,
         reuse: if arguments.no_keep_alive {
             Reuse::Fresh
         } else {
@@ -96,6 +99,9 @@ fn json(bytes: usize) -> Vec<u8> {
     text.push_str("]}");
     text.into_bytes()
 }
+
+/// A week.
+const MAX_SECONDS: f64 = 604_800.0;
 
 /// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);

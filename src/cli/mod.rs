@@ -251,7 +251,7 @@ struct Probe {
     #[arg(long)]
     json: bool,
     /// How long to wait for each answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout_seconds: u64,
 }
 
@@ -263,7 +263,7 @@ struct Bench {
     #[arg(long, value_enum, default_value = "reqmod")]
     method: BenchMethod,
     /// Connections at a time
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=4096))]
     connections: u32,
     /// How long
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]

@@ -9,7 +9,7 @@ use super::{FINDINGS_STATUS, Probe};
 use crate::probe::{self, Outcome, Table};
 
 pub(super) fn run(arguments: &Probe) -> anyhow::Result<ExitCode> {
-    let patience = Duration::from_secs(arguments.timeout_seconds.max(1));
+    let patience = Duration::from_secs(arguments.timeout_seconds);
     let checks = probe::run(&arguments.url, patience)
         .with_context(|| format!("cannot probe {}", arguments.url))?;
     if arguments.json {

@@ -204,12 +204,12 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         quotas: file.quotas.clone(),
         connection_age: match server.connection_seconds {
             0 => None,
-            seconds => Some(Duration::from_secs(seconds)),
+            age => Some(seconds(age)),
         },
         in_flight_bytes: mib(server.in_flight_mib),
         heavy_workers: or_cores(server.heavy_workers),
         heavy_queue: server.heavy_queue,
-        shutdown: Duration::from_secs(server.shutdown_seconds),
+        shutdown: seconds(server.shutdown_seconds),
         protocol: Arc::new(protocol(file)),
         drain_bytes: mib(file.limits.drain_mib),
         deadlines: deadlines(&file.timeouts),
@@ -297,7 +297,7 @@ fn deadlines(timeouts: &file::Timeouts) -> Deadlines {
         body_idle: ms(timeouts.body_idle_ms),
         rate_grace: ms(timeouts.body_rate_grace_ms),
         rate_bytes: timeouts.body_rate_bytes,
-        body: Duration::from_secs(timeouts.body_seconds),
+        body: seconds(timeouts.body_seconds),
         after_continue: ms(timeouts.after_continue_ms),
         write_stall: ms(timeouts.write_stall_ms),
         idle: ms(timeouts.idle_ms),
@@ -454,7 +454,10 @@ fn rules(file: &File, source: &Source<'_>) -> Result<file::Rules, Mistake> {
     at_least_one(source, "rules.compile-seconds", rules.compile_seconds)?;
     at_least_one(source, "rules.compile-mib", rules.compile_mib)?;
     match rules.trusted_keys.iter().find(|key| !is_public_key(key)) {
-        None => Ok(rules.clone()),
+        None => Ok(file::Rules {
+            compile_seconds: rules.compile_seconds.min(LONGEST_SECONDS),
+            ..rules.clone()
+        }),
         Some(key) => Err(source.mistake(
             None,
             &format!("rules.trusted-keys: {key:?} is not a minisign public key; expected the base64 line of a .pub file"),
@@ -553,9 +556,9 @@ fn baselines(file: &file::Baselines) -> Option<Habits> {
     (file.mode == Switch::On).then(|| Habits {
         routes: file.routes,
         learn_messages: file.learn_messages,
-        learn_time: Duration::from_secs(file.learn_seconds),
-        window: Duration::from_secs(file.window_seconds.max(1)),
-        quiet: Duration::from_secs(file.quiet_seconds),
+        learn_time: seconds(file.learn_seconds),
+        window: seconds(file.window_seconds.max(1)),
+        quiet: seconds(file.quiet_seconds),
     })
 }
 
@@ -594,6 +597,14 @@ fn or_cores(threads: usize) -> usize {
         some => some,
     }
 }
+
+/// A time that can be added to any other: the largest number that a file can hold would overflow a clock.
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count.min(LONGEST_SECONDS))
+}
+
+/// A hundred years: for ever.
+const LONGEST_SECONDS: u64 = 100 * 365 * 24 * 60 * 60;
 
 /// Facts about the client that gateways are asked to add (draft-stecher-icap-subid-00).
 const INCLUDE: [&str; 5] = [

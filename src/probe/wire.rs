@@ -185,7 +185,10 @@ impl Wire {
 
     fn more(&mut self, deadline: Instant) -> Result<(), Failure> {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || self.received.len() > MAX_BODY_BYTES {
+        if self.received.len() > MAX_BODY_BYTES {
+            return Err(Failure::NotIcap);
+        }
+        if left.is_zero() {
             return Err(Failure::NoAnswer);
         }
         let _ = self.stream.set_read_timeout(Some(left));

@@ -368,6 +368,64 @@ fn a_start_that_fails_says_in_one_line_what_and_where() {
 }
 
 #[test]
+fn the_largest_times_that_a_file_can_hold_mean_for_ever_and_overflow_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/sluice.toml");
+    let example = std::fs::read_to_string(example).expect("a file");
+    let (mut toml, mut changed) = (String::new(), 0);
+    for line in example.lines() {
+        let key = line.split_once(" = ").map(|(key, _)| key);
+        match key.filter(|key| {
+            !key.starts_with('#') && (key.ends_with("-ms") || key.ends_with("-seconds"))
+        }) {
+            Some(key) => {
+                toml += &format!("{key} = {}\n", i64::MAX);
+                changed += 1;
+            }
+            None => toml += &format!("{line}\n"),
+        }
+    }
+    assert!(changed > 15, "{changed}");
+    std::fs::write(&path, toml).expect("a file");
+    let mut process = Process::serve(Some(&path));
+    let mut client = Client::connect(process.icap);
+    let bad = reqmod("/reqmod", "Allow: 204\r\n", POST, Some(eicar().as_bytes()));
+    for _ in 0..3 {
+        let preview = reqmod(
+            "/reqmod",
+            "Preview: 4\r\nAllow: 204\r\n",
+            POST,
+            Some(b"hell"),
+        );
+        assert_eq!(client.ask(preview).status, 100);
+        assert_eq!(client.ask(b"1\r\no\r\n0\r\n\r\n").status, 204);
+        assert!(client.ask(&bad).is_block());
+    }
+    process.signal("-HUP");
+    process.wait_for("configuration and rules are in force");
+    assert!(client.ask(&bad).is_block());
+    drop(client);
+    process.signal("-TERM");
+    assert_eq!(process.child.wait().expect("it ends").code(), Some(0));
+    for arguments in [
+        &[
+            "probe",
+            "icap://127.0.0.1:1/x",
+            "--timeout-seconds",
+            "18446744073709551615",
+        ][..],
+        &["bench", "icap://127.0.0.1:1/x", "--seconds", "1e300"],
+        &["bench", "icap://127.0.0.1:1/x", "--connections", "40000"],
+    ] {
+        let refused = run(arguments);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
 fn what_is_hardly_meant_is_warned_of_and_what_is_not_here_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("sluice.toml");

@@ -178,6 +178,27 @@ fn modified(request: &str, said: &'static str) -> Option<&'static str> {
 }
 
 #[test]
+fn an_answer_without_end_is_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("icap://{}/x", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let more = [b'a'; 64 << 10];
+                let mut good = stream.write_all(b"ICAP/1.0 200 OK\r\nX: ").is_ok();
+                while good {
+                    good = stream.write_all(&more).is_ok();
+                }
+            });
+        }
+    });
+    let checks = probe::run(&url, Duration::from_secs(5)).expect("a listener");
+    let options = checks.iter().find(|check| check.id == "options");
+    let outcome = options.map(|check| check.outcome.clone());
+    assert_eq!(outcome, Some(Outcome::Fail(Failure::NotIcap)));
+}
+
+#[test]
 fn a_message_that_comes_back_changed_or_broken_is_told() {
     // The head that was sent, so that it is the message and no page of the service's own; "A" for "a".
     let changed = |request: &str| {
