@@ -12,8 +12,12 @@
 //!
 //! Call [`Transaction::poll`] until it says [`Action::Wait`] after each event, and take no event from the connection
 //! before it does: that is the back-pressure.
+//!
+//! `beginning`, `middle` and `ending` are what it does in each part of its life.
 
+mod beginning;
 mod ending;
+mod middle;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -26,17 +30,16 @@ use crate::budget::Budget;
 use crate::content::Pace;
 use crate::icap::{BodySection, IsTag, Request, Response, Status};
 use crate::inspect::Direction;
-use crate::policy::allow::Allow;
-use crate::policy::profile::{Mode, Profile, Release};
+use crate::policy::Verdict;
+use crate::policy::profile::Profile;
 use crate::policy::route::{Routes, Rule};
-use crate::policy::{Reason, Verdict};
 use crate::redact::Seam;
-use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Step, Uninspected};
+use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Uninspected};
 use crate::wire::Fields;
 
 use super::facts::{Peer, Watch};
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
-use super::respond::{Change, Heads, Stage, Style, Unchanged, unchanged};
+use super::respond::{Heads, Stage, Style};
 use super::services::{Service, Services};
 
 /// What the transactions of a snapshot share.
@@ -512,238 +515,3 @@ impl Transaction {
         }
     }
 }
-
-/// The beginning.
-impl Transaction {
-    /// Why the request is not for us, if so.
-    fn refused(&self, request: &Request, peer: &Peer) -> Option<(Failure, Status)> {
-        let hosts = &self.house.hosts;
-        let host = request.uri.host();
-        if !hosts.is_empty() && !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
-            return Some((Failure::NotFound, Status::NotFound));
-        }
-        let Some(service) = &self.service else {
-            return Some((Failure::NotFound, Status::NotFound));
-        };
-        let admits = |allow: &Allow| allow.admits(peer.address, peer.tls_identity.as_deref());
-        if !admits(&service.allow) {
-            return Some((Failure::Forbidden, Status::Forbidden));
-        }
-        if !service.offers(self.method) {
-            return Some((Failure::MethodNotAllowed, Status::MethodNotAllowed));
-        }
-        // After the rules by route: whichever way a message came to the profile.
-        let profile = self.profile.as_ref();
-        if profile.is_some_and(|profile| !admits(&profile.allow)) {
-            return Some((Failure::Forbidden, Status::Forbidden));
-        }
-        let composed = match self.method {
-            Method::Options | Method::Unknown => true,
-            // Errata e5: a message without head and body is none.
-            Method::Reqmod => self.heads.request.is_some() || self.section == BodySection::Request,
-            Method::Respmod => {
-                self.heads.response.is_some() || self.section == BodySection::Response
-            }
-        };
-        (!composed).then_some((Failure::BadComposition, Status::BadComposition))
-    }
-
-    fn start_scan(&mut self, budget: &Budget) {
-        let (Some(direction), Some(profile)) = (self.method.direction(), self.profile.clone())
-        else {
-            return;
-        };
-        let mut keeps_copy = unchanged(self.allow, Stage::Whole) == Unchanged::NoContent;
-        if profile.mode == Mode::Off {
-            self.plan = if keeps_copy {
-                Plan::Ignore
-            } else {
-                Plan::Stream
-            };
-            return;
-        }
-        let message = super::facts::message(direction, &self.heads, &self.facts);
-        let mut scan = Scan::new(&self.house.rules, &profile, budget, &message);
-        if self.facts.names.is_some() {
-            scan.watch_members();
-        }
-        let head_edits = scan.take_head_edits();
-        self.heads.redact(direction, &head_edits);
-        self.head_changed = !head_edits.is_empty();
-        // The client's copy has the old head.
-        keeps_copy &= !self.head_changed;
-        let settles = profile.release == Release::AsSettled && !scan.forbids_edits();
-        self.plan = if settles && (!keeps_copy || scan.edits()) {
-            Plan::Stream
-        } else if keeps_copy || scan.edits() && !scan.recodes() {
-            // Where nothing is edited the edited copy is the original.
-            Plan::Judge
-        } else {
-            Plan::JudgeAndKeep
-        };
-        self.scan = Some(scan);
-        self.work = Work::Waiting;
-        if self.input == Input::Ended {
-            self.end_scan(Ended::Complete);
-        }
-    }
-
-    fn answer_by_head(&mut self) -> Action {
-        match (self.refusal, &self.service) {
-            (None, Some(service)) => {
-                let answer = service.options.response(
-                    self.house.istag,
-                    self.allow,
-                    Some(&(self.house.date)()),
-                );
-                self.respond((answer, Source::None))
-            }
-            (Some(_), Some(_)) if self.sheds => self.block(Reason::Anomaly(Anomaly::Overload)),
-            (Some((failure, status)), _) => self.fail(failure, status),
-            (None, None) => self.fail(Failure::NotFound, Status::NotFound),
-        }
-    }
-}
-
-/// The middle.
-impl Transaction {
-    /// Bytes for the store: the original before it is inspected, edited ones as they settle.
-    fn store_input(&mut self) -> Option<Action> {
-        let edits = self.scan.as_ref().is_some_and(Scan::edits);
-        if edits && let Some(bytes) = self.scan.as_mut().and_then(Scan::released) {
-            self.edited_bytes += bytes.len() as u64;
-            return Some(Action::Keep(Copy::Edited, bytes));
-        }
-        if self.plan == Plan::Stream && self.scan.is_some() {
-            return match edits || self.work == Work::Waiting {
-                true => None,
-                false => self.settled(),
-            };
-        }
-        self.pending
-            .take()
-            .map(|bytes| Action::Keep(Copy::Original, bytes))
-    }
-
-    /// The next bytes of an inspected stream that may leave: what the inspectors have not seen in full windows stays
-    /// behind until they have.
-    fn settled(&mut self) -> Option<Action> {
-        if let Some(bytes) = self.pending.take() {
-            self.held_bytes += bytes.len();
-            self.held.push_back(bytes);
-        }
-        let is_final = self.input == Input::Ended && self.work == Work::Over;
-        let front = self.held.front().map(Bytes::len)?;
-        if !is_final && self.held_bytes.saturating_sub(front) < HOLD_BACK_BYTES {
-            return None;
-        }
-        self.held_bytes -= front;
-        self.held
-            .pop_front()
-            .map(|bytes| Action::Keep(Copy::Original, bytes))
-    }
-
-    fn step(&mut self) -> Action {
-        let Some(scan) = &mut self.scan else {
-            self.work = Work::Over;
-            return Action::Yield;
-        };
-        match scan.step() {
-            Step::Busy => Action::Yield,
-            Step::NeedInput => {
-                self.work = Work::Idle;
-                self.poll_again()
-            }
-            Step::Offload => match scan.take_job() {
-                Some(job) => {
-                    self.work = Work::OnPool;
-                    Action::Offload(job)
-                }
-                None => {
-                    scan.job_refused();
-                    Action::Yield
-                }
-            },
-            Step::Decided | Step::Done => {
-                self.work = Work::Over;
-                match scan.report().verdict.clone() {
-                    Verdict::Block(reason) => self.block(reason),
-                    Verdict::Allow | Verdict::Redact { .. } => self.poll_again(),
-                }
-            }
-        }
-    }
-
-    /// The next state has work of its own: at most one level deep, since the scan is not waiting any more.
-    fn poll_again(&mut self) -> Action {
-        match self.store_input() {
-            Some(action) => action,
-            None if self.plan == Plan::Stream && self.may_stream() => self.begin_stream(),
-            None => match self.input {
-                Input::Open => Action::Wait,
-                Input::AwaitingContinue => self.after_preview(),
-                Input::Ended => self.finish(),
-            },
-        }
-    }
-
-    /// The scan wants more than the preview, or there is none and the client holds no copy.
-    fn after_preview(&mut self) -> Action {
-        let off = self
-            .profile
-            .as_ref()
-            .is_some_and(|profile| profile.mode == Mode::Off);
-        // RFC 3507 §4.5: whoever does not need to see the rest says so now.
-        if off || self.work == Work::Over && !self.head_changed {
-            return self.unchanged();
-        }
-        if let Some(reason) = self.bad_already() {
-            return self.block(reason);
-        }
-        self.input = Input::Open;
-        self.stage = Stage::Whole;
-        Action::Continue
-    }
-
-    /// Why the preview alone is enough to block, if it is: the rest needs not be sent (RFC 3507 §4.5).
-    fn bad_already(&mut self) -> Option<Reason> {
-        let beginning = std::mem::take(&mut self.preview);
-        let direction = self.method.direction()?;
-        let enforces = self.profile.as_ref()?.mode == Mode::Enforce;
-        if beginning.is_empty() || !enforces {
-            return None;
-        }
-        let message = super::facts::message(direction, &self.heads, &self.facts);
-        let (scan, reason) = self.scan.as_ref()?.glance(&message, &beginning)?;
-        self.scan = Some(scan);
-        Some(reason)
-    }
-
-    fn may_stream(&self) -> bool {
-        let begun = self.state == State::Streaming;
-        // What was seen of a preview may still be answered with 204, and 100 must come before any answer.
-        !begun && self.stage == Stage::Whole && self.section_has_body()
-    }
-
-    fn section_has_body(&self) -> bool {
-        match self.section {
-            BodySection::Request | BodySection::Response => true,
-            BodySection::Absent | BodySection::Null | BodySection::Options => false,
-        }
-    }
-
-    fn begin_stream(&mut self) -> Action {
-        let (copy, change) = match self.scan.as_ref().is_some_and(Scan::edits) {
-            true => (Copy::Edited, self.change(None)),
-            false => (Copy::Original, Change::None),
-        };
-        self.streams = Some(copy);
-        let answer = self.message(change);
-        self.state = State::Streaming;
-        self.outcome.status = answer.status().code();
-        Action::Respond(Box::new(answer), Source::Store(copy))
-    }
-}
-
-/// What stays behind of a stream that is released as it settles: a window of 16 KiB, coded as base64 and then some.
-const HOLD_BACK_BYTES: usize = 64 << 10;
