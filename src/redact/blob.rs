@@ -117,8 +117,9 @@ fn decode(digits: &[u8], decoded: &mut Vec<u8>) -> bool {
     let mut decoder = Base64::default();
     // Hashes and random keys betray themselves in their first bytes.
     let (first, rest) = digits.split_at(digits.len().min(GLANCE));
-    let first_fine = decoder.push(first, decoded) && is_text(decoded);
-    let first_fine = first_fine && starts_as_text(decoded);
+    let mut groups = first.chunks(4);
+    let first_fine = groups
+        .all(|group| decoder.push(group, decoded) && is_text(decoded) && starts_as_text(decoded));
     first_fine
         && decoder.push(rest, decoded)
         && decoder.is_complete()

@@ -1,7 +1,9 @@
 //! CSV and TSV (RFC 4180), cell by cell: the header row names the columns.
 
-use super::editor::Editor;
-use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path, Root};
+use super::editor::{Column, Editor, Glance};
+use crate::inspect::leaf::{
+    Assembler, HostSyntax, LEAF_BYTES, Leaf, OffsetMap, Outlet, Path, Piece, Root,
+};
 use crate::span::Span;
 
 /// Splits a table into cells.
@@ -20,8 +22,12 @@ pub(super) struct Table {
     header: Vec<Box<[u8]>>,
     /// Cells of the first row look like names.
     named: bool,
+    /// What is known of the columns, once the header is read.
+    columns: Vec<Column>,
     path: Path,
     base: usize,
+    /// The map of a cell that stands for itself.
+    verbatim: OffsetMap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +59,10 @@ impl Table {
             row: 0,
             header: Vec::new(),
             named: true,
+            columns: Vec::new(),
             base: path.depth(),
             path,
+            verbatim: OffsetMap::default(),
         }
     }
 
@@ -99,10 +107,77 @@ impl Table {
     fn read(&mut self, mut rest: &[u8], editor: &mut Editor) {
         let delimiter = self.delimiter.unwrap_or(b',');
         while let Some(&byte) = rest.first() {
-            let length = self.step(byte, rest, delimiter, editor);
+            let length = match self.state {
+                State::Start if self.row > 0 => self.whole(rest, delimiter, editor),
+                _ => None,
+            };
+            let length = length.unwrap_or_else(|| self.step(byte, rest, delimiter, editor));
             rest = rest.get(length..).unwrap_or_default();
             self.at += length as u64;
         }
+    }
+
+    /// Reads the cell at the front and what ends it, if both lie in `rest` and it stands for itself; says how many bytes
+    /// were read.
+    #[inline]
+    fn whole(&mut self, rest: &[u8], delimiter: u8, editor: &mut Editor) -> Option<usize> {
+        let (cell, host, end) = match rest {
+            [b'\n', ..] if self.column == 0 => return None,
+            [b'"', rest @ ..] => {
+                let length = memchr::memchr(b'"', rest)?;
+                (rest.get(..length)?, HostSyntax::CsvQuoted, length + 2)
+            }
+            _ => {
+                let length = memchr::memchr2(delimiter, b'\n', rest)?;
+                (rest.get(..length)?, HostSyntax::CsvCell, length)
+            }
+        };
+        let end = match rest.get(end..)? {
+            [b'\r', b'\n', ..] => end + 1,
+            _ => end,
+        };
+        let ends = *rest.get(end)?;
+        if ends != delimiter && ends != b'\n' || cell.len() > LEAF_BYTES {
+            return None;
+        }
+        self.weigh(cell, host, editor);
+        self.end(ends);
+        Some(end + 1)
+    }
+
+    /// Hands out a cell that stands for itself, unless nothing is done with it.
+    fn weigh(&mut self, cell: &[u8], host: HostSyntax, editor: &mut Editor) {
+        while self.columns.len() <= self.column.min(MOST_COLUMNS) {
+            let column = std::mem::replace(&mut self.column, self.columns.len());
+            self.go_to_column();
+            self.column = column;
+            self.columns.push(editor.column(&self.path));
+        }
+        // Those behind the last that has a name have none either.
+        let Some(column) = self.columns.get(self.column.min(MOST_COLUMNS)) else {
+            return;
+        };
+        let glance = editor.glance(cell, column);
+        if matches!(glance, Glance::Plain) {
+            return;
+        }
+        let start = self.at + u64::from(host == HostSyntax::CsvQuoted);
+        self.verbatim.reset(start);
+        let (named, index) = (self.header.get(self.column), self.row);
+        go_to(
+            &mut self.path,
+            self.base,
+            named.map(|name| (index, &**name)),
+        );
+        let leaf = Leaf {
+            path: &self.path,
+            host,
+            span: Span::new(start, start + cell.len() as u64),
+            bytes: cell,
+            map: &self.verbatim,
+            piece: Piece::Whole,
+        };
+        editor.cell(&leaf, column, glance);
     }
 
     /// Reads the byte at the front, or a run; says how many bytes were read.
@@ -123,11 +198,7 @@ impl Table {
             }
             State::Plain | State::Quote | State::After if ends => {
                 self.end_cell(editor);
-                if byte == b'\n' {
-                    self.end_row();
-                } else {
-                    self.column += 1;
-                }
+                self.end(byte);
             }
             State::Plain | State::After => {
                 let length = rest
@@ -197,6 +268,15 @@ impl Table {
         self.state = State::Start;
     }
 
+    /// Steps over what ends a cell.
+    fn end(&mut self, byte: u8) {
+        if byte == b'\n' {
+            self.end_row();
+        } else {
+            self.column += 1;
+        }
+    }
+
     fn end_row(&mut self) {
         if self.row == 0 && !self.named {
             self.header.clear();
@@ -206,13 +286,9 @@ impl Table {
     }
 
     fn go_to_column(&mut self) {
-        self.path.truncate(self.base);
-        if self.row > 0
-            && let Some(name) = self.header.get(self.column)
-        {
-            self.path.push_index(self.row);
-            self.path.push_name(name);
-        }
+        let name = self.header.get(self.column).filter(|_| self.row > 0);
+        let name = name.map(|name| (self.row, &**name));
+        go_to(&mut self.path, self.base, name);
     }
 
     fn host(&self) -> HostSyntax {
@@ -221,6 +297,15 @@ impl Table {
         } else {
             HostSyntax::CsvCell
         }
+    }
+}
+
+/// Leads `path`, that of a table `base` steps down, to the cell of a column of that name, or to one without a name.
+fn go_to(path: &mut Path, base: usize, cell: Option<(u32, &[u8])>) {
+    path.truncate(base);
+    if let Some((row, name)) = cell {
+        path.push_index(row);
+        path.push_name(name);
     }
 }
 

@@ -1,7 +1,9 @@
 //! From leaves to edits: the sink that every format's reader hands its values to.
 
+mod cell;
 mod edit;
 
+pub(super) use cell::{Column, Glance};
 pub(super) use edit::VeilPiece;
 
 use std::sync::Arc;
@@ -17,7 +19,8 @@ use super::removal::Removal;
 use crate::anomaly::Anomaly;
 use crate::inspect::json::Mark;
 use crate::inspect::leaf::{HostSyntax, LEAF_OVERLAP_BYTES, Leaf, LeafSink, Path, Piece};
-use crate::inspect::sensitive::{Hit, Scanner};
+use crate::inspect::sensitive::scanner::Named;
+use crate::inspect::sensitive::{Hit, Opening, Scanner, Stretch};
 use crate::span::Span;
 
 /// Plans the edits of one body.
@@ -36,8 +39,9 @@ pub(super) struct Editor {
     pub(super) summary: Summary,
     /// Values masked since the summary was last brought up to date, by the index of their entity.
     counts: Vec<u64>,
-    /// The string at hand did not pass: something may be in it, but neither a document nor base64. What its name says.
-    stopped: Option<Hint>,
+    /// The string at hand did not pass: something may be in it, but neither a document nor base64. What its name says, and
+    /// where in it rules begin to look.
+    stopped: Option<(Hint, Opening)>,
     /// What is added to the offsets of a reader that counts from the first byte of its part.
     pub(super) base: u64,
     /// Raw offset up to which a long value that is still being read was dealt with.
@@ -104,21 +108,30 @@ impl Editor {
         }
     }
 
-    /// True when no rule finds anything in `leaf`: most values of most documents are told by this alone.
+    /// Where in `leaf` rules begin to look; `None` when they find nothing in it, as in most values of most documents.
     #[inline]
-    fn is_plain(&self, leaf: &Leaf<'_>, hint: Hint) -> bool {
-        let named = hint.rules == Rules::Some || self.is_paired(hint, leaf.path);
-        leaf.piece == Piece::Whole
-            && !named
-            && self.open
-            && !match leaf.host {
-                HostSyntax::JsonNumber => self.scanner.may_be(leaf.bytes),
-                _ => self.scanner.may_hold(leaf.bytes),
-            }
+    fn opening(&mut self, leaf: &Leaf<'_>, hint: Hint) -> Option<Opening> {
+        let named = hint.rules == Rules::Some || self.is_paired(hint, leaf.path.depth());
+        if leaf.piece != Piece::Whole || named || !self.open {
+            return Some(Opening::default());
+        }
+        match leaf.host {
+            HostSyntax::JsonNumber => self.scanner.may_be(leaf.bytes).then(Opening::default),
+            _ => self.scanner.opening(leaf.bytes),
+        }
     }
 
-    /// Finds what is sensitive in `leaf` and leaves it in `hits`.
-    fn find(&mut self, leaf: &Leaf<'_>, hint: Hint) {
+    /// As [`opening`](Self::opening), of all of a value that no selector names.
+    #[inline]
+    fn plain_opening(&mut self, value: &[u8], hint: Hint, depth: usize) -> Option<Opening> {
+        match hint.rules == Rules::Some || self.is_paired(hint, depth) {
+            true => Some(Opening::default()),
+            false => self.scanner.opening(value),
+        }
+    }
+
+    /// Finds what is sensitive in `leaf` from offset `from` on and leaves it in `hits`.
+    fn find(&mut self, leaf: &Leaf<'_>, hint: Hint, from: Opening) {
         self.hits.clear();
         match self.profile.place(leaf.path) {
             Place::Open if self.reach == Reach::All => {}
@@ -136,35 +149,32 @@ impl Editor {
             }
         }
         let pair;
-        let named = if self.is_paired(hint, leaf.path) {
+        let named = if self.is_paired(hint, leaf.path.depth()) {
             pair = self.scanner.named(&self.pair);
             &pair
         } else {
             self.known.of(leaf.path, &mut self.scanner)
         };
-        let whole = leaf.piece == Piece::Whole;
-        if whole
-            && named.is_sensitive()
-            && let Some(hit) = self.scanner.field(named, leaf.bytes)
-        {
-            self.hits.push(hit);
-            return;
+        if search(&mut self.scanner, leaf, (named, from), &mut self.hits) == By::Content {
+            self.keep_found(leaf);
         }
-        let mut hits = std::mem::take(&mut self.hits);
-        self.scanner.search(leaf.bytes, named, &mut hits);
+    }
+
+    /// Of what was found by content in a window or a number, keeps what can be edited there.
+    fn keep_found(&mut self, leaf: &Leaf<'_>) {
         match leaf.piece {
             Piece::Whole => {}
             Piece::Window { overlap, last } => {
                 let (from, to) = window(leaf.bytes.len(), overlap, last);
-                hits.retain(|hit| hit.start >= from && hit.start < to);
+                self.hits.retain(|hit| hit.start >= from && hit.start < to);
                 self.note_window(leaf, to, last);
             }
         }
         if leaf.host == HostSyntax::JsonNumber {
             // A number is replaced whole or not at all.
-            hits.retain(|hit| hit.start == 0 && hit.end == leaf.bytes.len());
+            self.hits
+                .retain(|hit| hit.start == 0 && hit.end == leaf.bytes.len());
         }
-        self.hits = hits;
     }
 
     /// What of a window was dealt with may leave.
@@ -230,10 +240,10 @@ impl Editor {
         }
     }
 
-    /// True when the value at `path` has its name from another member of its object.
+    /// True when the value with so many steps above it has its name from another member of its object.
     #[inline]
-    fn is_paired(&self, hint: Hint, path: &Path) -> bool {
-        hint.role == Role::Value && self.paired == Some(path.depth())
+    fn is_paired(&self, hint: Hint, depth: usize) -> bool {
+        hint.role == Role::Value && self.paired == Some(depth)
     }
 
     /// Looks for a text in base64 at `run` of `leaf`.
@@ -337,10 +347,10 @@ impl Editor {
                 return;
             }
             let hint = self.known.hint(inner.path, &mut self.scanner);
-            if self.is_plain(inner, hint) {
+            let Some(from) = self.opening(inner, hint) else {
                 return;
-            }
-            self.find(inner, hint);
+            };
+            self.find(inner, hint, from);
             let hits = std::mem::take(&mut self.hits);
             for hit in &hits {
                 self.edit(inner, *hit, Some(leaf));
@@ -354,8 +364,8 @@ impl Editor {
 
 impl Editor {
     /// Edits what rules find in `leaf`, and in the base64 between that.
-    fn look(&mut self, leaf: &Leaf<'_>, hint: Hint, mut runs: Runs<'_>) {
-        self.find(leaf, hint);
+    fn look(&mut self, leaf: &Leaf<'_>, (hint, from): (Hint, Opening), mut runs: Runs<'_>) {
+        self.find(leaf, hint, from);
         let hits = std::mem::take(&mut self.hits);
         for hit in &hits {
             while let Some(run) = runs.before(hit.start) {
@@ -368,9 +378,8 @@ impl Editor {
         self.decode(leaf, runs);
     }
 
-    /// Edits what rules find in `leaf`, which holds no base64.
-    fn look_plainly(&mut self, leaf: &Leaf<'_>, hint: Hint) {
-        self.find(leaf, hint);
+    /// Edits what rules found in `leaf`, which holds no base64.
+    fn edit_found(&mut self, leaf: &Leaf<'_>) {
         for index in 0..self.hits.len() {
             if let Some(hit) = self.hits.get(index).copied() {
                 self.edit(leaf, hit, None);
@@ -401,24 +410,23 @@ impl LeafSink for Editor {
         }
         let hint = self.known.hint(path, &mut self.scanner);
         if host == HostSyntax::JsonNumber {
-            let named = hint.rules == Rules::Some || self.is_paired(hint, path);
+            let named = hint.rules == Rules::Some || self.is_paired(hint, path.depth());
             return !named && !self.scanner.may_be(value);
         }
-        let first = value.first().copied().unwrap_or(b' ');
-        if matches!(first, b'{' | b'[') || first.is_ascii_whitespace() || blob::may_hold(value) {
+        if begins_document(value) || blob::may_hold(value) {
             return false;
         }
         self.pair(value, hint, path.depth());
-        let named = hint.rules == Rules::Some || self.is_paired(hint, path);
-        let stopped = named || self.scanner.may_hold(value);
-        self.stopped = stopped.then_some(hint);
-        !stopped
+        let opening = self.plain_opening(value, hint, path.depth());
+        self.stopped = opening.map(|from| (hint, from));
+        opening.is_none()
     }
 
     #[inline]
     fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if let Some(hint) = self.stopped.take() {
-            self.look_plainly(leaf, hint);
+        if let Some((hint, from)) = self.stopped.take() {
+            self.find(leaf, hint, from);
+            self.edit_found(leaf);
             return;
         }
         if leaf.host == HostSyntax::JsonKey {
@@ -443,8 +451,8 @@ impl LeafSink for Editor {
         }
         let long = leaf.bytes.len() >= blob::SHORTEST && self.reach == Reach::All;
         let runs = if long { Runs::of(leaf) } else { Runs::none() };
-        if !self.is_plain(leaf, hint) {
-            self.look(leaf, hint, runs);
+        if let Some(from) = self.opening(leaf, hint) {
+            self.look(leaf, (hint, from), runs);
         } else if long {
             self.decode(leaf, runs);
         }
@@ -460,6 +468,40 @@ impl LeafSink for Editor {
             self.plan.add(comma.shifted(self.base), b"");
         }
     }
+}
+
+/// What the values that were found in a leaf were found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// By the name of all of it.
+    Name,
+    Content,
+}
+
+/// Adds to `hits` what is sensitive in `leaf` from an offset on, by what is known of its name.
+fn search(
+    scanner: &mut Scanner,
+    leaf: &Leaf<'_>,
+    (named, from): (&Named, Opening),
+    hits: &mut Vec<Hit>,
+) -> By {
+    if leaf.piece == Piece::Whole
+        && named.is_sensitive()
+        && let Some(hit) = scanner.field(named, leaf.bytes)
+    {
+        hits.push(hit);
+        return By::Name;
+    }
+    let text = leaf.bytes;
+    scanner.search(Stretch { text, from }, named, hits);
+    By::Content
+}
+
+/// True when a document may be all of `value`.
+#[inline(always)]
+fn begins_document(value: &[u8]) -> bool {
+    let first = value.first().copied().unwrap_or(b' ');
+    matches!(first, b'{' | b'[') || first.is_ascii_whitespace()
 }
 
 /// The raw bytes of a value, its quotes included.

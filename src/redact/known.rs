@@ -35,8 +35,10 @@ pub(super) enum Role {
 pub(super) struct KnownNames {
     /// By path.
     slots: Vec<Option<Slot>>,
-    /// By the last name alone.
+    /// By the last name alone; it may stand at any of [`WAYS`] places next to each other.
     hints: Vec<Option<(Short, Hint)>>,
+    /// Which of those a new one takes.
+    turn: usize,
     key: Vec<u8>,
     none: Arc<Named>,
 }
@@ -53,6 +55,7 @@ impl Default for KnownNames {
         Self {
             slots: (0..SLOTS).map(|_| None).collect(),
             hints: vec![None; HINTS],
+            turn: 0,
             key: Vec::new(),
             none: Arc::default(),
         }
@@ -81,16 +84,22 @@ impl KnownNames {
         self.second_hint(short, name, scanner)
     }
 
-    /// What the name says that is not at the first of its two places; it is there from now on.
+    /// What the name says that is not at the first of its places; it is there from now on.
+    #[inline(never)]
     fn second_hint(&mut self, short: Short, name: &[u8], scanner: &mut Scanner) -> Hint {
-        let (first, second) = (short.place(), short.place() ^ 1);
-        let known = match self.hints.get(second) {
-            Some(Some((known, hint))) if *known == short => Some(*hint),
-            _ => None,
+        let first = short.place();
+        let mut others = (1..WAYS).map(|step| first ^ step);
+        let is_there = |place: &usize| {
+            let slot = self.hints.get(*place);
+            matches!(slot, Some(Some((known, _))) if *known == short)
         };
-        let hint = known.unwrap_or_else(|| Hint::of(name, scanner));
-        if first < self.hints.len() && second < self.hints.len() {
-            self.hints.swap(first, second);
+        let place = others.find(is_there);
+        let known = place.and_then(|place| self.hints.get(place)?.as_ref());
+        let hint = known.map_or_else(|| Hint::of(name, scanner), |(_, hint)| *hint);
+        self.turn = self.turn % (WAYS - 1) + 1;
+        let other = place.unwrap_or(first ^ self.turn);
+        if first < self.hints.len() && other < self.hints.len() {
+            self.hints.swap(first, other);
         }
         if let Some(slot) = self.hints.get_mut(first) {
             *slot = Some((short, hint));
@@ -253,6 +262,9 @@ const SLOTS: usize = 256;
 
 /// Last names that are remembered.
 const HINTS: usize = 128;
+
+/// Places at which one of them may stand: a power of two.
+const WAYS: usize = 4;
 
 /// Members that name their object's value.
 const PAIR_NAMES: &[&[u8]] = &[

@@ -3,7 +3,10 @@
 use memchr::memmem::Finder;
 
 use super::editor::Editor;
-use crate::inspect::leaf::{Assembler, HostSyntax, Outlet, Path, Root};
+use crate::inspect::leaf::{
+    Assembler, HostSyntax, LEAF_BYTES, Leaf, LeafSink as _, OffsetMap, Outlet, Path, Piece, Root,
+};
+use crate::span::Span;
 
 /// Splits a text into lines.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Lines {
     block: Block,
     /// Finds where a PEM block begins.
     begins: Finder<'static>,
+    /// The map of a line that stands for itself.
+    verbatim: OffsetMap,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,7 @@ impl Lines {
             last_line: 0,
             block: Block::None,
             begins: Finder::new(b"-----BEGIN "),
+            verbatim: OffsetMap::default(),
         }
     }
 
@@ -45,6 +51,11 @@ impl Lines {
         while !input.is_empty() {
             let length = memchr::memchr(b'\n', input).map_or(input.len(), |end| end + 1);
             let (line, rest) = input.split_at(length);
+            if self.is_whole(line) {
+                self.hand_out(line, editor);
+                input = rest;
+                continue;
+            }
             if self.begun.is_none() {
                 self.begun = Some(self.at);
                 self.line.begin(self.at);
@@ -66,6 +77,29 @@ impl Lines {
 
     pub(super) fn finish(&mut self, editor: &mut Editor) {
         self.flush(editor);
+    }
+
+    /// True when all of a value is in `line`, and nothing else.
+    fn is_whole(&self, line: &[u8]) -> bool {
+        self.begun.is_none()
+            && line.last() == Some(&b'\n')
+            && line.len() <= LEAF_BYTES
+            && !begins_key(line, &self.begins)
+    }
+
+    /// Hands out a line that is a value.
+    fn hand_out(&mut self, line: &[u8], editor: &mut Editor) {
+        let start = self.at;
+        self.at += line.len() as u64;
+        self.verbatim.reset(start);
+        editor.leaf(&Leaf {
+            path: &self.path,
+            host: HostSyntax::Raw,
+            span: Span::new(start, self.at),
+            bytes: line,
+            map: &self.verbatim,
+            piece: Piece::Whole,
+        });
     }
 
     /// Offset before which no edit will be planned any more.

@@ -100,20 +100,23 @@ impl Path {
     /// Goes up until `depth` steps are left, and one down by name.
     #[inline]
     pub fn set_name(&mut self, depth: usize, name: &[u8]) {
-        match self.segments.last() {
-            // The most common way from one member of an object to the next.
-            Some(Segment::Name { start, .. }) if self.segments.len() == depth + 1 => {
-                self.names.truncate(*start as usize);
-                let (start, end) = self.keep(name);
-                if let Some(last) = self.segments.last_mut() {
-                    *last = Segment::Name { start, end };
-                }
-            }
-            _ => {
-                self.truncate(depth);
-                self.push_name(name);
-            }
+        // The most common way from one member of an object to the next.
+        if self.segments.len() == depth + 1
+            && let Some(Segment::Name { start, end }) = self.segments.last_mut()
+            && name.len() <= NAME_BYTES
+        {
+            self.names.truncate(*start as usize);
+            self.names.extend_from_slice(name);
+            *end = *start + name.len() as u32;
+        } else {
+            self.set_name_anew(depth, name);
         }
+    }
+
+    #[inline(never)]
+    fn set_name_anew(&mut self, depth: usize, name: &[u8]) {
+        self.truncate(depth);
+        self.push_name(name);
     }
 
     /// Goes one step down to an attribute.
@@ -173,17 +176,15 @@ impl Path {
     pub fn tail(&self, count: usize) -> (u64, &[u8]) {
         let (mut lengths, mut shift) = (0, 0);
         let mut from = self.names.len();
-        let names = self
-            .segments
-            .iter()
-            .rev()
-            .filter_map(|segment| match *segment {
-                Segment::Name { start, end } | Segment::Attribute { start, end } => {
-                    Some((start, end))
-                }
-                Segment::Index(_) => None,
-            });
-        for (start, end) in names.take(count.min(4)) {
+        let most = 16 * count.min(4);
+        for segment in self.segments.iter().rev() {
+            let (start, end) = match *segment {
+                Segment::Name { start, end } | Segment::Attribute { start, end } => (start, end),
+                Segment::Index(_) => continue,
+            };
+            if shift >= most {
+                break;
+            }
             // One more than the length: an empty name is not no name.
             lengths |= (u64::from(end.saturating_sub(start)) + 1) << shift;
             shift += 16;

@@ -220,7 +220,7 @@ impl Catalog {
     pub(super) fn verdicts(&self, words: &Words) -> Box<[(bool, bool)]> {
         let says = |list: &WordList| {
             let mut last = words.backwards().take(NAME_WORDS);
-            last.any(|word| list.contains(word.as_bytes()))
+            last.any(|word| list.contains(word))
         };
         let worded = self.detectors.iter().filter(|one| one.worded.is_some());
         worded
@@ -236,7 +236,7 @@ impl Catalog {
                 first
                     .checked_sub(1)
                     .and_then(|before| words.get(before))
-                    .is_some_and(|word| field.unless.iter().any(|known| **known == *word))
+                    .is_some_and(|word| field.unless.iter().any(|known| known.as_bytes() == word))
             });
             if barred {
                 // The longest sequence is another thing (`next page token`): its tails are as well.
@@ -312,7 +312,7 @@ impl Builder {
             link: rule.link,
         };
         for name in &rule.names {
-            self.names.insert(name, index);
+            self.names.insert(name, index, rule.link);
             if rule.link != Link::None {
                 self.label(name);
             }

@@ -17,13 +17,48 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
 /// a key, no run of capitals as long as a document number, no word that could be a password. Most texts of most documents
 /// are like that.
 fn telling(text: &[u8]) -> bool {
-    let kinds = text
-        .iter()
-        .fold(0, |kinds, byte| kinds | GLANCE[usize::from(*byte)]);
-    kinds & TELLS != 0
-        || has_long_word(text)
+    let (groups, rest) = text.as_chunks::<8>();
+    let (mut blanks, mut prose, mut long) = (0, 0, false);
+    for group in groups {
+        let Some(spaces) = spaces_of_prose(*group) else {
+            break;
+        };
+        prose += 8;
+        blanks |= spaces;
+        long |= spaces == 0;
+    }
+    let mut kinds = match blanks {
+        0 => 0,
+        _ => BLANK,
+    };
+    for group in text.get(prose..).unwrap_or(rest).chunks(8) {
+        kinds |= kinds_of(group);
+        if kinds & TELLS != 0 {
+            return true;
+        }
+    }
+    // Prose without a group that has no space in it has no long word.
+    (long || prose < groups.len() * 8) && has_long_word(text)
         || kinds & CAPITAL != 0 && has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
         || kinds & BLANK != 0 && kinds & (CAPITAL | ODD) != 0 && has_odd_word(text)
+}
+
+/// The kinds of all bytes of a text.
+fn kinds_of(text: &[u8]) -> u8 {
+    text.iter()
+        .fold(0, |kinds, byte| kinds | GLANCE[usize::from(*byte)])
+}
+
+/// Which of eight bytes are spaces, by their highest bits, where the others are small letters; `None` else.
+#[inline(always)]
+fn spaces_of_prose(group: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(group);
+    let low = word & !TOPS;
+    // Highest bits: it is no space; it is `a` or higher; it is above `z` (no carry: all sums are below 0x100).
+    let other = (low ^ (ONES * 0x20)) + ONES * 0x7f;
+    let (from_a, past_z) = (low + ONES * (0x80 - 0x61), low + ONES * (0x80 - 0x7b));
+    let spaces = !other & TOPS;
+    ((spaces | from_a & !past_z) & !word & TOPS == TOPS).then_some(spaces)
 }
 
 /// True when all of `text` is a date or a moment as RFC 3339 §5.6 writes it, of the years from 1000 to 2999: what many
@@ -108,7 +143,7 @@ fn has_long_word(text: &[u8]) -> bool {
     groups.iter().enumerate().any(|(index, group)| {
         let word = u64::from_le_bytes(*group);
         // The highest bit of each byte: it is `0` or higher (no carry: 0x7f + 0x50 is below 0x100).
-        let high = (((word & !TOPS) + TOPS / 0x80 * 0x50) | word) & TOPS;
+        let high = (((word & !TOPS) + ONES * 0x50) | word) & TOPS;
         high == TOPS && reaches(text, index * 8)
     })
 }
@@ -177,6 +212,9 @@ const GLANCE: [u8; 256] = {
     table
 };
 
+/// The lowest bit of each of eight bytes.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
 /// The highest bit of each of eight bytes.
 const TOPS: u64 = 0x8080_8080_8080_8080;
 
@@ -191,6 +229,8 @@ const CAPITALS: usize = 6;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -203,6 +243,29 @@ mod tests {
                     assert_eq!(found, run >= len, "{lead} {run} {len}");
                 }
             }
+        }
+    }
+
+    /// What [`telling`] says, byte by byte.
+    fn told(text: &[u8]) -> bool {
+        let kinds = kinds_of(text);
+        let long = text
+            .windows(KEY_WORD)
+            .any(|word| word.iter().all(|byte| is_wordy(*byte)));
+        kinds & TELLS != 0
+            || long
+            || has_run(text, CAPITALS, |byte| byte.is_ascii_uppercase())
+            || kinds & BLANK != 0 && kinds & (CAPITAL | ODD) != 0 && has_odd_word(text)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+        #[test]
+        fn eight_bytes_at_once_tell_what_one_by_one_do(
+            words in proptest::collection::vec(("[a-z]{0,18}|[A-Z]{0,8}|[a-zA-Z_]{0,18}|[\\x00-\u{2af}]{0,3}", "[ ,.\n]{0,2}"), 0..8),
+        ) {
+            let text: String = words.iter().flat_map(|(word, gap)| [word.as_str(), gap]).collect();
+            prop_assert_eq!(telling(text.as_bytes()), told(text.as_bytes()), "{:?}", text);
         }
     }
 }

@@ -11,6 +11,8 @@ use super::around::is_wordy;
 pub(super) struct Keywords {
     /// What each byte is ([`LOWER`] and the others), and in the high half what may begin behind it.
     kinds: Box<[u16; 256]>,
+    /// By two neighbours, the first of them in the low half: 1 where something may begin with the second.
+    pairs: Box<[u8; PAIRS]>,
     /// One bit for each three letters that a keyword may begin with, told apart by their low bits.
     firsts: Box<[u64; FILTER_WORDS]>,
     /// One bit for each two letters that a keyword of fewer than [`HEAD_BYTES`] may begin with.
@@ -118,8 +120,9 @@ impl Default for Keywords {
             };
             *slot = kind | (BEGINS & !bars) << BEHIND;
         }
-        Self {
+        let mut keywords = Self {
             kinds,
+            pairs: Box::new([0; PAIRS]),
             firsts: Box::new([0; FILTER_WORDS]),
             short: Box::new([0; SHORT_WORDS]),
             filter: Box::new([0; FILTER_WORDS]),
@@ -127,11 +130,22 @@ impl Default for Keywords {
             entries: Vec::new(),
             marked: vec![Marked::default(); 256],
             literals: Vec::new(),
-        }
+        };
+        (0..=u8::MAX).for_each(|byte| keywords.pair(byte));
+        keywords
     }
 }
 
 impl Keywords {
+    /// Brings up to date what is known of `byte` behind others.
+    fn pair(&mut self, byte: u8) {
+        let kind = self.kinds[usize::from(byte)];
+        for (before, behind) in (0..=u8::MAX).zip(self.kinds.iter()) {
+            let begins = kind & (behind >> BEHIND) != 0;
+            self.pairs[usize::from(u16::from_le_bytes([before, byte]))] = u8::from(begins);
+        }
+    }
+
     /// Adds a keyword of ASCII lower case; its number is how many there were before. False when it is empty or there are
     /// too many.
     pub(super) fn insert(&mut self, literal: &[u8], place: Place) -> bool {
@@ -165,6 +179,7 @@ impl Keywords {
         let byte = literal.get(at).copied().unwrap_or(0);
         for spelling in [byte, byte.to_ascii_uppercase()] {
             self.kinds[usize::from(spelling)] |= MARK | MARKED;
+            self.pair(spelling);
         }
         if let Some(marked) = self.marked.get_mut(usize::from(byte)) {
             marked.insert(literal, at, number);
@@ -185,6 +200,7 @@ impl Keywords {
         if kind & DIGIT != 0 {
             // As a capital letter, it begins a word behind small letters as well.
             self.kinds[usize::from(*first)] = kind & !DIGIT | UPPER;
+            self.pair(*first);
         }
         // A keyword of fewer than three letters goes on with any.
         let letters = word.iter().zip([10_u32, 5, 0]);
@@ -211,61 +227,74 @@ impl Keywords {
         }
     }
 
-    /// What [`places`](Self::places) is told at the beginning of a text.
-    pub(super) const BEGIN: u16 = BEGINS;
-
-    /// The places in `block` where something may begin, as bits; `behind` is what may begin behind the byte before.
+    /// The places in `block`, of up to 64 bytes, where something may begin, as bits; `before` stands before it.
     #[inline]
-    pub(super) fn places(&self, block: &[u8], behind: &mut u16) -> u64 {
-        let (mut places, mut may) = (0, *behind);
-        let mut look = |byte: u8| {
-            let begins = self.kinds[usize::from(byte)] & may != 0;
-            may = self.kinds[usize::from(byte)] >> BEHIND;
-            u64::from(begins)
+    pub(super) fn places(&self, block: &[u8], before: u8) -> u64 {
+        let look = |pair: u64| {
+            let pair = usize::try_from(pair).unwrap_or(0) % PAIRS;
+            u64::from(self.pairs[pair])
         };
+        // The places in eight bytes, as bits.
+        let eight = |word: u64, before: u8| {
+            let pairs = word << 8 | u64::from(before);
+            let last = look(word >> 48);
+            (0..7)
+                .rev()
+                .fold(last, |bits, place| bits << 1 | look(pairs >> (8 * place)))
+        };
+        let (mut places, mut shift, mut before) = (0, 0, before);
         let (groups, rest) = block.as_chunks::<8>();
-        let mut shift = 0;
         for group in groups.iter().take(8) {
-            let bytes = group.iter().enumerate();
-            let bits = bytes.fold(0, |bits, (bit, byte)| bits | look(*byte) << bit);
-            places |= bits << shift;
+            places |= eight(u64::from_le_bytes(*group), before) << shift;
+            [.., before] = *group;
             shift += 8;
         }
-        for byte in rest.iter().take(64 - shift) {
-            places |= look(*byte) << shift;
-            shift += 1;
+        match block.last_chunk::<9>() {
+            _ if rest.is_empty() => {}
+            // Bytes that were looked at say what they said.
+            Some([before, last @ ..]) => {
+                let bits = eight(u64::from_le_bytes(*last), *before);
+                places |= bits << (block.len().min(64) - 8);
+            }
+            None => {
+                for byte in rest.iter().take(64 - shift) {
+                    let pair = u16::from_le_bytes([before, *byte]);
+                    places |= look(u64::from(pair)) << shift;
+                    before = *byte;
+                    shift += 1;
+                }
+            }
         }
-        *behind = may;
         places
     }
 
-    /// Adds to `found` the keywords at a place.
+    /// False when no keyword lies where these four bytes stand, by its mark or by its first letters.
     #[inline]
-    pub(super) fn matches(&self, text: &[u8], at: usize, found: &mut Vec<Match>) {
-        let rest = text.get(at..).unwrap_or_default();
-        if let Some(first) = rest.first() {
-            self.matches_at(text, at, (*first, window(rest)), found);
-        }
+    pub(super) fn may_lie(&self, head: [u8; HEAD_BYTES]) -> bool {
+        let kind = self.kinds[usize::from(head[0])];
+        kind & MARKED != 0 || kind & KEYED != 0 && self.may_begin(u32::from_be_bytes(head))
     }
 
-    /// As [`matches`](Self::matches), where the first byte and the first four bytes at the place are known.
+    /// Adds to `found` the keywords at a place where these four bytes stand.
     #[inline]
-    pub(super) fn matches_at(
+    pub(super) fn matches(
         &self,
         text: &[u8],
         at: usize,
-        (first, window): (u8, u32),
+        head: [u8; HEAD_BYTES],
         found: &mut Vec<Match>,
     ) {
+        let [first, second, ..] = head;
         let kind = self.kinds[usize::from(first)];
+        let window = u32::from_be_bytes(head);
         if kind & KEYED != 0 && self.may_begin(window) {
             self.words(text, at, window, found);
         }
         if kind & MARKED != 0 {
-            let byte = |at: Option<usize>| at.and_then(|at| text.get(at)).copied().unwrap_or(0);
-            let (before, behind) = (byte(at.checked_sub(1)), byte(Some(at + 1)));
+            let before = at.checked_sub(1).and_then(|at| text.get(at));
+            let before = before.copied().unwrap_or(0);
             let marked = self.marked.get(usize::from(first.to_ascii_lowercase()));
-            if let Some(marked) = marked.filter(|marked| marked.may_lie(before, behind)) {
+            if let Some(marked) = marked.filter(|marked| marked.may_lie(before, second)) {
                 self.lie(marked, text, at, found);
             }
         }
@@ -426,6 +455,9 @@ const BEGINS: u16 = WORDY | MARK;
 /// Where the half begins that says what may begin behind a byte.
 const BEHIND: u32 = 8;
 
+/// Two neighbouring bytes.
+const PAIRS: usize = 65_536;
+
 /// Letters that are rare, from the rarest: the best marks after those that are no letters.
 const RARE: &[u8] = b"jqxzvwkbygp";
 
@@ -450,16 +482,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::catalog::Catalog;
+    use super::super::place::{Opening, Places};
+    use super::super::shape::Shapes;
     use super::*;
 
     /// All matches, by looking at every place where something may begin.
     fn found(keywords: &Keywords, text: &[u8]) -> Vec<Match> {
-        let (mut behind, mut found) = (Keywords::BEGIN, Vec::new());
-        for (index, block) in text.chunks(64).enumerate() {
-            let places = keywords.places(block, &mut behind);
-            for bit in (0..64).filter(|bit| places >> bit & 1 == 1) {
-                keywords.matches(text, index * 64 + bit, &mut found);
-            }
+        let (shapes, mut found) = (Shapes::default(), Vec::new());
+        for place in Places::new(keywords, &shapes, text, Opening::default()) {
+            keywords.matches(text, place.at, place.head, &mut found);
         }
         found.sort_unstable();
         found

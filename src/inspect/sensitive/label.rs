@@ -1,7 +1,7 @@
 //! Names inside running text and the values that follow them: `password: …`, `DB_PASSWORD=…`, `born on …`.
 
 use super::catalog::Entity;
-use super::name::SUFFIXES;
+use super::name::{SUFFIXES, Tail};
 use super::scanner::{Hit, Run};
 use crate::rules::entity::Link;
 
@@ -28,36 +28,39 @@ impl Run<'_> {
             return None;
         }
         self.label_end = stop;
+        // The last word alone tells of most names that they are none, and how far from it a value may stand.
+        let tail = self.tail(text.get(..stop).unwrap_or_default())?;
         let begin = name_start(text, start)?;
         if text.get(..begin)?.ends_with(MASK) {
             return None;
         }
-        let name = text.get(begin..stop).unwrap_or_default();
-        // The last word alone tells of most names that they are none.
-        let last = name.iter().rposition(|byte| b"_-.[] ".contains(byte));
-        self.words.clear();
-        self.words
-            .push_name(name.get(last.map_or(0, |at| at + 1)..).unwrap_or(name));
-        if !self.catalog.names.may_end(self.words) {
+        let tie = tie(text, begin, stop)?;
+        if tie.link > tail.loosest {
             return None;
         }
-        if last.is_some() {
-            self.words.clear();
-            self.words.push_name(name);
-        }
-        self.labelled(begin..stop)
+        let name = text.get(begin..stop).unwrap_or_default();
+        self.words.clear();
+        self.words.push_name(last_words(name, tail.words));
+        self.labelled(&tie)
     }
 
-    fn labelled(&mut self, name: std::ops::Range<usize>) -> Option<Hit> {
+    /// What a name can be that `before` ends in; `None` when it is no name.
+    fn tail(&mut self, before: &[u8]) -> Option<Tail> {
+        let letters = before.iter().rev().take(3 * NAME_BYTES);
+        let last = letters
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte >= 0x80)
+            .count();
+        self.words.clear();
+        self.words
+            .push_name(before.get(before.len() - last..).unwrap_or_default());
+        self.catalog.names.tail(self.words)
+    }
+
+    fn labelled(&mut self, tie: &Tie) -> Option<Hit> {
         let text = self.text;
         self.catalog.fields_named(self.words, self.fields);
-        let fields = &*self.fields;
-        if fields.is_empty() {
-            return None;
-        }
-        let tie = tie(text, name.start, name.end)?;
         let wants = |entity: Entity| self.wanted.get(usize::from(entity.0)) == Some(&true);
-        fields
+        self.fields
             .iter()
             .filter_map(|index| self.catalog.fields.get(usize::from(*index)))
             .filter(|field| wants(field.entity) && tie.link <= field.link)
@@ -69,6 +72,23 @@ impl Run<'_> {
                 }
             })
     }
+}
+
+/// The end of `name` in which the last `count` words are, or more.
+fn last_words(name: &[u8], count: usize) -> &[u8] {
+    let (mut words, mut spelled) = (0, false);
+    for (at, byte) in name.iter().enumerate().rev() {
+        if *byte == b' ' && spelled {
+            words += 1;
+            spelled = false;
+            if words >= count {
+                return name.get(at..).unwrap_or(name);
+            }
+        }
+        // What has no such letter may be no word.
+        spelled |= byte.is_ascii_alphabetic();
+    }
+    name
 }
 
 /// Where the value at `start..end` of running text really ends: before the next `&name=`, before the punctuation of
@@ -187,11 +207,10 @@ fn name_start(text: &[u8], from: usize) -> Option<usize> {
     let mut start = from;
     let mut blanks = 0;
     while let Some(byte) = start.checked_sub(1).and_then(|at| text.get(at)) {
-        match byte {
-            b' ' if blanks < WORDS_BEFORE => blanks += 1,
-            b'_' | b'-' | b'.' | b'[' | b']' => {}
-            byte if byte.is_ascii_alphanumeric() || *byte >= 0x80 => {}
-            _ => break,
+        match NAMING[usize::from(*byte)] {
+            Naming::Part => {}
+            Naming::Blank if blanks < WORDS_BEFORE => blanks += 1,
+            Naming::Blank | Naming::Other => break,
         }
         start -= 1;
         if from - start > NAME_BYTES {
@@ -201,6 +220,30 @@ fn name_start(text: &[u8], from: usize) -> Option<usize> {
     }
     Some(start)
 }
+
+/// What a byte is to a name that goes on behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Naming {
+    Part,
+    Blank,
+    Other,
+}
+
+const NAMING: [Naming; 256] = {
+    let mut table = [Naming::Other; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let value = byte as u8;
+        let mark = matches!(value, b'_' | b'-' | b'.' | b'[' | b']');
+        if value == b' ' {
+            table[byte] = Naming::Blank;
+        } else if mark || value.is_ascii_alphanumeric() || value >= 0x80 {
+            table[byte] = Naming::Part;
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Reads what stands between a name at `name..at` and its value.
 fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {

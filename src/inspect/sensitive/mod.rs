@@ -6,6 +6,7 @@
 //! name      field names as words, matched from their end
 //! glance    tells of most texts that they hold nothing
 //! keyword   literals that say where to look, all at once
+//! place     where in a text a value or a keyword may begin
 //! shape     what the first bytes of values look like, all at once
 //! pattern   regular expressions: how far a value reaches
 //! around    the words before a value, and where it may begin and end
@@ -23,8 +24,10 @@ mod keyword;
 mod label;
 pub mod name;
 mod pattern;
+mod place;
 pub mod scanner;
 mod shape;
 
 pub use catalog::{Catalog, CatalogError, Entity};
-pub use scanner::{Hit, Scanner};
+pub use place::Opening;
+pub use scanner::{Hit, Scanner, Stretch};

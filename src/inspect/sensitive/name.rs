@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::rules::entity::Link;
+
 /// Words of a name, in lower case. Digits at the end of a word are dropped (`password2`), so are indexes.
 #[derive(Clone, Debug, Default)]
 pub struct Words {
-    text: String,
+    text: Vec<u8>,
     ends: Vec<usize>,
 }
 
@@ -55,7 +57,10 @@ impl Words {
             }
             if kind != Kind::Other {
                 for lower in char.to_lowercase() {
-                    self.text.push(unaccented(lower));
+                    let plain = unaccented(lower);
+                    let mut utf8 = [0; 4];
+                    self.text
+                        .extend_from_slice(plain.encode_utf8(&mut utf8).as_bytes());
                 }
             }
             previous = kind;
@@ -63,11 +68,12 @@ impl Words {
         self.end_word();
     }
 
-    /// What [`push_text`](Self::push_text) does, byte by byte.
+    /// What [`push_text`](Self::push_text) does, word by word.
     fn push_ascii(&mut self, name: &[u8]) {
         let mut previous = Kind::Other;
+        let mut from = 0;
         for (at, byte) in name.iter().enumerate() {
-            let kind = Kind::of_byte(*byte);
+            let kind = KINDS[usize::from(*byte)];
             let next_lower = || name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
             let cut = match (previous, kind) {
                 (_, Kind::Other) | (Kind::Lower, Kind::Upper) => true,
@@ -76,26 +82,34 @@ impl Words {
                 _ => false,
             };
             if cut {
-                self.end_word();
-            }
-            if kind != Kind::Other {
-                self.text.push(char::from(byte.to_ascii_lowercase()));
+                self.push_word(name.get(from..at).unwrap_or_default());
+                from = at + usize::from(kind == Kind::Other);
             }
             previous = kind;
         }
-        self.end_word();
+        self.push_word(name.get(from..).unwrap_or_default());
+    }
+
+    /// Adds a word of letters and digits, unless there is nothing in it but digits.
+    fn push_word(&mut self, word: &[u8]) {
+        let Some(last) = word.iter().rposition(|byte| !byte.is_ascii_digit()) else {
+            return;
+        };
+        let word = word.get(..=last).unwrap_or(word);
+        let start = self.text.len();
+        self.text.extend_from_slice(word);
+        if let Some(new) = self.text.get_mut(start..) {
+            new.make_ascii_lowercase();
+        }
+        self.ends.push(self.text.len());
     }
 
     /// Ends the word at hand, unless there is none.
     fn end_word(&mut self) {
         let start = self.ends.last().copied().unwrap_or(0);
-        let kept = start
-            + self
-                .text
-                .get(start..)
-                .unwrap_or_default()
-                .trim_end_matches(|char: char| char.is_ascii_digit())
-                .len();
+        let word = self.text.get(start..).unwrap_or_default();
+        let last = word.iter().rposition(|byte| !byte.is_ascii_digit());
+        let kept = start + last.map_or(0, |last| last + 1);
         self.text.truncate(kept);
         if kept > start {
             self.ends.push(kept);
@@ -113,7 +127,7 @@ impl Words {
     }
 
     /// The word at `index`, from the first.
-    pub fn get(&self, index: usize) -> Option<&str> {
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
         let start = match index.checked_sub(1) {
             Some(before) => *self.ends.get(before)?,
@@ -123,7 +137,7 @@ impl Words {
     }
 
     /// The words, from the last.
-    pub fn backwards(&self) -> impl Iterator<Item = &str> {
+    pub fn backwards(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).rev().filter_map(|index| self.get(index))
     }
 }
@@ -136,16 +150,23 @@ enum Kind {
     Other,
 }
 
-impl Kind {
-    fn of_byte(byte: u8) -> Self {
-        match byte {
+/// What each ASCII byte is.
+const KINDS: [Kind; 256] = {
+    let mut table = [Kind::Other; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
             b'a'..=b'z' => Kind::Lower,
             b'A'..=b'Z' => Kind::Upper,
             b'0'..=b'9' => Kind::Digit,
             _ => Kind::Other,
-        }
+        };
+        byte += 1;
     }
+    table
+};
 
+impl Kind {
     fn of(char: char) -> Self {
         match char {
             'a'..='z' => Kind::Lower,
@@ -180,10 +201,21 @@ fn unaccented(char: char) -> char {
     }
 }
 
+/// What is known of a name by its last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// How loosely a value may be tied to it in running text.
+    pub(super) loosest: Link,
+    /// So many words at its end say all.
+    pub(super) words: usize,
+}
+
 /// Word sequences, found at the end of a name.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    by_last: HashMap<Box<str>, Ending, BuildHasherDefault<Fnv>>,
+    by_last: HashMap<Box<[u8]>, Ending, BuildHasherDefault<Fnv>>,
+    /// How loosely a value may be tied to the name that allows most.
+    loosest: Link,
 }
 
 /// Sequences that end in the same word, from the longest.
@@ -194,19 +226,23 @@ struct Ending {
     near: u32,
     /// One of them is the word alone.
     alone: bool,
+    /// How loosely a value may be tied to the one that allows most.
+    loosest: Link,
+    /// Words of the longest.
+    longest: usize,
 }
 
 impl Ending {
     /// False when none of the sequences has `before` as its last word but one.
     #[inline]
-    fn may_stand(&self, before: Option<&str>) -> bool {
+    fn may_stand(&self, before: Option<&[u8]>) -> bool {
         self.alone || before.is_some_and(|before| self.near & letter(before) != 0)
     }
 }
 
 /// The low bits of the first letter of a word, as one bit.
-fn letter(word: &str) -> u32 {
-    word.bytes().next().map_or(0, |first| 1 << (first & 31))
+fn letter(word: &[u8]) -> u32 {
+    word.first().map_or(0, |first| 1 << (first & 31))
 }
 
 /// FNV-1a: what is in the table are rules, so nobody outside can crowd it.
@@ -234,29 +270,33 @@ impl Hasher for Fnv {
 #[derive(Clone, Debug)]
 struct Sequence {
     /// The words before the last one, from the last.
-    before: Vec<Box<str>>,
+    before: Vec<Box<[u8]>>,
     /// What [`letter`] says of the first of them; 0 when there is none.
     near: u32,
     rule: u16,
 }
 
 impl Names {
-    /// Adds the words of `name`, and the same words written as one: `api key` and `apikey`.
-    pub fn insert(&mut self, name: &str, rule: u16) {
+    /// Adds the words of `name`, and the same words written as one: `api key` and `apikey`. `link` says how a value may be
+    /// tied to it in running text.
+    pub fn insert(&mut self, name: &str, rule: u16, link: Link) {
         let mut words = Words::default();
         words.push_name(name.as_bytes());
         let mut backwards = words.backwards().map(Box::from);
         let Some(last) = backwards.next() else { return };
-        let before: Vec<Box<str>> = backwards.collect();
+        let before: Vec<Box<[u8]>> = backwards.collect();
         if !before.is_empty() {
-            let joined = words.text.clone().into_boxed_str();
-            self.add(joined, Vec::new(), rule);
+            let joined = words.text.clone().into_boxed_slice();
+            self.add(joined, Vec::new(), rule, link);
         }
-        self.add(last, before, rule);
+        self.add(last, before, rule, link);
     }
 
-    fn add(&mut self, last: Box<str>, before: Vec<Box<str>>, rule: u16) {
+    fn add(&mut self, last: Box<[u8]>, before: Vec<Box<[u8]>>, rule: u16, link: Link) {
+        self.loosest = self.loosest.max(link);
         let ending = self.by_last.entry(last).or_default();
+        ending.loosest = ending.loosest.max(link);
+        ending.longest = ending.longest.max(before.len() + 1);
         match before.first() {
             Some(before) => ending.near |= letter(before),
             None => ending.alone = true,
@@ -274,9 +314,7 @@ impl Names {
         let mut least = len;
         while least > 1
             && len - least < MAX_QUALIFIERS
-            && words
-                .get(least - 1)
-                .is_some_and(|word| QUALIFIERS.contains(&word))
+            && words.get(least - 1).is_some_and(qualifies)
         {
             least -= 1;
         }
@@ -300,20 +338,31 @@ impl Names {
         words
             .backwards()
             .next()
-            .is_none_or(|last| self.ending(last).is_some() || QUALIFIERS.contains(&last))
+            .is_none_or(|last| self.ending(last).is_some() || qualifies(last))
+    }
+
+    /// What a name that ends in `words` can be; `None` where [`may_end`](Self::may_end) is false.
+    pub(super) fn tail(&self, words: &Words) -> Option<Tail> {
+        match words.backwards().next() {
+            Some(last) if !qualifies(last) => self.ending(last).map(|ending| Tail {
+                loosest: ending.loosest,
+                // One more may say that the name is another one's.
+                words: ending.longest + 1,
+            }),
+            Some(_) | None => Some(Tail {
+                loosest: self.loosest,
+                words: usize::MAX,
+            }),
+        }
     }
 
     /// The sequences that end in `last`, or in what it ends in where words are written as one.
-    fn ending(&self, last: &str) -> Option<&Ending> {
+    fn ending(&self, last: &[u8]) -> Option<&Ending> {
         self.by_last.get(last).or_else(|| {
-            let suffix = SUFFIXES.iter().find(|suffix| last.ends_with(**suffix))?;
-            self.by_last.get(*suffix)
+            let mut suffixes = SUFFIXES.iter().map(|suffix| suffix.as_bytes());
+            self.by_last
+                .get(suffixes.find(|suffix| last.ends_with(suffix))?)
         })
-    }
-
-    /// The last words of all sequences: what to look for in running text.
-    pub fn last_words(&self) -> impl Iterator<Item = &str> {
-        self.by_last.keys().map(AsRef::as_ref)
     }
 }
 
@@ -322,13 +371,33 @@ impl Sequence {
         self.before.iter().enumerate().all(|(step, word)| {
             last.checked_sub(step + 1)
                 .and_then(|index| words.get(index))
-                == Some(word)
+                == Some(&**word)
         })
     }
 }
 
 /// Ends of words that mean the same with anything before them: `PGPASSWORD`, `Zugangspasswort`.
 pub(super) const SUFFIXES: &[&str] = &["password", "passwd", "passwort", "kennwort"];
+
+/// True for one of [`QUALIFIERS`].
+fn qualifies(word: &[u8]) -> bool {
+    let first = word.first().copied().unwrap_or(0);
+    word.len() < 32
+        && QUALIFIER_LENGTHS[usize::from(first & 31)] >> word.len() & 1 == 1
+        && QUALIFIERS.iter().any(|known| known.as_bytes() == word)
+}
+
+/// By the low bits of their first letters: the lengths of [`QUALIFIERS`], as bits.
+const QUALIFIER_LENGTHS: [u32; 32] = {
+    let mut table = [0; 32];
+    let mut at = 0;
+    while at < QUALIFIERS.len() {
+        let word = QUALIFIERS[at].as_bytes();
+        table[(word[0] & 31) as usize] |= 1 << word.len();
+        at += 1;
+    }
+    table
+};
 
 /// Words after a name that do not change what it names.
 const QUALIFIERS: &[&str] = &[
@@ -382,7 +451,8 @@ mod tests {
     fn words(name: &str) -> Vec<String> {
         let mut words = Words::default();
         words.push_name(name.as_bytes());
-        let mut list: Vec<String> = words.backwards().map(str::to_owned).collect();
+        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        let mut list: Vec<String> = words.backwards().map(text).collect();
         list.reverse();
         list
     }
@@ -406,9 +476,9 @@ mod tests {
     #[test]
     fn only_the_end_of_a_name_counts() {
         let mut names = Names::default();
-        names.insert("password", 1);
-        names.insert("api key", 2);
-        names.insert("token", 3);
+        names.insert("password", 1, Link::Bare);
+        names.insert("api key", 2, Link::Colon);
+        names.insert("token", 3, Link::Copula);
         let matched = |name: &str| {
             let mut words = Words::default();
             words.push_name(name.as_bytes());
@@ -418,6 +488,14 @@ mod tests {
         assert_eq!(matched("password_confirmation"), Some(1));
         assert_eq!(matched("xApiKey"), Some(2));
         assert_eq!(matched("apikey"), Some(2));
+        let loosest = |name: &str| {
+            let mut words = Words::default();
+            words.push_name(name.as_bytes());
+            names.tail(&words).map(|tail| tail.loosest)
+        };
+        assert_eq!(loosest("my token"), Some(Link::Copula));
+        assert_eq!(loosest("token value"), Some(Link::Bare), "of any name");
+        assert_eq!(loosest("tokens"), None);
         for name in [
             "password_policy",
             "password_reset_required",

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::around::{begins, ends, is_word, words_before};
 use super::catalog::{Catalog, Detector, Entity, Field, Rule, Target};
 use super::glance::may_hold;
-use super::keyword::{Keywords, Match};
+use super::keyword::Match;
 use super::name::Words;
 use super::pattern::Pattern;
+use super::place::{Opening, Places};
 
 /// A sensitive value inside a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,15 @@ impl Hit {
             steps += 1;
         }
     }
+}
+
+/// A text, and where in it the first value may begin: before that nothing is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// All of the text.
+    pub text: &'a [u8],
+    /// Where to begin (see [`Scanner::opening`]).
+    pub from: Opening,
 }
 
 /// What is known of a field by its name.
@@ -117,10 +127,15 @@ impl Scanner {
         self.catalog.names.may_end(&self.words)
     }
 
-    /// False when [`content`](Self::content) finds nothing in `text`.
+    /// Where in `text` something may begin; `None` when [`content`](Self::content) finds nothing in it.
     #[inline]
-    pub fn may_hold(&self, text: &[u8]) -> bool {
-        text.len() >= SHORTEST && may_hold(text)
+    pub fn opening(&mut self, text: &[u8]) -> Option<Opening> {
+        if text.len() < SHORTEST || !may_hold(text) {
+            return None;
+        }
+        let (keywords, shapes) = (&self.catalog.keywords, &self.catalog.shapes);
+        let places = Places::new(keywords, shapes, text, Opening::default());
+        places.opening(&mut self.found)
     }
 
     /// False when [`content`](Self::content) does not find that `number`, a number of JSON, is a value as a whole.
@@ -128,10 +143,28 @@ impl Scanner {
     pub fn may_be(&self, number: &[u8]) -> bool {
         let numeric = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
         number.len() >= SHORTEST
-            && (self.catalog.shapes.at(number, 0) != 0
+            && (self.may_match(number)
                 || self.catalog.numeric_keywords
                 // What a broken document has in the place of a number may be anything.
                 || !number.iter().all(numeric))
+    }
+
+    /// True when the pattern of a detector may match all of `number`.
+    fn may_match(&self, number: &[u8]) -> bool {
+        let mut bits = self.catalog.shapes.at(number, 0);
+        while bits != 0 {
+            let index = self.catalog.shapes.detector(bits.trailing_zeros());
+            bits &= bits - 1;
+            let detector = index.and_then(|index| self.catalog.detectors.get(usize::from(index)));
+            let matches = |detector: &Detector| {
+                let end = detector.pattern.end(number, 0, number.len());
+                detector.prefix.is_some() || end == Some(number.len())
+            };
+            if detector.is_some_and(matches) {
+                return true;
+            }
+        }
+        false
     }
 
     /// The sensitive part of a whole field value, when the field's name says that there is one.
@@ -148,19 +181,19 @@ impl Scanner {
 
     /// Adds the sensitive values inside `text` to `hits`, sorted and disjoint. `named` is the field that holds it.
     pub fn content(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        if self.may_hold(text) {
-            self.search(text, named, hits);
+        if let Some(from) = self.opening(text) {
+            self.search(Stretch { text, from }, named, hits);
         }
     }
 
-    /// As [`content`](Self::content), for a text that [`may_hold`](Self::may_hold) something.
-    pub fn search(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>) {
-        if text.len() < SHORTEST {
+    /// As [`content`](Self::content), without a glance at the text before.
+    pub fn search(&mut self, stretch: Stretch<'_>, named: &Named, hits: &mut Vec<Hit>) {
+        if stretch.text.len() < SHORTEST {
             return;
         }
         let first = hits.len();
         self.covers.clear();
-        self.run(text, named, hits, Inside::Passed);
+        self.run(stretch, named, hits, Inside::Passed);
         // What covered others is there, or what it gave way to: so would they have. Else they may be values themselves.
         let settled = hits.get(first..).unwrap_or_default();
         let stays = |cover: &Hit| {
@@ -170,12 +203,13 @@ impl Scanner {
         };
         if !self.covers.iter().all(stays) {
             hits.truncate(first);
-            self.run(text, named, hits, Inside::Searched);
+            self.run(stretch, named, hits, Inside::Searched);
         }
     }
 
-    fn run(&mut self, text: &[u8], named: &Named, hits: &mut Vec<Hit>, inside: Inside) {
+    fn run(&mut self, stretch: Stretch<'_>, named: &Named, hits: &mut Vec<Hit>, inside: Inside) {
         let first = hits.len();
+        let text = stretch.text;
         let mut run = Run {
             catalog: &self.catalog,
             wanted: &self.wanted,
@@ -190,7 +224,7 @@ impl Scanner {
             covers: &mut self.covers,
         };
         self.found.clear();
-        run.shapes(&mut self.found);
+        run.shapes(stretch.from, &mut self.found);
         // In order of their ends: the first name in an identifier speaks for all of it.
         self.found.sort_unstable();
         for found in &self.found {
@@ -264,28 +298,17 @@ struct Cover {
 
 impl Run<'_> {
     /// Runs the detectors whose values begin by shape, and collects keywords.
-    fn shapes(&mut self, found: &mut Vec<Match>) {
-        let catalog = self.catalog;
-        let text = self.text;
-        let mut behind = Keywords::BEGIN;
-        for (index, block) in text.chunks(u64::BITS as usize).enumerate() {
-            let mut places = catalog.keywords.places(block, &mut behind);
-            while places != 0 {
-                let at = index * u64::BITS as usize + places.trailing_zeros() as usize;
-                places &= places - 1;
-                let rest = text.get(at..).unwrap_or_default();
-                let Some(head) = rest.first_chunk() else {
-                    self.shape(at);
-                    catalog.keywords.matches(text, at, found);
-                    continue;
-                };
-                if at < self.cover.end && self.cover.above == 0 {
-                    self.note_cover();
-                } else if catalog.shapes.may_begin(*head) {
-                    self.shape(at);
-                }
-                let known = (head[0], u32::from_be_bytes(*head));
-                catalog.keywords.matches_at(text, at, known, found);
+    fn shapes(&mut self, from: Opening, found: &mut Vec<Match>) {
+        let (catalog, text) = (self.catalog, self.text);
+        for place in Places::new(&catalog.keywords, &catalog.shapes, text, from) {
+            if place.shape && place.at < self.cover.end && self.cover.above == 0 {
+                self.note_cover();
+            } else if place.shape {
+                self.shape(place.at);
+            }
+            if place.keyword {
+                let (at, head) = (place.at, place.head);
+                catalog.keywords.matches(text, at, head, found);
             }
         }
     }
@@ -667,7 +690,7 @@ mod tests {
             let mut hits = Vec::new();
             scanner.content(&text, &Named::default(), &mut hits);
             prop_assert_eq!(&hits, &searched);
-            prop_assert!(searched.is_empty() || scanner.may_hold(&text));
+            prop_assert!(searched.is_empty() || scanner.opening(&text).is_some());
         }
 
         #[test]
@@ -705,14 +728,15 @@ mod tests {
                 verdicts: vec![(true, false); scanner.catalog.detectors.len()].into(),
             };
             let mut hits = Vec::new();
-            scanner.search(text.as_bytes(), &Named::default(), &mut hits);
+            let stretch = Stretch { text: text.as_bytes(), from: Opening::default() };
+            scanner.search(stretch, &Named::default(), &mut hits);
             // Seconds and their fraction (`33.123456`) look like a telephone number to a name such as `last_call`: there
             // the glance knows better.
             if !text.contains(['.', ',']) {
-                scanner.search(text.as_bytes(), &speaking, &mut hits);
+                scanner.search(stretch, &speaking, &mut hits);
             }
             prop_assert!(
-                hits.is_empty() || scanner.may_hold(text.as_bytes()),
+                hits.is_empty() || scanner.opening(text.as_bytes()).is_some(),
                 "{:?}", hits
             );
         }
@@ -724,7 +748,8 @@ mod tests {
         let named = Named::default();
         let text = b"call +33 1 49 13 52 58";
         let mut hits = Vec::new();
-        scanner.search(text, &named, &mut hits);
+        let from = scanner.opening(text).expect("a number");
+        scanner.search(Stretch { text, from }, &named, &mut hits);
         assert_eq!(scanner.covers.len(), 1, "{hits:?}");
         let places: Vec<_> = hits.iter().map(|hit| (hit.start, hit.end)).collect();
         assert_eq!(places, [(5, 22)]);

@@ -196,7 +196,7 @@ impl Tokenizer {
                 sink.mark(Mark::Colon, self.offset(pos));
                 pos + 1 + usize::from(window.get(pos + 1) == Some(&b' '))
             }
-            (Role::Value, Some(b',')) => self.comma(pos, sink),
+            (Role::Value, Some(b',')) => self.comma_blank(window, pos, sink),
             _ => pos,
         }
     }

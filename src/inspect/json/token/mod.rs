@@ -283,7 +283,7 @@ impl Tokenizer {
             pos = match byte {
                 b'"' => self.begin_text(b'"', window, pos, sink),
                 b' ' | b'\n' | b'\r' | b'\t' => self.blank(window, pos),
-                b',' => self.comma(pos, sink),
+                b',' => self.comma_blank(window, pos, sink),
                 b':' => self.colon(pos, sink),
                 b'{' => self.begin(Shape::Object, pos, sink),
                 b'[' => self.begin(Shape::Array, pos, sink),
@@ -446,6 +446,13 @@ impl Tokenizer {
         self.expect = self.after();
         sink.mark(mark, at);
         pos + 1
+    }
+
+    /// A comma and the space that most writers put behind it.
+    #[inline(always)]
+    fn comma_blank<S: Sink + ?Sized>(&mut self, window: &[u8], pos: usize, sink: &mut S) -> usize {
+        let pos = self.comma(pos, sink);
+        pos + usize::from(window.get(pos) == Some(&b' '))
     }
 
     #[inline(always)]

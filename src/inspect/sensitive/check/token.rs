@@ -1,8 +1,5 @@
 //! Keys and tokens that services hand out.
 
-use std::sync::OnceLock;
-
-use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -103,28 +100,60 @@ pub fn placeholder(text: &[u8]) -> bool {
 
 /// Length of the longest run of one character, in any case.
 fn longest_run(text: &[u8]) -> usize {
-    let (mut longest, mut run, mut before) = (0, 0, None);
-    for byte in text.iter().map(u8::to_ascii_lowercase) {
-        run = if before == Some(byte) { run + 1 } else { 1 };
-        longest = longest.max(run);
-        before = Some(byte);
+    let mut longest = text.len().min(1);
+    let mut run = 1;
+    for (before, byte) in text.iter().zip(text.get(1..).unwrap_or_default()) {
+        // Most neighbours differ in more than their case.
+        if (before ^ byte) & !0x20 == 0 && before.eq_ignore_ascii_case(byte) {
+            run += 1;
+            longest = longest.max(run);
+        } else {
+            run = 1;
+        }
     }
     longest
 }
 
 /// True when `text` contains what documentation writes instead of a secret.
 fn stands_in(text: &[u8]) -> bool {
-    static STAND_INS: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    STAND_INS
-        .get_or_init(|| {
-            AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .build(WORDS)
-                .ok()
-        })
-        .as_ref()
-        .is_some_and(|words| words.is_match(text))
+    let mut before = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let [first, second] = BEGINS[usize::from(*byte)];
+        if before & second != 0 && stands_at(text, at - 1) {
+            return true;
+        }
+        before = first;
+    }
+    false
 }
+
+#[inline(never)]
+fn stands_at(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).unwrap_or_default();
+    WORDS.iter().any(|word| {
+        let here = rest.get(..word.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(word))
+    })
+}
+
+/// By a byte, in any case: the [`WORDS`] of which it is the first, and those of which it is the second, as bits.
+const BEGINS: [[u16; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut word = 0;
+    while word < WORDS.len() {
+        let mut at = 0;
+        while at < 2 {
+            let byte = WORDS[word][at];
+            table[byte as usize][at] |= 1 << word;
+            if byte.is_ascii_lowercase() {
+                table[byte.to_ascii_uppercase() as usize][at] |= 1 << word;
+            }
+            at += 1;
+        }
+        word += 1;
+    }
+    table
+};
 
 /// Lower-case words joined by `-` or `_`, without a digit: a name, not a secret.
 pub fn lower_words(text: &[u8]) -> bool {
@@ -154,7 +183,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What documentation writes instead of a secret.
+/// What documentation writes instead of a secret, of two letters at least.
 const WORDS: &[&[u8]] = &[
     b"your-",
     b"your_",
@@ -212,6 +241,17 @@ mod tests {
     fn runs_are_counted_in_any_case() {
         for (text, longest) in [("", 0), ("a", 1), ("aAab", 3), ("baAA", 3), ("abab", 1)] {
             assert_eq!(longest_run(text.as_bytes()), longest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_for_a_secret_is_found_in_any_case_wherever_it_lies() {
+        for word in WORDS {
+            for (before, behind) in [("", ""), ("a8", ""), ("", "q7"), ("y", "x")] {
+                let text = [before.as_bytes(), word, behind.as_bytes()].concat();
+                assert!(stands_in(&text) && stands_in(&text.to_ascii_uppercase()));
+            }
+            assert!(!stands_in(&word[1..]) && !stands_in(&word[..word.len() - 1]));
         }
     }
 
