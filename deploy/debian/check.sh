@@ -88,7 +88,7 @@ port=$(free_port)
 mount -t tmpfs -o mode=0700 tmpfs "$root/var/lib/sluice"
 inside chown sluice:sluice /var/lib/sluice
 inside install -d -o sluice -g sluice -m 0700 /var/lib/sluice/spool
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 if inside touch /var/tmp/written 2>/dev/null; then echo "the root can be written"; exit 1; fi
 (as_the_unit check --config /etc/sluice/sluice.toml)
 as_the_unit serve --config /etc/sluice/sluice.toml \
@@ -130,7 +130,7 @@ kill "$server" || { cat "$work/server"; exit 1; }
 wait "$server"
 server=
 umount "$root/var/lib/sluice"
-mount -o remount,rw "$root"
+mount -o remount,bind,rw "$root"
 
 say "purge"
 listing >"$work/installed"
