@@ -3,11 +3,12 @@
 
     deploy/helm/check.py PATH/TO/sluice
 
-Needs `helm` and, in this Python, kubernetes-validate (which brings PyYAML). Three sets of values are rendered; each object
+Needs `helm` and, in this Python, kubernetes-validate (which brings PyYAML) and cloudcoil.models.prometheus_operator (the
+ServiceMonitor's schema is not Kubernetes' but the Prometheus operator's). Three sets of values are rendered; each object
 must fit the schema of its kind, names and ports that objects use of each other must exist, and the configuration and the
-environment of the pod must pass `sluice check`. A ServiceMonitor's schema is the operator's own: of that only the names
-are checked. Prints `N passed, N failed`.
+environment of the pod must pass `sluice check`. Prints `N passed, N failed`.
 """
+import copy
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ import tempfile
 
 import kubernetes_validate
 import yaml
+from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
 VERSIONS = ["1.30", "1.34"]
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$" + "A" * 43
@@ -57,6 +59,9 @@ def render(chart, values):
 
 def fits(document):
     if document["kind"] == "ServiceMonitor":
+        case("ServiceMonitor fits the Prometheus operator", *fits_the_operator(document))
+        for name, broken in wrong_monitors(document):
+            case(f"a ServiceMonitor with {name} would have been seen", not fits_the_operator(broken)[0])
         return
     for version in VERSIONS:
         try:
@@ -64,6 +69,27 @@ def fits(document):
             case("schema", True)
         except Exception as error:  # whatever it does not like, a version it does not have included
             case(f"{document['kind']} fits Kubernetes {version}", False, error)
+
+
+def fits_the_operator(document):
+    try:
+        monitor = prometheus_operator.ServiceMonitor.model_validate(document)
+    except ValueError as error:
+        return False, error
+    # What it does not know it leaves out.
+    known = monitor.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return known == document, known
+
+
+def wrong_monitors(document):
+    for name, change in {
+        "a member that is not known": lambda spec: spec["endpoints"][0].update(ports="admin"),
+        "no selector": lambda spec: spec.pop("selector"),
+        "an interval in seconds": lambda spec: spec["endpoints"][0].update(interval=30),
+    }.items():
+        broken = copy.deepcopy(document)
+        change(broken["spec"])
+        yield name, broken
 
 
 def holds_together(objects):

@@ -107,6 +107,8 @@ fn ordinary_messages_are_allowed() {
 
 #[test]
 fn a_text_that_begins_like_json_and_is_none_is_read_as_a_text_to_its_end() {
+    use base64::Engine as _;
+
     let attack = "<script>alert(document.cookie)</script>";
     let filler = "{x ".repeat(1000);
     for body in [
@@ -117,6 +119,16 @@ fn a_text_that_begins_like_json_and_is_none_is_read_as_a_text_to_its_end() {
             let report = scan_request(&head, body.as_bytes(), &[]);
             assert_eq!(code(&report), "xss", "{head}");
         }
+    }
+    // What is JSON again behind it is taken apart as JSON is, and so is a long word.
+    let hidden = base64::engine::general_purpose::STANDARD.encode(eicar());
+    for body in [
+        format!("{filler}\n{{\"file\":\"{hidden}\"}}"),
+        format!("{filler}{{{hidden}"),
+        format!("{filler}[\"{hidden}"),
+    ] {
+        let report = scan_request(&post("text/plain"), body.as_bytes(), &[]);
+        assert_eq!(code(&report), "malware", "{report:?}");
     }
 }
 
