@@ -3,9 +3,11 @@
 //! A fixed number of jobs runs, a fixed number waits; what comes on top is refused at once, so that a flood of heavy
 //! bodies costs verdicts (judged as overload) and never the reactor.
 
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 
+use rustix::process::nice;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Runs heavy work beside the reactor.
@@ -60,6 +62,7 @@ impl Pool {
             Share::Disk => None,
         };
         tokio::task::spawn_blocking(move || {
+            step_back();
             let done = panic::catch_unwind(AssertUnwindSafe(work));
             drop(place);
             done
@@ -81,6 +84,19 @@ impl Pool {
         Ok((admitted, running))
     }
 }
+
+/// Lets the reactor go before this thread, from now on: what waits there is smaller.
+pub(super) fn step_back() {
+    thread_local!(static STEPPED: Cell<bool> = const { Cell::new(false) });
+    if !STEPPED.replace(true) {
+        // On Linux this is the priority of the calling thread.
+        let _ = nice(STEPS);
+    }
+}
+
+/// How much lower the priority ("nice") of threads for heavy work is. Of a processor that the reactor could fill alone they
+/// have a quarter.
+const STEPS: i32 = 5;
 
 #[cfg(test)]
 mod tests {

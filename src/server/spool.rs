@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::pool::step_back;
 use crate::budget::{Budget, Reservation};
 
 /// Where spools put their bytes, and how many.
@@ -238,7 +239,11 @@ impl Overflow {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, SpoolError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = tokio::task::spawn_blocking(move || {
+        step_back();
+        work()
+    });
+    let done = done.await;
     Ok(done.map_err(|_| SpoolError::Lost)??)
 }
 
