@@ -127,6 +127,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn heavy_work_has_a_lower_priority_than_who_asks_for_it_however_often() {
+        let priority = || rustix::process::getpriority_process(None).expect("ours is known");
+        let pool = Pool::new(1, 0);
+        for share in [Share::Processor, Share::Disk, Share::Processor] {
+            let there = pool.run(share, priority).await.expect("it runs");
+            assert_eq!(there, (priority() + STEPS).min(19));
+        }
+    }
+
+    #[tokio::test]
     async fn work_that_panics_costs_itself_only() {
         let pool = Pool::new(1, 0);
         assert_eq!(
