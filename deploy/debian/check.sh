@@ -4,14 +4,15 @@
 #   deploy/debian/check.sh target/debian/sluice_*.deb            # over this system, in a layer that is thrown away
 #   deploy/debian/check.sh target/debian/sluice_*.deb fresh      # in a new Debian 12, by debootstrap
 #
-# Needs root. systemd is not there, so the unit's command is run as the unit runs it: as the user sluice, on a read-only
-# root, after the same check of the configuration, with its environment and its folders.
+# Needs root. systemd is not there (boot.sh has it), so the unit's command is run as the unit runs it: as the user sluice, on
+# a read-only root, after the same check of the configuration, with its environment and its folders.
 set -eu
 [ -f "$1" ] || { echo "no package $1"; exit 2; }
 [ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 0; }
 deb=$(realpath "$1")
 kind=${2:-layer}
-unit=$(realpath "$(dirname "$0")/../systemd/sluice.service")
+here=$(realpath "$(dirname "$0")")
+unit=$here/../systemd/sluice.service
 work=$(mktemp -d)
 mount -t tmpfs -o mode=0755 tmpfs "$work" || { echo "skipped: nothing can be mounted here"; rmdir "$work"; exit 0; }
 root="$work/root"
@@ -96,32 +97,7 @@ as_the_unit serve --config /etc/sluice/sluice.toml \
 server=$!
 
 say "ask"
-if ! python3 - "$port" <<'ASK'
-import socket, sys, time
-port = int(sys.argv[1])
-eicar = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-" + "ANTIVIRUS-TEST-FILE" + "!$H+H*").encode()
-def ask(message):
-    for _ in range(300):
-        try:
-            sock = socket.create_connection(("127.0.0.1", port), 10)
-            break
-        except OSError:
-            time.sleep(0.1)
-    sock.sendall(message)
-    sock.shutdown(socket.SHUT_WR)
-    return b"".join(iter(lambda: sock.recv(65536), b""))
-def reqmod(body):
-    head = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return (b"REQMOD icap://a/reqmod ICAP/1.0\r\nHost: a\r\nAllow: 204\r\nConnection: close\r\nEncapsulated: req-hdr=0, req-body=%d\r\n\r\n"
-            % len(head) + head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
-options = ask(b"OPTIONS icap://a/reqmod ICAP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n")
-assert options.startswith(b"ICAP/1.0 200") and b"Methods: REQMOD" in options, options
-blocked = ask(reqmod(eicar))
-assert blocked.startswith(b"ICAP/1.0 200") and b"HTTP/1.1 403" in blocked and eicar not in blocked, blocked
-clean = ask(reqmod(b"seven pens and a ruler"))
-assert clean.startswith(b"ICAP/1.0 204"), clean
-print("OPTIONS answered, EICAR blocked, a clean body passed")
-ASK
+if ! python3 "$here/ask.py" "$port"
 then
     cat "$work/server"
     exit 1

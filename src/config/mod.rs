@@ -6,6 +6,7 @@
 //! quotas       how much one client may have
 //! environment  SLUICE__SECTION__KEY
 //! doubt        what may be so, and is hardly meant
+//! streams      where lines and spans go, for resolve
 //! resolve      file ─► Config; nothing downstream validates again
 //! ```
 
@@ -19,6 +20,7 @@ pub mod quotas;
 pub mod redaction;
 mod resolve;
 pub mod route;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -13,7 +13,6 @@ use toml::Spanned;
 use crate::config::Deadlines;
 use crate::icap::options::{Options, PartialContent, Transfer};
 use crate::icap::{self, Method};
-use crate::outgoing::{Client, OutgoingError, Scheme, Url};
 use crate::policy::allow::Allow;
 use crate::policy::profile::Profile;
 use crate::policy::route::Routes;
@@ -26,7 +25,7 @@ use crate::service::services::{Service, Services};
 use crate::telemetry::audit::Records;
 use crate::telemetry::baseline::Habits;
 use crate::telemetry::detection::Form;
-use crate::telemetry::lines::{Outlet, Target};
+use crate::telemetry::lines::Outlet;
 use crate::telemetry::log;
 use crate::telemetry::traces::Collector;
 use crate::wire::framing::HeadLimits;
@@ -34,7 +33,7 @@ use crate::wire::framing::HeadLimits;
 use super::file::{self, File, Switch};
 use super::listeners::{self, Listener};
 use super::quotas::Quotas;
-use super::{Mistake, Source, mib};
+use super::{Mistake, Source, mib, streams};
 
 /// Everything that can be set, ready for use.
 #[derive(Clone, Debug)]
@@ -225,13 +224,13 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
         spool_total_bytes: mib(file.spool.total_mib),
         log_format: file.log.format,
         log_level: file.log.level,
-        log_to: outlet(
+        log_to: streams::outlet(
             source,
             "log.line-bytes",
             (&file.log.to, file.log.lines_per_second, file.log.line_bytes),
         )?,
         audit: file.audit.records,
-        audit_to: outlet(
+        audit_to: streams::outlet(
             source,
             "audit.line-bytes",
             (
@@ -240,9 +239,9 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
                 file.audit.line_bytes,
             ),
         )?,
-        findings: findings(&file.findings, source)?,
-        traces: traces(&file.traces, source)?,
-        baselines: baselines(&file.baselines),
+        findings: streams::findings(&file.findings, source)?,
+        traces: streams::traces(&file.traces, source)?,
+        baselines: streams::baselines(&file.baselines),
         services,
         routes: super::route::resolve(&file.routes, &profiles, &paths, source)?,
         style: style(file, source)?,
@@ -536,61 +535,6 @@ fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Re
     }
 }
 
-fn traces(file: &file::Traces, source: &Source<'_>) -> Result<Option<(Collector, u8)>, Mistake> {
-    if file.percent > 100 {
-        return Err(source.mistake(None, "traces.percent must be at most 100"));
-    }
-    if file.endpoint.is_empty() {
-        return Ok(None);
-    }
-    let wrong = |error: OutgoingError| source.mistake(None, &format!("traces.endpoint: {error}"));
-    let url: Url = file.endpoint.parse().map_err(wrong)?;
-    let client = match url.scheme() {
-        Scheme::Http => Client::default(),
-        Scheme::Https => Client::new(&file.authorities).map_err(wrong)?,
-    };
-    Ok(Some((Collector { url, client }, file.percent)))
-}
-
-fn baselines(file: &file::Baselines) -> Option<Habits> {
-    (file.mode == Switch::On).then(|| Habits {
-        routes: file.routes,
-        learn_messages: file.learn_messages,
-        learn_time: seconds(file.learn_seconds),
-        window: seconds(file.window_seconds.max(1)),
-        quiet: seconds(file.quiet_seconds),
-    })
-}
-
-fn findings(file: &file::Findings, source: &Source<'_>) -> Result<Option<(Form, Outlet)>, Mistake> {
-    let outlet = outlet(
-        source,
-        "findings.line-bytes",
-        (&file.to, file.lines_per_second, file.line_bytes),
-    )?;
-    Ok((file.records == Switch::On).then_some((file.format, outlet)))
-}
-
-/// Where the lines of a stream go, how many a second and how long.
-fn outlet(
-    source: &Source<'_>,
-    key: &'static str,
-    (to, lines_per_second, line_bytes): (&Path, u32, usize),
-) -> Result<Outlet, Mistake> {
-    if line_bytes < LINE_BYTES {
-        return Err(source.mistake(None, &format!("{key} must be at least {LINE_BYTES}")));
-    }
-    Ok(Outlet {
-        to: match to.to_str() {
-            Some("stdout") => Target::Stdout,
-            Some("stderr") => Target::Stderr,
-            _ => Target::File(to.to_path_buf()),
-        },
-        lines_per_second,
-        line_bytes,
-    })
-}
-
 fn or_cores(threads: usize) -> usize {
     match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -599,7 +543,7 @@ fn or_cores(threads: usize) -> usize {
 }
 
 /// A time that can be added to any other: the largest number that a file can hold would overflow a clock.
-fn seconds(count: u64) -> Duration {
+pub(super) fn seconds(count: u64) -> Duration {
     Duration::from_secs(count.min(LONGEST_SECONDS))
 }
 
@@ -614,6 +558,3 @@ const INCLUDE: [&str; 5] = [
     "X-Authenticated-Groups",
     "X-Subscriber-ID",
 ];
-
-/// Sixteen fields of 256 bytes with their names, escapes and a rest.
-const LINE_BYTES: usize = 8 << 10;

@@ -106,6 +106,7 @@ fn the_configuration_reference_is_what_the_example_file_says() {
 fn fields() -> BTreeMap<String, String> {
     let mut fields = BTreeMap::new();
     for file in [
+        "file/admin",
         "file/mod",
         "file/profile",
         "file/streams",
