@@ -74,6 +74,8 @@ pub(super) struct Detector {
     pub(super) prefix: Option<Pattern>,
     pub(super) pattern: Pattern,
     pub(super) suffix: Option<Pattern>,
+    /// The byte that the suffix begins with.
+    pub(super) mark: Option<u8>,
     pub(super) back: Option<Box<[bool; 256]>>,
     pub(super) boundary: Boundary,
     pub(super) check: Option<Check>,
@@ -271,14 +273,16 @@ impl Builder {
         let worded = !rule.context.is_empty() || !rule.unless.is_empty();
         let known = self.detectors.iter();
         let before = known.filter(|known| known.worded.is_some()).count();
+        let suffix = self.optional(&rule.suffix)?;
         let detector = Detector {
+            mark: suffix.as_ref().and_then(Pattern::first),
             worded: worded.then_some(before),
             entity,
             rule: self.rule(&rule.id, entity)?,
             priority: rule.priority,
             prefix: self.optional(&rule.prefix)?,
             pattern: self.pattern(&rule.pattern)?,
-            suffix: self.optional(&rule.suffix)?,
+            suffix,
             back: self.byte_set(&rule.back)?,
             boundary: rule.boundary,
             check: named_check(rule.check.as_deref())?,

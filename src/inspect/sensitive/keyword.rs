@@ -15,8 +15,8 @@ pub(super) struct Keywords {
     pairs: Box<[u8; PAIRS]>,
     /// One bit for each three letters that a keyword may begin with, told apart by their low bits.
     firsts: Box<[u64; FILTER_WORDS]>,
-    /// One bit for each two letters that a keyword of fewer than [`HEAD_BYTES`] may begin with.
-    short: Box<[u64; SHORT_WORDS]>,
+    /// By two letters: which lengths keywords have that may begin with them and are shorter than [`HEAD_BYTES`], as bits.
+    short: Box<[u8; TWO_LETTERS]>,
     /// One bit for each hash of a [`Head`].
     filter: Box<[u64; FILTER_WORDS]>,
     /// Where the entries begin whose head has that hash; 0 for none, else one more than the index.
@@ -124,7 +124,7 @@ impl Default for Keywords {
             kinds,
             pairs: Box::new([0; PAIRS]),
             firsts: Box::new([0; FILTER_WORDS]),
-            short: Box::new([0; SHORT_WORDS]),
+            short: Box::new([0; TWO_LETTERS]),
             filter: Box::new([0; FILTER_WORDS]),
             heads: vec![0; HEADS],
             entries: Vec::new(),
@@ -210,7 +210,7 @@ impl Keywords {
         for index in known..known + (1 << free) {
             self.firsts[index / 64] |= 1 << (index % 64);
             if word.len() < HEAD_BYTES {
-                self.short[index / 32 / 64] |= 1 << (index / 32 % 64);
+                self.short[index / 32] |= 1 << word.len();
             }
         }
         let head = Head::of(window(word), word.len().min(HEAD_BYTES));
@@ -268,11 +268,26 @@ impl Keywords {
         places
     }
 
-    /// False when no keyword lies where these four bytes stand, by its mark or by its first letters.
+    /// False when no keyword lies at a place where these four bytes stand, by its mark or by its first letters.
     #[inline]
-    pub(super) fn may_lie(&self, head: [u8; HEAD_BYTES]) -> bool {
+    pub(super) fn may_lie(&self, text: &[u8], at: usize, head: [u8; HEAD_BYTES]) -> bool {
         let kind = self.kinds[usize::from(head[0])];
-        kind & MARKED != 0 || kind & KEYED != 0 && self.may_begin(u32::from_be_bytes(head))
+        kind & KEYED != 0 && self.may_begin(u32::from_be_bytes(head))
+            || kind & MARKED != 0 && self.marked(text, at, head).is_some()
+    }
+
+    /// The keywords whose mark may be the first of these four bytes.
+    #[inline]
+    fn marked(
+        &self,
+        text: &[u8],
+        at: usize,
+        [mark, behind, ..]: [u8; HEAD_BYTES],
+    ) -> Option<&Marked> {
+        let before = at.checked_sub(1).and_then(|at| text.get(at));
+        let marked = self.marked.get(usize::from(mark.to_ascii_lowercase()))?;
+        let may_lie = marked.may_lie(before.copied().unwrap_or(0), behind);
+        may_lie.then_some(marked)
     }
 
     /// Adds to `found` the keywords at a place where these four bytes stand.
@@ -284,19 +299,15 @@ impl Keywords {
         head: [u8; HEAD_BYTES],
         found: &mut Vec<Match>,
     ) {
-        let [first, second, ..] = head;
-        let kind = self.kinds[usize::from(first)];
+        let kind = self.kinds[usize::from(head[0])];
         let window = u32::from_be_bytes(head);
         if kind & KEYED != 0 && self.may_begin(window) {
             self.words(text, at, window, found);
         }
-        if kind & MARKED != 0 {
-            let before = at.checked_sub(1).and_then(|at| text.get(at));
-            let before = before.copied().unwrap_or(0);
-            let marked = self.marked.get(usize::from(first.to_ascii_lowercase()));
-            if let Some(marked) = marked.filter(|marked| marked.may_lie(before, second)) {
-                self.lie(marked, text, at, found);
-            }
+        if kind & MARKED != 0
+            && let Some(marked) = self.marked(text, at, head)
+        {
+            self.lie(marked, text, at, found);
         }
     }
 
@@ -321,11 +332,11 @@ impl Keywords {
     #[inline]
     fn words(&self, text: &[u8], at: usize, window: u32, found: &mut Vec<Match>) {
         self.headed(text, at, Head::of(window, HEAD_BYTES), found);
-        let two = letters(window) / 32;
-        if self.short[two / 64] >> (two % 64) & 1 == 1 {
-            for len in 1..HEAD_BYTES {
-                self.headed(text, at, Head::of(window, len), found);
-            }
+        let mut lengths = self.short[letters(window) / 32];
+        while lengths != 0 {
+            let len = lengths.trailing_zeros() as usize;
+            lengths &= lengths - 1;
+            self.headed(text, at, Head::of(window, len), found);
         }
     }
 
@@ -470,8 +481,8 @@ const SHORT_HEAD_BYTES: usize = 2;
 /// 32,768 bits: for about a thousand heads, and for three times five bits of letters.
 const FILTER_WORDS: usize = 512;
 
-/// 1,024 bits: for two times five bits of letters.
-const SHORT_WORDS: usize = 16;
+/// Two times five bits of letters.
+const TWO_LETTERS: usize = 1024;
 
 /// Places for heads.
 const HEADS: usize = 4096;

@@ -160,16 +160,16 @@ fn joined(text: &[u8], start: usize, end: usize) -> bool {
     let (Some(first), Some(last)) = (first, last) else {
         return true;
     };
-    let word = text.get(start..end).unwrap_or_default();
-    let suffix = SUFFIXES
-        .iter()
-        .any(|suffix| word.eq_ignore_ascii_case(suffix.as_bytes()));
-    let glued_before = !suffix
-        && before.is_some_and(|before| match before {
-            b'a'..=b'z' => first.is_ascii_lowercase(),
-            b'A'..=b'Z' | b'0'..=b'9' => first.is_ascii_alphanumeric(),
-            _ => false,
-        });
+    let suffix = || {
+        let word = text.get(start..end).unwrap_or_default();
+        let mut suffixes = SUFFIXES.iter();
+        suffixes.any(|suffix| word.eq_ignore_ascii_case(suffix.as_bytes()))
+    };
+    let glued_before = before.is_some_and(|before| match before {
+        b'a'..=b'z' => first.is_ascii_lowercase(),
+        b'A'..=b'Z' | b'0'..=b'9' => first.is_ascii_alphanumeric(),
+        _ => false,
+    }) && !suffix();
     let glued_after = after.is_some_and(|after| match after {
         b'a'..=b'z' => last.is_ascii_alphanumeric(),
         b'A'..=b'Z' => last.is_ascii_uppercase(),
@@ -249,7 +249,7 @@ const NAMING: [Naming; 256] = {
 fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
     let mut reader = Cursor { text, at };
     reader.skip(b"\"'`*_\\]} \t");
-    if let Some(next) = reader.one_of(QUALIFIERS) {
+    if let Some(next) = reader.one_of(&QUALIFIERS) {
         reader.at = next;
         reader.skip(b".\"'`*_ \t");
     }
@@ -261,14 +261,14 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
         reader.remark();
     }
     let mut link = Link::Bare;
-    if let Some(next) = reader.one_of(FILLERS) {
+    if let Some(next) = reader.one_of(&FILLERS) {
         reader.at = next;
         reader.skip(b" \t");
     }
-    if let Some(next) = reader.one_of(PURPOSES) {
+    if let Some(next) = reader.one_of(&PURPOSES) {
         reader.purpose(next);
     }
-    if let Some(next) = reader.one_of(COPULAS) {
+    if let Some(next) = reader.one_of(&COPULAS) {
         reader.at = next;
         reader.skip(b" \t");
         link = Link::Copula;
@@ -337,9 +337,10 @@ impl Cursor<'_> {
     }
 
     /// Where the first of `words` ends that stands here as a word.
-    fn one_of(&self, list: Phrases) -> Option<usize> {
+    fn one_of(&self, list: &Phrases) -> Option<usize> {
         let first = self.peek()?.to_ascii_lowercase();
-        if list.firsts >> (first & 31) & 1 == 0 {
+        let second = self.text.get(self.at + 1).copied().unwrap_or(b' ');
+        if list.begin[usize::from(first & 31)] >> (second & 31) & 1 == 0 {
             return None;
         }
         let words = list.words;
@@ -363,7 +364,7 @@ impl Cursor<'_> {
         };
         for _ in 0..=PURPOSE_WORDS {
             ahead.skip(b" \t");
-            let says = ahead.one_of(VERBS).is_some();
+            let says = ahead.one_of(&VERBS).is_some();
             if says || ahead.peek() == Some(b':') {
                 self.at = ahead.at;
                 return;
@@ -398,32 +399,35 @@ impl Cursor<'_> {
 }
 
 /// Words, one of which may stand at a place.
-#[derive(Clone, Copy)]
 struct Phrases {
     words: &'static [&'static str],
-    /// One bit for the low bits of each first byte.
-    firsts: u32,
+    /// By the low bits of a first byte: one bit for those of each second byte.
+    begin: [u32; 32],
 }
 
 impl Phrases {
     const fn of(words: &'static [&'static str]) -> Self {
-        let (mut firsts, mut at) = (0, 0);
+        let (mut begin, mut at) = ([0; 32], 0);
         while at < words.len() {
-            firsts |= 1 << (words[at].as_bytes()[0] & 31);
+            let word = words[at].as_bytes();
+            begin[(word[0] & 31) as usize] |= match word.len() {
+                1 => u32::MAX,
+                _ => 1 << (word[1] & 31),
+            };
             at += 1;
         }
-        Self { words, firsts }
+        Self { words, begin }
     }
 }
 
 /// Words that may stand between a name and its value.
-const QUALIFIERS: Phrases = Phrases::of(&[
+static QUALIFIERS: Phrases = Phrases::of(&[
     "number", "no", "nr", "num", "nummer", "numero", "número", "numéro", "n°", "nº", "#", "code",
     "id", "value",
 ]);
 
 /// Words that may stand before those: `call me at`, `password changed to`.
-const FILLERS: Phrases = Phrases::of(&[
+static FILLERS: Phrases = Phrases::of(&[
     "has been set",
     "has been changed",
     "has been reset",
@@ -445,12 +449,12 @@ const FILLERS: Phrases = Phrases::of(&[
 ]);
 
 /// Words that say what a name is for.
-const PURPOSES: Phrases = Phrases::of(&[
+static PURPOSES: Phrases = Phrases::of(&[
     "for", "für", "para", "pour", "per", "voor", "of", "de", "del", "du", "di", "zu", "zum", "zur",
 ]);
 
 /// Words that come between that and the value.
-const VERBS: Phrases = Phrases::of(&[
+static VERBS: Phrases = Phrases::of(&[
     "is", "was", "will be", "ist", "lautet", "es", "est", "era", "è", "é", "jest",
 ]);
 
@@ -461,7 +465,7 @@ const PURPOSE_WORDS: usize = 4;
 const PURPOSE_WORD_BYTES: usize = 24;
 
 /// Words that tie a value to a name.
-const COPULAS: Phrases = Phrases::of(&[
+static COPULAS: Phrases = Phrases::of(&[
     "is", "was", "are", "to", "on", "at", "ist", "lautet", "am", "es", "est", "era", "è", "é",
     "el", "il", "le", "em", "op", "den", "dnia", "under", "will be",
 ]);

@@ -60,6 +60,20 @@ impl Pattern {
         }))
     }
 
+    /// The byte that every match begins with, if there is only one, and no match is empty.
+    pub(super) fn first(&self) -> Option<u8> {
+        let Kind::Steps(steps) = &self.0 else {
+            return None;
+        };
+        let ends_at_once = |column: usize| steps.step(steps.first, column) >= MATCH;
+        let goes_on = |byte: &u8| {
+            steps.step(steps.first, usize::from(steps.columns[usize::from(*byte)])) < DEAD
+        };
+        let mut firsts = (0..=u8::MAX).filter(goes_on);
+        let first = firsts.next().filter(|_| firsts.next().is_none());
+        first.filter(|_| !(0..=steps.end).any(ends_at_once))
+    }
+
     /// Where the preferred match that begins at `start` ends; bytes from `limit` on are not looked at.
     #[inline]
     pub(super) fn end(&self, text: &[u8], start: usize, limit: usize) -> Option<usize> {
@@ -191,6 +205,23 @@ const PATTERN_BYTES: usize = 4 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_only_byte_that_a_match_begins_with_is_known() {
+        for (pattern, first) in [
+            ("@[a-z]+(?:[/?]|$)", Some(b'@')),
+            ("@", Some(b'@')),
+            ("@?x", None),
+            ("@*", None),
+            ("@a|x", None),
+            ("$", None),
+            ("", None),
+            ("(?i:a)", None),
+        ] {
+            let compiled = Pattern::compile(pattern).expect("a pattern");
+            assert_eq!(compiled.first(), first, "{pattern}");
+        }
+    }
 
     #[test]
     fn the_table_says_what_the_library_says() {

@@ -106,7 +106,7 @@ impl Iterator for Places<'_> {
                     None => padded(rest),
                 };
                 let shape = self.shapes.may_begin(head);
-                let keyword = self.keywords.may_lie(head);
+                let keyword = self.keywords.may_lie(self.text, at, head);
                 if shape | keyword {
                     return Some(Place {
                         at,

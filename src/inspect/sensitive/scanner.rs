@@ -452,6 +452,11 @@ impl Detector {
     /// The value that begins at `at`, or behind the prefix that does.
     fn value(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
         let mut limit = text.len().min(at + VALUE_BYTES);
+        // What follows the value may stand at the limit at the latest.
+        if let Some(mark) = self.mark {
+            let near = text.get(at..text.len().min(limit + 1))?;
+            memchr::memchr(mark, near)?;
+        }
         let start = match &self.prefix {
             Some(prefix) => prefix.end(text, at, limit)?,
             None => at,

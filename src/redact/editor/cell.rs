@@ -48,8 +48,7 @@ impl Editor {
         if cell.is_empty() {
             return Glance::Plain;
         }
-        // Where base64 lies is looked for once.
-        if cell.len() >= blob::SHORTEST || begins_document(cell) {
+        if begins_document(cell) || blob::may_hold(cell) {
             return Glance::Any;
         }
         let opening = self.plain_opening(cell, column.hint, column.depth);
