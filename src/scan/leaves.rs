@@ -13,6 +13,7 @@ use crate::rules::literal::Place;
 use super::blob::Blobs;
 use super::known::Known;
 use super::members::Members;
+use super::routine::Routine;
 
 /// Hands each leaf to whoever wants it.
 pub(super) struct LeafRouter<'a> {
@@ -20,6 +21,7 @@ pub(super) struct LeafRouter<'a> {
     pub(super) context: Context,
     pub(super) scratch: &'a mut Scratch,
     pub(super) known: &'a mut Known,
+    pub(super) routine: &'a mut Routine,
     /// Signatures over decoded values; `None` when the profile has no signatures.
     pub(super) values: Option<&'a mut SignatureScan>,
     pub(super) value_findings: &'a mut Findings,
@@ -42,9 +44,12 @@ impl LeafSink for LeafRouter<'_> {
     /// Most of an API's JSON is names that are known and numbers.
     #[inline]
     fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
-        let passes = self.members.is_none()
-            && self.is_idle(value, host)
-            && !self.rules.wants_values(self.place_of(host));
+        let noted = match &self.members {
+            Some(members) => members.wants(host),
+            None => false,
+        };
+        let passes =
+            !noted && self.is_idle(value, host) && !self.rules.wants_values(self.place_of(host));
         if passes {
             self.scratch.pass(value.len());
         }
@@ -55,7 +60,7 @@ impl LeafSink for LeafRouter<'_> {
         if let Some(members) = &mut self.members {
             members.leaf(leaf);
         }
-        if self.is_idle(leaf.bytes, leaf.host) {
+        if self.is_idle(leaf.bytes, leaf.host) || self.is_routine(leaf) {
             self.scratch.pass(leaf.bytes.len());
         } else {
             self.look(leaf);
@@ -90,7 +95,15 @@ impl LeafRouter<'_> {
         idle && self.explanation.is_none()
     }
 
+    /// True for fields of a head in which the same look found nothing before.
+    fn is_routine(&self, leaf: &Leaf<'_>) -> bool {
+        leaf.host == HostSyntax::HeaderValue
+            && self.explanation.is_none()
+            && self.routine.has(leaf, &self.context)
+    }
+
     fn look(&mut self, leaf: &Leaf<'_>) {
+        let spent = self.scratch.spent();
         let mut signs = Signs::all();
         if !self.context.classes.is_empty() {
             let seen = self
@@ -113,8 +126,16 @@ impl LeafRouter<'_> {
         {
             self.document(leaf);
         }
-        if self.values.is_some() {
-            self.decoded(leaf, signs);
+        let decoded = match self.values {
+            Some(_) => self.decoded(leaf, signs),
+            None => Decoded::Unknown,
+        };
+        if decoded == Decoded::Nothing
+            && self.findings.is_empty()
+            && self.scratch.spent() == spent
+            && leaf.host == HostSyntax::HeaderValue
+        {
+            self.routine.enter(leaf, &self.context);
         }
         if let Some(blobs) = &mut self.blobs
             && may_hold_blob(leaf.host)
@@ -141,12 +162,13 @@ impl LeafRouter<'_> {
     }
 
     /// The signatures see what a value decodes to once more: percent-encoded again, or base64 where no blob is opened.
-    fn decoded(&mut self, leaf: &Leaf<'_>, signs: Signs) {
+    fn decoded(&mut self, leaf: &Leaf<'_>, signs: Signs) -> Decoded {
         let base64 = self.blobs.is_none() && leaf.bytes.len() >= SHORTEST_BASE64;
         let escaped = signs.contains(Signs::PERCENT) && memchr::memchr(b'%', leaf.bytes).is_some();
         if !escaped && !base64 {
-            return;
+            return Decoded::Nothing;
         }
+        let mut decoded = Decoded::Nothing;
         let [mut text, mut next] = std::mem::take(self.decoded);
         text.clear();
         text.extend_from_slice(leaf.bytes);
@@ -157,13 +179,16 @@ impl LeafRouter<'_> {
                 break;
             }
             self.whole(leaf, &next);
+            decoded = Decoded::Something;
             std::mem::swap(&mut text, &mut next);
         }
         next.clear();
         if base64 && decode::base64(&text, &mut next) {
             self.whole(leaf, &next);
+            decoded = Decoded::Something;
         }
         *self.decoded = [text, next];
+        decoded
     }
 
     fn whole(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
@@ -221,6 +246,17 @@ impl LeafRouter<'_> {
             self.findings.anomaly(at.anomaly, at.part, at.offset);
         }
     }
+}
+
+/// What the signatures were shown of a value beside its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decoded {
+    /// It decodes to nothing.
+    Nothing,
+    /// What it decodes to.
+    Something,
+    /// It was not asked.
+    Unknown,
 }
 
 /// Percent layers that are undone for the signatures, one more than any gateway and its application undo together.

@@ -14,9 +14,14 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// True when a leaf in such a syntax may be noted.
+    pub(super) fn wants(&self, host: HostSyntax) -> bool {
+        host == HostSyntax::JsonKey && self.looked_at < LOOKED_AT
+    }
+
     /// Takes note of `leaf` if it is a member's name.
     pub(super) fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if leaf.host != HostSyntax::JsonKey || self.looked_at >= LOOKED_AT {
+        if !self.wants(leaf.host) {
             return;
         }
         self.looked_at += 1;

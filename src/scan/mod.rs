@@ -21,6 +21,7 @@
 //! | `router` | drives the inspectors of the parts |
 //! | `part` | the inspectors of one part, and which ones it gets |
 //! | `known` | names that were looked at before and hold nothing |
+//! | `routine` | fields of a head that were looked at before and hold nothing |
 //! | `leaves` | where a value goes: detectors, signatures, blobs |
 //! | `members` | names of JSON members, for baselines |
 //! | `blob` | values that are files themselves: base64, data URIs |
@@ -43,6 +44,7 @@ mod pipeline;
 mod redaction;
 mod report;
 mod router;
+mod routine;
 pub mod ruleset;
 mod veils;
 mod workspace;

@@ -173,6 +173,7 @@ impl PartRouter<'_> {
             },
             scratch: &mut space.scratch,
             known: &mut space.known,
+            routine: &mut space.routine,
             values: self.values.as_deref_mut(),
             value_findings: &mut space.value_findings,
             decoded: &mut space.decoded,

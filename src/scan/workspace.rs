@@ -16,6 +16,7 @@ use crate::inspect::{Findings, form, head, json, text, xml};
 use super::blob::Blobs;
 use super::known::Known;
 use super::part::PartScan;
+use super::routine::Routine;
 
 /// What one scan borrows.
 #[expect(
@@ -26,6 +27,7 @@ use super::part::PartScan;
 pub(super) struct Workspace {
     pub(super) scratch: Scratch,
     pub(super) known: Known,
+    pub(super) routine: Routine,
     pub(super) head: head::Reader,
     pub(super) findings: Findings,
     pub(super) leaf_findings: Findings,

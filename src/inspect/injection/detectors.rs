@@ -68,6 +68,11 @@ impl Scratch {
         self.allowance = Allowance::default();
     }
 
+    /// Decoded bytes that the body has cost so far.
+    pub fn spent(&self) -> u64 {
+        self.allowance.spent()
+    }
+
     /// A leaf of `length` bytes was read that is known to hold nothing.
     pub fn pass(&mut self, length: usize) {
         self.allowance.read(length);
@@ -104,7 +109,7 @@ impl Detectors {
         let sight = self.prefilter.read(leaf.bytes, hits);
         let classes = sight.classes & context.classes;
         let plain = walk::plain(leaf.bytes, sight.signs);
-        let seen = Seen {
+        let mut seen = Seen {
             signs: sight.signs,
             idle: plain && sight.classes.is_empty(),
         };
@@ -156,6 +161,8 @@ impl Detectors {
                     &worth,
                 )
                 .is_err();
+        seen.idle |=
+            sight.classes.is_empty() && walk::word(sight.signs) && forms.is_empty() && !cut;
         let mut index = 0;
         while let Some(form) = forms.take(index) {
             let sight = self.prefilter.read(&form.bytes, hits);

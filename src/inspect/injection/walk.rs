@@ -75,6 +75,11 @@ impl Allowance {
         self.read = self.read.saturating_add(length as u64);
     }
 
+    /// Decoded bytes so far.
+    pub(super) fn spent(&self) -> u64 {
+        self.spent
+    }
+
     fn spend(&mut self, length: usize) -> Result<(), Spent> {
         let limit = self
             .read
@@ -99,6 +104,11 @@ impl Forms {
     pub(super) fn clear(&mut self) {
         self.used = 0;
         self.seen.clear();
+    }
+
+    /// True when the value has no form but itself.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     /// Takes the form at `index` out, so that it can be read while others are added; [`put_back`](Self::put_back) it.
@@ -136,10 +146,9 @@ impl Forms {
         } else {
             graphql::is_document(bytes).then_some(Decoder::Graphql)
         };
-        let decoders = if signs.intersects(TRIGGERS) {
-            DECODERS
-        } else {
-            OF_WORDS
+        let decoders = match word(signs) {
+            true => OF_WORDS,
+            false => DECODERS,
         };
         for &decoder in decoders {
             if document.is_some_and(|only| only != decoder)
@@ -242,7 +251,12 @@ impl Forms {
 /// True when no decoder can apply.
 pub(super) fn plain(bytes: &[u8], signs: Signs) -> bool {
     let coded = bytes.len() >= SHORTEST_CODED && !signs.contains(Signs::NOT_BASE64);
-    !coded && !signs.intersects(TRIGGERS)
+    !coded && word(signs)
+}
+
+/// True when nothing but the alphabet of all bytes can make a decoder apply.
+pub(super) fn word(signs: Signs) -> bool {
+    !signs.intersects(TRIGGERS)
 }
 
 /// The cheap test of each decoder.

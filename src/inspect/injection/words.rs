@@ -64,17 +64,31 @@ impl Words {
                 }
             }
             Reach::All => {
-                for (at, window) in bytes.windows(PAIR).enumerate() {
-                    if let Some(pair) = window.first_chunk()
-                        && self.pairs.passes(u16::from_le_bytes(*pair))
-                    {
-                        let slot = u16::from_le_bytes(*pair);
-                        self.compare(&self.pairs, slot, (bytes, at), each);
-                    }
-                    let window = bytes.get(at..).unwrap_or_default();
+                for (at, window) in bytes.windows(GRAM).enumerate() {
+                    self.pair((bytes, at), window, each);
                     self.gram((bytes, at), window, each);
                 }
+                let from = bytes.len().saturating_sub(GRAM - 1);
+                let rest = bytes.get(from..).unwrap_or_default();
+                for (at, window) in (from..).zip(rest.windows(PAIR)) {
+                    self.pair((bytes, at), window, each);
+                }
             }
+        }
+    }
+
+    #[inline(always)]
+    fn pair(
+        &self,
+        (bytes, at): (&[u8], usize),
+        window: &[u8],
+        each: &mut impl FnMut(u16, Range<usize>),
+    ) {
+        if let Some(pair) = window.first_chunk()
+            && self.pairs.passes(u16::from_le_bytes(*pair))
+        {
+            let slot = u16::from_le_bytes(*pair);
+            self.compare(&self.pairs, slot, (bytes, at), each);
         }
     }
 

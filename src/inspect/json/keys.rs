@@ -73,6 +73,8 @@ struct Level {
     members: u32,
     /// Entry that the value that comes next belongs to, and how it is related to it.
     pending: Option<(usize, Relation)>,
+    /// A bit for each hash that was entered: most names are new, and their bit says so.
+    seen: u64,
     /// Slots of an open hash table over the object's entries (index + 1, 0 when free); empty for small objects.
     table: Vec<u32>,
 }
@@ -122,6 +124,7 @@ impl Keys {
             level.name = name;
             level.members = 0;
             level.pending = None;
+            level.seen = 0;
             level.table.clear();
         }
         self.depth += 1;
@@ -155,7 +158,9 @@ impl Keys {
         level.pending = None;
         level.members += 1;
         let mut novelty = Novelty::New;
-        if let Some((index, relation)) = find(level, &self.entries, &self.names, hash, name) {
+        if level.seen & bit(hash) != 0
+            && let Some((index, relation)) = find(level, &self.entries, &self.names, hash, name)
+        {
             level.pending = Some((index, relation));
             if relation == Relation::Same {
                 novelty = Novelty::Repeated;
@@ -181,6 +186,7 @@ impl Keys {
             kind: Kind::Literal,
         });
         self.names.extend_from_slice(kept);
+        level.seen |= bit(hash);
         level.pending = Some((index, Relation::Own));
         enter(level, &self.entries, index);
         Ok(Novelty::New)
@@ -315,6 +321,12 @@ fn put(table: &mut [u32], entries: &[Entry], index: usize) {
             None => return,
         }
     }
+}
+
+/// The bit of `hash` in [`Level::seen`].
+#[inline]
+fn bit(hash: u64) -> u64 {
+    1 << (hash & 63)
 }
 
 fn slot(hash: u64, mask: usize) -> usize {

@@ -120,6 +120,7 @@ impl Scan {
                 },
                 scratch: &mut space.scratch,
                 known: &mut space.known,
+                routine: &mut space.routine,
                 values: values.as_deref_mut().filter(|_| encoded),
                 value_findings: &mut space.value_findings,
                 decoded: &mut space.decoded,

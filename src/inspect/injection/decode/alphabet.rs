@@ -1,6 +1,6 @@
 //! Base64, base64url and hex, where they spell text or a format that carries attacks.
 
-use super::{hex_digits, is_text};
+use super::{hex_digits, is_control, is_odd, is_text};
 
 /// Decodes base64 or base64url (line ends skipped) when the whole of `bytes` is of that alphabet and what comes out is
 /// text or a format that carries attacks. False when it is not.
@@ -15,6 +15,9 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
         return false;
     }
     let head = trimmed.get(..PROBE_BYTES).unwrap_or(trimmed);
+    if begins_odd(head) {
+        return false;
+    }
     sextets(head, out);
     let plausible = is_text(out) || is_carrier(out);
     if !plausible {
@@ -41,6 +44,34 @@ pub(super) fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
             out.push(u8::try_from((bits >> held) & 0xff).unwrap_or_default());
         }
     }
+}
+
+/// True when the first digits of `head` say already that it decodes to neither text nor a carrier, whatever follows: so it
+/// is for most words.
+fn begins_odd(head: &[u8]) -> bool {
+    let (mut bits, mut held) = (0_u64, 0_u32);
+    for &byte in head {
+        let value = SEXTETS[usize::from(byte)];
+        if value <= 63 {
+            bits = bits << 6 | u64::from(value);
+            held += 1;
+        }
+        if held == BEGINNING_DIGITS {
+            break;
+        }
+    }
+    if held < BEGINNING_DIGITS {
+        return false;
+    }
+    let [_, _, beginning @ ..] = bits.to_be_bytes();
+    let odd = beginning.iter().filter(|byte| is_odd(**byte)).count();
+    let most = head.len() * 3 / 4;
+    // In that order: most words fail here.
+    odd * 20 > most
+        && (beginning.iter().any(|byte| is_control(*byte))
+            || std::str::from_utf8(&beginning).is_err_and(|wrong| wrong.error_len().is_some()))
+        && !is_carrier(&beginning)
+        && !CARRIERS.iter().any(|magic| magic.starts_with(&beginning))
 }
 
 /// What each byte stands for in base64 and base64url; more than 63: nothing.
@@ -104,5 +135,52 @@ const PADDED_BYTES: usize = 6;
 const BASE64_BYTES: usize = 8;
 /// Hex digits below which a value is taken for a number or an id.
 const HEX_BYTES: usize = 12;
+/// Digits that most words are told by: they decode to six bytes.
+const BEGINNING_DIGITS: u32 = 8;
 /// Bytes decoded to see whether the rest is worth it.
 const PROBE_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Decodes all of it before it judges.
+    fn patient(bytes: &[u8]) -> bool {
+        let mut out = Vec::new();
+        let head = bytes.get(..PROBE_BYTES).unwrap_or(bytes);
+        sextets(head, &mut out);
+        is_text(&out) || is_carrier(&out)
+    }
+
+    #[test]
+    fn every_carrier_is_told_from_a_word() {
+        use base64::Engine as _;
+        for magic in CARRIERS {
+            let body = [magic, b"\xff\xfe\x01\x02\x03\x80\x81".as_slice()].concat();
+            let digits = base64::engine::general_purpose::STANDARD_NO_PAD.encode(body);
+            assert!(!begins_odd(digits.as_bytes()), "{magic:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_beginning_condemns_only_what_the_whole_would(
+            digits in "[A-Za-z0-9+/_\n-]{6,90}",
+            text in "[ -~\n\u{80}-\u{2fff}\u{10000}]{4,40}",
+            odd in prop::collection::vec(any::<u8>(), 0..3),
+            at in 0_usize..8,
+        ) {
+            use base64::Engine as _;
+            prop_assert!(!begins_odd(digits.as_bytes()) || !patient(digits.as_bytes()));
+            let mut bytes = text.into_bytes();
+            let at = at.min(bytes.len());
+            bytes.splice(at..at, odd);
+            let digits = base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes);
+            prop_assert!(!begins_odd(digits.as_bytes()) || !patient(digits.as_bytes()));
+        }
+    }
+}

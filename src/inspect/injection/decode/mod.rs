@@ -255,16 +255,23 @@ pub fn is_text(bytes: &[u8]) -> bool {
     if bytes.is_empty() {
         return false;
     }
-    let odd = bytes
-        .iter()
-        .filter(|byte| !matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e))
-        .count();
+    let odd = bytes.iter().filter(|byte| is_odd(**byte)).count();
     // Real text in UTF-8 may be all high bytes; random bytes are hardly ever valid UTF-8 without control characters.
     odd * 20 <= bytes.len()
         || std::str::from_utf8(bytes).is_ok_and(|text| {
             text.chars()
                 .all(|char| !char.is_control() || char.is_whitespace())
         })
+}
+
+/// True for bytes of which a text in ASCII has hardly any.
+fn is_odd(byte: u8) -> bool {
+    !matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)
+}
+
+/// True for control characters that are no white space, of which a text in UTF-8 has none.
+fn is_control(byte: u8) -> bool {
+    matches!(byte, 0..=0x08 | 0x0e..=0x1f | 0x7f)
 }
 
 #[cfg(test)]
