@@ -163,12 +163,11 @@ impl Table {
         }
         let start = self.at + u64::from(host == HostSyntax::CsvQuoted);
         self.verbatim.reset(start);
-        let (named, index) = (self.header.get(self.column), self.row);
-        go_to(
-            &mut self.path,
-            self.base,
-            named.map(|name| (index, &**name)),
-        );
+        if editor.asks_path(glance) {
+            let (named, index) = (self.header.get(self.column), self.row);
+            let named = named.map(|name| (index, &**name));
+            go_to(&mut self.path, self.base, named);
+        }
         let leaf = Leaf {
             path: &self.path,
             host,

@@ -32,7 +32,12 @@ fn telling(text: &[u8]) -> bool {
         _ => BLANK,
     };
     for group in text.get(prose..).unwrap_or(rest).chunks(8) {
-        kinds |= kinds_of(group);
+        let whole = group.first_chunk::<8>();
+        match whole.and_then(|group| spaces_of_prose(*group)) {
+            Some(0) => {}
+            Some(_) => kinds |= BLANK,
+            None => kinds |= kinds_of(group),
+        }
         if kinds & TELLS != 0 {
             return true;
         }
@@ -159,10 +164,20 @@ fn reaches(text: &[u8], at: usize) -> bool {
 /// True when there are several words and one could be what follows `the password is`
 /// ([`likely_password`](super::check::word::likely_password)): a capital or a mark inside.
 fn has_odd_word(text: &[u8]) -> bool {
-    let inside = text.get(1..).unwrap_or_default();
-    text.iter().zip(inside).any(|(before, byte)| {
-        GLANCE[usize::from(*byte)] & (ODD | CAPITAL) != 0
-            && GLANCE[usize::from(*before)] & BLANK == 0
+    let mut before = BLANK;
+    text.chunks(8).any(|group| {
+        let whole = group.first_chunk::<8>();
+        if whole.is_some_and(|group| spaces_of_prose(*group).is_some()) {
+            before = group
+                .last()
+                .map_or(BLANK, |last| GLANCE[usize::from(*last)]);
+            return false;
+        }
+        group.iter().any(|byte| {
+            let kind = GLANCE[usize::from(*byte)];
+            let inside = std::mem::replace(&mut before, kind) & BLANK == 0;
+            inside && kind & (ODD | CAPITAL) != 0
+        })
     })
 }
 

@@ -128,15 +128,19 @@ impl Steps {
     fn end(&self, text: &[u8], start: usize, limit: usize) -> Option<usize> {
         let (mut row, mut end) = (self.first, None);
         for (at, byte) in text.get(start..limit)?.iter().enumerate() {
-            let state = self.step(row, usize::from(self.columns[usize::from(*byte)]));
-            row = state;
-            if state >= DEAD {
-                if state < MATCH {
+            let column = usize::from(self.columns[usize::from(*byte)]);
+            // The table is whole: there is always a next one.
+            let Some(state) = self.next.get(row as usize + column) else {
+                return end;
+            };
+            row = *state;
+            if row >= DEAD {
+                if row < MATCH {
                     return end;
                 }
                 // A match is known one byte late.
                 end = Some(start + at);
-                row = state & (DEAD - 1);
+                row &= DEAD - 1;
             }
         }
         let column = match text.get(limit) {

@@ -32,8 +32,8 @@ pub(super) struct Place {
     pub(super) at: usize,
     /// The bytes there; past the end of the text, spaces, which end every word.
     pub(super) head: [u8; HEAD_BYTES],
-    /// A value may begin there by its shape.
-    pub(super) shape: bool,
+    /// The shapes by which a value may begin there, as bits.
+    pub(super) shapes: u64,
     /// A keyword may lie there.
     pub(super) keyword: bool,
 }
@@ -67,7 +67,8 @@ impl<'a> Places<'a> {
             if place.keyword {
                 keywords.matches(text, place.at, place.head, found);
             }
-            place.shape && begins(place.at) && shapes.at(text, place.at) != 0 || !found.is_empty()
+            let shaped = || shapes.stay(place.shapes, text, place.at) != 0;
+            place.shapes != 0 && begins(place.at) && shaped() || !found.is_empty()
         })?;
         Some(Opening {
             block: self.block,
@@ -105,13 +106,13 @@ impl Iterator for Places<'_> {
                     Some(head) => *head,
                     None => padded(rest),
                 };
-                let shape = self.shapes.may_begin(head);
+                let shapes = self.shapes.begin(head);
                 let keyword = self.keywords.may_lie(self.text, at, head);
-                if shape | keyword {
+                if shapes != 0 || keyword {
                     return Some(Place {
                         at,
                         head,
-                        shape,
+                        shapes,
                         keyword,
                     });
                 }

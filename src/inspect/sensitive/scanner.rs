@@ -301,10 +301,10 @@ impl Run<'_> {
     fn shapes(&mut self, from: Opening, found: &mut Vec<Match>) {
         let (catalog, text) = (self.catalog, self.text);
         for place in Places::new(&catalog.keywords, &catalog.shapes, text, from) {
-            if place.shape && place.at < self.cover.end && self.cover.above == 0 {
+            if place.shapes != 0 && place.at < self.cover.end && self.cover.above == 0 {
                 self.note_cover();
-            } else if place.shape {
-                self.shape(place.at);
+            } else if place.shapes != 0 {
+                self.shape(place.at, place.shapes);
             }
             if place.keyword {
                 let (at, head) = (place.at, place.head);
@@ -313,16 +313,16 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the detectors whose values may begin at `at`, if a word does.
+    /// Runs the detectors of `shapes` whose values may begin at `at`, if a word does.
     #[inline]
-    fn shape(&mut self, at: usize) {
+    fn shape(&mut self, at: usize, shapes: u64) {
         let inside = at
             .checked_sub(1)
             .is_some_and(|before| is_word(self.text, before));
         if inside {
             return;
         }
-        let bits = self.catalog.shapes.at(self.text, at);
+        let bits = self.catalog.shapes.stay(shapes, self.text, at);
         if bits != 0 {
             self.shaped(at, bits);
         }
@@ -637,7 +637,7 @@ mod tests {
         };
         for (at, byte) in text.iter().enumerate() {
             if starts(*byte) {
-                run.shape(at);
+                run.shape(at, catalog.shapes.at(text, at));
             }
         }
         let mut found = Vec::new();

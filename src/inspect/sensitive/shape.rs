@@ -60,25 +60,37 @@ impl Shapes {
         Ok(())
     }
 
-    /// False when no shape begins with these bytes.
+    /// Which shapes begin with these bytes, as bits.
     #[inline]
-    pub(super) fn may_begin(&self, [a, b, c, _]: [u8; 4]) -> bool {
+    pub(super) fn begin(&self, [a, b, c, _]: [u8; 4]) -> u64 {
         let [first, second, third, ..] = &*self.tables;
-        first[usize::from(a)] & second[usize::from(b)] & third[usize::from(c)] != 0
+        first[usize::from(a)] & second[usize::from(b)] & third[usize::from(c)]
     }
 
     /// Which shapes the bytes at `at` have, as bits.
     #[inline]
     pub(super) fn at(&self, text: &[u8], at: usize) -> u64 {
+        self.narrow::<0>(u64::MAX, text, at)
+    }
+
+    /// Which of `bits`, those that [`begin`](Self::begin) there, the bytes at `at` have.
+    #[inline]
+    pub(super) fn stay(&self, bits: u64, text: &[u8], at: usize) -> u64 {
+        self.narrow::<3>(bits, text, at)
+    }
+
+    /// Which of `bits` have the bytes at `at`; the first `KNOWN` of those are known to be fine.
+    #[inline]
+    fn narrow<const KNOWN: usize>(&self, mut bits: u64, text: &[u8], at: usize) -> u64 {
         let rest = text.get(at..).unwrap_or_default();
-        let mut bits = u64::MAX;
+        let tables = self.tables.iter().enumerate().skip(KNOWN);
         if let Some(head) = rest.first_chunk::<SHAPE_BYTES>() {
-            for (table, byte) in self.tables.iter().zip(head) {
-                bits &= table[usize::from(*byte)];
+            for (place, table) in tables {
+                bits &= table[usize::from(head[place])];
             }
             return bits;
         }
-        for (place, table) in self.tables.iter().enumerate() {
+        for (place, table) in tables {
             // Past the end of the text a space stands in: it ends every word.
             let byte = rest.get(place).copied().unwrap_or(b' ');
             bits &= table[usize::from(byte)];

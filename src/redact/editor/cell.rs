@@ -8,6 +8,7 @@ use crate::inspect::sensitive::Opening;
 use crate::inspect::sensitive::scanner::Named;
 use crate::redact::blob;
 use crate::redact::known::Hint;
+use crate::redact::redactor::MAX_NOTES;
 
 /// What is known of all values of a column.
 #[derive(Clone, Debug)]
@@ -48,11 +49,19 @@ impl Editor {
         if cell.is_empty() {
             return Glance::Plain;
         }
-        if begins_document(cell) || blob::may_hold(cell) {
+        let paired = self.is_paired(column.hint, column.depth);
+        if paired || begins_document(cell) || blob::may_hold(cell) {
             return Glance::Any;
         }
         let opening = self.plain_opening(cell, column.hint, column.depth);
         opening.map_or(Glance::Plain, Glance::Rules)
+    }
+
+    /// False when nobody asks for the path of a cell of which that glance is known.
+    #[inline]
+    pub(in crate::redact) fn asks_path(&self, glance: Glance) -> bool {
+        // Rules are told by their column, and edits that are counted only lie nowhere.
+        matches!(glance, Glance::Any) || self.summary.notes.len() < MAX_NOTES
     }
 
     /// As [`leaf`](crate::inspect::leaf::LeafSink::leaf), for a cell of `column` of which that glance is known.
@@ -60,7 +69,6 @@ impl Editor {
         match glance {
             Glance::Plain => {}
             Glance::Any => self.leaf(leaf),
-            Glance::Rules(_) if self.is_paired(column.hint, column.depth) => self.leaf(leaf),
             Glance::Rules(from) => {
                 self.hits.clear();
                 search(

@@ -12,22 +12,28 @@ use crate::span::Span;
 impl Editor {
     /// Plans to mask `hit` in `leaf`. `outer` is the string that holds the document in which `leaf` lies, if there is one.
     pub(super) fn edit(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) {
-        if outer.is_some() || !self.edit_plainly(leaf, hit) {
+        if !self.edit_plainly(leaf, hit, outer) {
             self.edit_any(leaf, hit, outer);
         }
     }
 
     /// Plans to put a fixed mask where `hit` lies; false where there is more to it.
-    fn edit_plainly(&mut self, leaf: &Leaf<'_>, hit: Hit) -> bool {
-        if !self.open || !operator::is_verbatim(leaf.host) || self.profile.mode() != Mode::Enforce {
+    fn edit_plainly(&mut self, leaf: &Leaf<'_>, hit: Hit, outer: Option<&Leaf<'_>>) -> bool {
+        let verbatim = operator::is_verbatim(leaf.host)
+            && outer.is_none_or(|outer| operator::is_verbatim(outer.host));
+        if !self.open || !verbatim || self.profile.mode() != Mode::Enforce {
             return false;
         }
         let Some(mask) = self.profile.verbatim_mask(hit) else {
             return false;
         };
-        let span = leaf.map.raw(hit.start, hit.end).shifted(self.base);
+        let mut span = leaf.map.raw(hit.start, hit.end);
+        if let Some(outer) = outer {
+            span = within(outer, span);
+        }
+        let span = span.shifted(self.base);
         if self.plan.add(span, mask) {
-            self.count_plainly(hit, span, leaf.path);
+            self.count_plainly(hit, span, outer.unwrap_or(leaf).path);
         }
         true
     }
@@ -102,8 +108,7 @@ impl Editor {
             std::mem::swap(&mut self.plain, &mut self.written);
             self.written.clear();
             operator::write(outer.host, &self.plain, &mut self.written);
-            let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-            span = outer.map.raw(offset(span.start), offset(span.end));
+            span = within(outer, span);
         }
         span = span.shifted(self.base);
         let action = match (profile.mode(), mask) {
@@ -262,6 +267,12 @@ impl Editor {
 pub(in crate::redact) enum VeilPiece {
     First,
     Later,
+}
+
+/// Where what stands at `span` of the document in the string `outer` lies.
+fn within(outer: &Leaf<'_>, span: Span) -> Span {
+    let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    outer.map.raw(offset(span.start), offset(span.end))
 }
 
 /// True when there is nothing in `leaf` but `hit` and white space.

@@ -20,19 +20,13 @@ pub fn card_number(text: &[u8]) -> bool {
 
 /// The Luhn sum (ISO/IEC 7812-1, annex B) is a multiple of ten.
 pub fn luhn(digits: &[u8]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(place, digit)| {
-            let digit = u32::from(*digit);
-            match place % 2 {
-                0 => digit,
-                _ if digit > 4 => digit * 2 - 9,
-                _ => digit * 2,
-            }
-        })
-        .sum();
+    let doubled = |digit: u8| u32::from(digit) * 2 - if digit > 4 { 9 } else { 0 };
+    let pairs = digits.rchunks(2).map(|pair| match *pair {
+        [tens, ones] => doubled(tens) + u32::from(ones),
+        [ones] => u32::from(ones),
+        _ => 0,
+    });
+    let sum: u32 = pairs.sum();
     sum.is_multiple_of(10)
 }
 
