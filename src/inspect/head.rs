@@ -161,9 +161,10 @@ fn percent(raw: &[u8]) -> Option<u8> {
 /// to carry an attack to an application. Everything else, `Host`, `User-Agent`, `Referer` and unknown fields among them,
 /// is attack surface: applications log it, look it up and put it into pages.
 fn travels(name: &[u8]) -> bool {
+    // Of 27 names two or three are as long.
     TRAVELLING
         .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
+        .any(|known| name.len() == known.len() && name.eq_ignore_ascii_case(known))
 }
 
 const TRAVELLING: [&[u8]; 27] = [
