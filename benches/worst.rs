@@ -1,7 +1,8 @@
 //! A search for bodies that cost more than their size: the anchors of all detectors, alone and joined at random, repeated.
 //!
-//! `cargo bench --bench worst [-- JOINED]` prints the dearest, in milliseconds of processor time a MiB; JOINED is how many
-//! units are joined at random (1,000 unless told). What it finds belongs into `src/inspect/injection/linear.rs` and
+//! `cargo bench --bench worst [-- JOINED]` prints the dearest, in milliseconds of processor time a MiB: observing, so that no
+//! verdict ends a scan early, and enforcing, as out of the box. JOINED is how many units are joined at random (1,000 unless
+//! told). What it finds belongs into `src/inspect/injection/linear.rs` and
 //! `tests/linear/linear.py`, which count and do not jitter.
 
 use std::sync::Arc;
@@ -47,11 +48,20 @@ const SHOWN: usize = 40;
 
 fn main() {
     let joined = std::env::args().find_map(|word| word.parse().ok());
-    let subject = Subject::new();
+    let units = units(joined.unwrap_or(1000));
+    for mode in [Mode::Observe, Mode::Enforce] {
+        println!("{mode:?}:");
+        for (cost, unit) in dearest(&Subject::new(mode), &units) {
+            println!("{:7.1} ms a MiB  {unit:?}", cost.as_secs_f64() * 1000.0);
+        }
+    }
+}
+
+fn dearest<'a>(subject: &Subject, units: &'a [String]) -> Vec<(Duration, &'a str)> {
     let [small, large] = SIZES;
-    let mut list: Vec<_> = units(joined.unwrap_or(1000))
-        .into_iter()
-        .map(|unit| (subject.cost(&unit, small), unit))
+    let mut list: Vec<(Duration, &str)> = units
+        .iter()
+        .map(|unit| (subject.cost(unit, small), unit.as_str()))
         .collect();
     list.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
     list.truncate(SHOWN);
@@ -59,9 +69,7 @@ fn main() {
         *cost = subject.cost(unit, large).min(subject.cost(unit, large));
     }
     list.sort_by_key(|(cost, _)| std::cmp::Reverse(*cost));
-    for (cost, unit) in list {
-        println!("{:7.1} ms a MiB  {unit:?}", cost.as_secs_f64() * 1000.0);
-    }
+    list
 }
 
 fn units(joined: usize) -> Vec<String> {
@@ -94,7 +102,7 @@ fn units(joined: usize) -> Vec<String> {
     units
 }
 
-/// What reads the bodies: the shipped rules and the profile of requests, observing, so that no verdict ends a scan early.
+/// What reads the bodies: the shipped rules and the profile of requests.
 struct Subject {
     rules: Arc<Ruleset>,
     profile: Arc<Profile>,
@@ -103,9 +111,9 @@ struct Subject {
 }
 
 impl Subject {
-    fn new() -> Self {
+    fn new(mode: Mode) -> Self {
         let mut profile = Profile::built_in(Direction::Request);
-        profile.mode = Mode::Observe;
+        profile.mode = mode;
         Self {
             rules: Arc::new(Ruleset::embedded().expect("the shipped rules compile")),
             profile: Arc::new(profile),
