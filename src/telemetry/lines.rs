@@ -4,13 +4,14 @@
 //! slow or gone (a full pipe) costs lines, which are counted, and never time.
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use super::log_file::LogFile;
 
 /// Where the lines of a stream go, how many and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub enum Target {
     Stdout,
     /// The standard error output.
     Stderr,
-    /// A file that is appended to.
+    /// A file that is appended to, whichever has that path at the moment.
     File(PathBuf),
 }
 
@@ -43,9 +44,7 @@ impl Outlet {
         match &self.to {
             Target::Stdout => self.over(io::stdout()),
             Target::Stderr => self.over(io::stderr()),
-            Target::File(path) => {
-                self.over(OpenOptions::new().create(true).append(true).open(path)?)
-            }
+            Target::File(path) => self.over(LogFile::open(path)?),
         }
     }
 

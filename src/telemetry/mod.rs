@@ -13,7 +13,7 @@
 //! | [`live`] | the transactions that are being worked on |
 //! | [`audit`] | a transaction's record as the HTTP API answers it |
 //! | [`object`] | JSON objects on one line |
-//! | [`lines`] | the thread that writes, so that nobody waits |
+//! | [`lines`] | the thread that writes, so that nobody waits; files that are rotated are followed |
 
 pub mod audit;
 pub mod baseline;
@@ -24,6 +24,7 @@ pub mod exposition;
 pub mod lines;
 pub mod live;
 pub mod log;
+mod log_file;
 pub mod metrics;
 pub mod object;
 pub mod ocsf;

@@ -343,3 +343,36 @@ fn lines_above_the_rate_are_counted_in_a_metric() {
         .expect("a metric");
     assert!(lost > 100, "{lost}");
 }
+
+#[test]
+fn a_file_that_is_rotated_is_followed_even_by_one_who_is_confined() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let text = format!(
+        "[audit]\nto = {:?}\n[process]\nconfine-writes = \"on\"\n",
+        path("access")
+    );
+    std::fs::write(path("sluice.toml"), text).expect("a file");
+    let process = Process::serve(Some(&path("sluice.toml")));
+    let mut client = Client::connect(process.icap);
+    for round in ["first", "second", "third"] {
+        let fields = format!("Allow: 204\r\nX-Authenticated-User: {round}\r\n");
+        let message = reqmod("/reqmod", &fields, POST, Some(b"x"));
+        assert_eq!(client.ask(message).status, 204);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while std::fs::read_to_string(path("access"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+            == 0
+        {
+            assert!(std::time::Instant::now() < end, "no line of the {round}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::fs::rename(path("access"), path(round)).expect("rotated");
+    }
+    for round in ["first", "second", "third"] {
+        let text = std::fs::read_to_string(path(round)).expect("a file");
+        assert_eq!(text.lines().count(), 1, "{round}: {text}");
+    }
+}
