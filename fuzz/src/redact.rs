@@ -94,9 +94,10 @@ pub fn form(data: &[u8]) {
     assert_eq!(names(&body), names(&out), "other names");
 }
 
-/// Tables.
+/// Tables, with commas and with tabs.
 pub fn csv(data: &[u8]) {
     holds("text/csv", data);
+    holds("text/tab-separated-values", data);
 }
 
 /// Plain text.

@@ -89,7 +89,7 @@ impl Selector {
 
     /// True when the value at `path` is one of those named, or lies inside an object, array or element that is.
     pub fn matches(&self, path: &Path) -> bool {
-        if path.root() != self.root {
+        if path.root() != self.root || is_declaration(path) {
             return false;
         }
         // Bit n: the first n parts have been matched. Linear in the path, without a stack.
@@ -143,6 +143,15 @@ impl Part {
             (Part::Index(wanted), Step::Index(index)) => *wanted == index,
             _ => false,
         }
+    }
+}
+
+/// True for a namespace declaration, which is no attribute (XPath 1.0 §5.3) and no value of its element: without it the
+/// names around mean something else.
+fn is_declaration(path: &Path) -> bool {
+    match path.steps().next_back() {
+        Some(Step::Attribute(name)) => name == b"xmlns" || name.starts_with(b"xmlns:"),
+        _ => false,
     }
 }
 
@@ -295,6 +304,14 @@ mod tests {
         ] {
             let selector = Selector::parse(text).expect("well formed");
             assert_eq!(selector.matches(&path), matches, "{text}");
+        }
+        for declaration in [&b"xmlns"[..], b"xmlns:c"] {
+            path.truncate(2);
+            path.push_attribute(declaration);
+            for text in ["//card", "//@*", "//card/@c", "//@xmlns"] {
+                let selector = Selector::parse(text).expect("well formed");
+                assert!(!selector.matches(&path), "{text}");
+            }
         }
     }
 

@@ -618,6 +618,31 @@ mod tests {
     use super::*;
     use crate::rules::entity::EntityRules;
 
+    #[test]
+    fn a_detector_that_is_not_shipped_needs_no_code() {
+        let rule = r#"
+[[detector]]
+id = "entity/order"
+entity = "ORDER"
+keywords = ["ORD-"]
+pattern = 'ORD-[0-9]{6}'
+boundary = "number"
+priority = 30
+matches = ["see «ORD-123456» today"]
+refuses = ["ORD-12345"]
+"#;
+        let rules = EntityRules::read([rule]).expect("TOML");
+        let catalog = Arc::new(Catalog::compile(&rules).expect("a rule"));
+        let mut scanner = Scanner::new(Arc::clone(&catalog), |_| true);
+        let (named, mut hits) = (Named::default(), Vec::new());
+        scanner.content(b"see ORD-123456, not ORD-12345", &named, &mut hits);
+        let [hit] = &hits[..] else {
+            panic!("{hits:?}");
+        };
+        assert_eq!((hit.start, hit.end), (4, 14));
+        assert_eq!(&**catalog.label(hit.entity), "ORDER");
+    }
+
     /// What an ungated search finds: every detector and every label, at every place.
     fn searched(scanner: &mut Scanner, text: &[u8]) -> Vec<Hit> {
         let catalog = scanner.catalog.clone();

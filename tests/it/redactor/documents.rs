@@ -107,16 +107,20 @@ pub struct Document {
 }
 
 /// The formats that [`document`] writes.
-pub const FORMATS: [&str; 8] = [
+pub const FORMATS: [&str; 9] = [
     "application/json",
     "application/x-ndjson",
     "application/xml",
     "text/html",
     "application/x-www-form-urlencoded",
     "text/csv",
+    TSV,
     "multipart/form-data; boundary=xx",
     "text/plain",
 ];
+
+/// As CSV is, with tabs.
+pub const TSV: &str = "text/tab-separated-values";
 
 /// The document of that seed.
 pub fn document(content_type: &'static str, seed: u64) -> Document {
@@ -137,7 +141,8 @@ pub fn document(content_type: &'static str, seed: u64) -> Document {
         "application/xml" => xml(&values, &mut random),
         "text/html" => html(&values, &mut random),
         "application/x-www-form-urlencoded" => form(&values, &mut random),
-        "text/csv" => csv(&values, &mut random),
+        "text/csv" => csv(&values, ',', &mut random),
+        TSV => csv(&values, '\t', &mut random),
         "text/plain" => text(&values, &mut random),
         _ => multipart(&values),
     };
@@ -255,22 +260,23 @@ fn percent(text: &str, random: &mut Random) -> String {
         .collect()
 }
 
-fn csv(values: &[Value], random: &mut Random) -> String {
+fn csv(values: &[Value], separator: char, random: &mut Random) -> String {
     let end = random.of(&["\n", "\r\n"]);
     let header: Vec<&str> = values.iter().map(|value| value.name).collect();
-    let mut out = header.join(",") + end;
+    let between = separator.to_string();
+    let mut out = header.join(&between) + end;
     for _ in 0..1 + random.below(3) {
         let cells: Vec<String> = values
             .iter()
             .map(|value| {
-                let plain = !value.text.contains(['"', ',', '\n']);
+                let plain = !value.text.contains(['"', separator, '\n']);
                 match plain && random.below(2) == 0 {
                     true => value.text.clone(),
                     false => format!("\"{}\"", value.text.replace('"', "\"\"")),
                 }
             })
             .collect();
-        out += &cells.join(",");
+        out += &cells.join(&between);
         out += end;
     }
     out

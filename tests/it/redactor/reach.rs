@@ -219,7 +219,7 @@ enum Way {
     Noted(Anomaly),
 }
 
-fn zipped(name: &str, text: &[u8]) -> Vec<u8> {
+pub(crate) fn zipped(name: &str, text: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(text);
     let crc = crc.sum().to_le_bytes();

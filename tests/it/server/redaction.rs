@@ -1,6 +1,7 @@
 //! Redaction over sockets: rules by route, heads, what stands around a body.
 
 use super::harness::{Client, GET, Reply, Running, chunked, reqmod};
+use crate::redactor::reach::zipped;
 
 /// A RESPMOD request with both heads.
 fn answered(lines: &str, request: &str, response: &str, body: Option<&[u8]>) -> Vec<u8> {
@@ -534,4 +535,114 @@ fn tokens_join_within_a_tenant_and_over_the_rotation_of_its_key() {
     assert_eq!(token_of("ann@example.org", "acme", &server), fresh);
     let records = format!("{:?}", server.stop());
     assert!(!records.contains("tok_"), "a record tells a token");
+}
+
+#[test]
+fn a_value_that_the_preview_cuts_is_masked_as_without_one() {
+    let server = Running::start("");
+    let mut client = Client::connect(server.icap());
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    // The value begins before the end of the preview, at it and behind it.
+    for gap in 470..505 {
+        let body = format!(
+            "{{\"a\":\"{}\",\"pan\":\"4111111111111111\",\"b\":\"{}\"}}",
+            "x".repeat(gap),
+            "y".repeat(3000)
+        );
+        let body = body.as_bytes();
+        let whole = client.ask(answered("", GET, response, Some(body)));
+        assert_eq!(whole.body.len(), body.len() - 16 + "[REDACTED:PAN]".len());
+        let (preview, rest) = body.split_at(512);
+        client.send(answered("Preview: 512\r\n", GET, response, Some(preview)));
+        assert_eq!(client.reply().status, 100, "{gap}");
+        let reply = client.ask(chunked(rest));
+        assert!(reply.body == whole.body, "{gap}");
+    }
+}
+
+#[test]
+fn a_record_tells_no_name_that_is_a_value_and_no_piece_of_one() {
+    let server = Running::start("");
+    let body = br#"{"ann@example.org":{"pan":"4111111111111111","password":"Velvet9!rose"}}"#;
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    let reply = Client::connect(server.icap()).ask(answered("", GET, response, Some(body)));
+    assert_eq!(reply.status, 200);
+    let records = server.stop();
+    let text = records[0].to_string();
+    assert_eq!(records[0]["sluice.edits"], 2, "{text}");
+    assert!(text.contains("[...]"), "{text}");
+    for piece in ["ann@", "example.org", "4111", "1111", "Velvet", "rose"] {
+        assert!(!text.contains(piece), "{piece} in {text}");
+    }
+}
+
+#[test]
+fn a_coded_body_without_a_value_goes_back_as_it_came() {
+    let server = Running::start("");
+    let mut client = Client::connect(server.icap());
+    let coded = gzip(br#"{"a":1,"b":"nothing to hide"}"#);
+    let response = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n{STALE}\r\n",
+        coded.len()
+    );
+    let reply = client.ask(answered("", GET, &response, Some(&coded)));
+    assert_eq!(
+        (reply.status, reply.http.as_str()),
+        (200, response.as_str())
+    );
+    assert!(reply.body == coded);
+    let reply = client.ask(answered("Allow: 204\r\n", GET, &response, Some(&coded)));
+    assert_eq!(reply.status, 204);
+}
+
+#[test]
+fn what_no_edit_reaches_is_blocked_or_passes_with_a_record() {
+    let zip = zipped("a.txt", b"mail ann@example.org");
+    let wide: Vec<u8> = std::iter::once(0xfeff)
+        .chain("mail ann@example.org".encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let open = "[profiles.redact-response.fail-modes]\nunreachable-edit = \"open\"\n";
+    for (config, passes) in [("", false), (open, true)] {
+        for (content_type, body) in [
+            ("application/zip", &zip),
+            ("text/plain; charset=utf-16", &wide),
+        ] {
+            let server = Running::start(config);
+            let response = format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n\r\n");
+            let message = answered("", GET, &response, Some(body));
+            let reply = Client::connect(server.icap()).ask(message);
+            assert_eq!(reply.is_block(), !passes, "{content_type} {}", reply.head);
+            assert_eq!(reply.body == *body, passes, "{content_type}");
+            let record = server.stop()[0].to_string();
+            assert!(record.contains("unreachable-edit"), "{record}");
+        }
+    }
+}
+
+#[test]
+fn a_fragment_is_known_by_its_range_alone() {
+    let server = Running::start("");
+    let response =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Range: bytes 0-26/90\r\n\r\n";
+    let reply = Client::connect(server.icap()).ask(answered("", GET, response, Some(CARD)));
+    assert!(reply.is_block(), "{}", reply.head);
+    assert_eq!(reply.field("X-Blocked-Reason"), Some("partial-content"));
+}
+
+#[test]
+fn a_removed_value_of_a_query_goes_with_its_pair() {
+    let config = "[profiles.redact-request]\nredact = \"edge\"\n[redactions.edge.masks]\nEMAIL = \"remove\"\n\
+                  [redactions.edge.heads]\nquery = \"on\"\n";
+    let server = Running::start(config);
+    let mut client = Client::connect(server.icap());
+    for (before, after) in [
+        ("/a?email=ann%40example.org&n=1", "/a?n=1"),
+        ("/a?n=1&email=ann@example.org", "/a?n=1"),
+        ("/a?m=2&email=ann@example.org&n=1", "/a?m=2&n=1"),
+    ] {
+        let head = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let reply = client.ask(reqmod("/redact", "", &head(before), None));
+        assert_eq!(reply.http, head(after));
+    }
 }

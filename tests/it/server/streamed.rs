@@ -8,7 +8,7 @@ use super::binary::Process;
 
 /// Lines of one piece, and pieces: 64 MiB with optimisation, less without.
 const LINES: usize = 600;
-const PIECES: usize = if cfg!(debug_assertions) { 200 } else { 1100 };
+const PIECES: usize = if cfg!(debug_assertions) { 600 } else { 1100 };
 
 const CONFIG: &str = r#"
 [profiles.redact-response]
