@@ -1,4 +1,4 @@
-//! What the program leaves behind after a run over labelled values: none of them, in no log, record, metric or file.
+//! What the program leaves behind after a run over labelled values: none of them, in no log, record, metric, span or file.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::harness::{Client, chunked};
+use super::traces::collector;
 use crate::redactor::documents::{FORMATS, document};
 
 /// The program, with all that it writes in one folder.
@@ -21,7 +22,8 @@ struct Watched {
 }
 
 impl Watched {
-    fn start() -> Self {
+    /// Sends its spans to that port.
+    fn start(collector: u16) -> Self {
         let name = format!("sluice-secrecy-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let spool = folder.join("spool");
@@ -30,7 +32,8 @@ impl Watched {
         let (spool, audit) = (spool.display(), folder.join("audit"));
         let toml = format!(
             "[log]\nformat = \"json\"\nlevel = \"trace\"\n[audit]\nto = {audit:?}\n[timeouts]\nscan-ms = 600000\n\
-             [spool]\nmemory-kib = 0\ndirectory = \"{spool}\"\n"
+             [spool]\nmemory-kib = 0\ndirectory = \"{spool}\"\n\
+             [traces]\nendpoint = \"http://127.0.0.1:{collector}/v1/traces\"\npercent = 100\n"
         );
         fs::write(&config, toml).expect("a file");
         let file = |name: &str| Stdio::from(File::create(folder.join(name)).expect("a file"));
@@ -173,7 +176,8 @@ fn respmod(labelled: &Labelled) -> Vec<u8> {
 
 #[test]
 fn no_labelled_value_is_found_in_anything_that_the_program_writes() {
-    let watched = Watched::start();
+    let (port, spans) = collector();
+    let watched = Watched::start(port);
     let limits = fs::read_to_string(format!("/proc/{}/limits", watched.child.id()));
     let limits = limits.expect("a running process");
     let core = limits
@@ -199,6 +203,13 @@ fn no_labelled_value_is_found_in_anything_that_the_program_writes() {
     let _ = std::io::Read::read_to_end(&mut client.stream, &mut metrics);
     let mut written = watched.written();
     written.push(("metrics".into(), metrics));
+    let mut sent = Vec::new();
+    while let Ok((_, request)) = spans.recv_timeout(QUIET_TIME) {
+        sent.extend(request.to_string().into_bytes());
+    }
+    let told = memchr::memmem::find_iter(&sent, b"traceId").count();
+    assert!(told >= documents.len(), "{told} spans");
+    written.push(("spans".into(), sent));
     let secrets = documents.iter().flat_map(|labelled| &labelled.secrets);
     let secrets = aho_corasick::AhoCorasick::new(secrets).expect("some thousand values");
     for (path, bytes) in &written {
@@ -213,6 +224,9 @@ fn no_labelled_value_is_found_in_anything_that_the_program_writes() {
         assert_eq!(around, None, "a labelled value was written");
     }
 }
+
+/// After this the collector has all spans.
+const QUIET_TIME: Duration = Duration::from_secs(8);
 
 /// The program as a user that is not root, and who owns what of it only its owner may read.
 fn owner_of_memory(dumps: &str) -> Option<(u32, u32)> {

@@ -14,7 +14,7 @@ use super::harness::{Client, eicar, reqmod};
 use super::tls::House;
 
 /// A collector: takes requests, answers 200, and hands on what it got: the request line, and the body.
-fn collector() -> (u16, Receiver<(String, Value)>) {
+pub(super) fn collector() -> (u16, Receiver<(String, Value)>) {
     collector_behind(Some)
 }
 
