@@ -376,3 +376,32 @@ fn a_file_that_is_rotated_is_followed_even_by_one_who_is_confined() {
         assert_eq!(text.lines().count(), 1, "{round}: {text}");
     }
 }
+
+#[test]
+fn a_list_that_is_too_long_for_its_line_is_cut_and_the_line_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let text = format!("[audit]\nto = {:?}\nline-bytes = 8192\n", path("access"));
+    std::fs::write(path("sluice.toml"), text).expect("a file");
+    let process = Process::serve(Some(&path("sluice.toml")));
+    let members: Vec<String> = (0..200)
+        .map(|at| format!("\"{}{at}\":\"u{at}@example.org\"", "name".repeat(20)))
+        .collect();
+    let body = format!("{{{}}}", members.join(","));
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    let message = respmod("/redact", "", head, body.as_bytes());
+    assert_eq!(Client::connect(process.icap).ask(message).status, 200);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let line = loop {
+        let text = std::fs::read_to_string(path("access")).unwrap_or_default();
+        if let Some(line) = text.lines().next() {
+            break line.to_owned();
+        }
+        assert!(std::time::Instant::now() < end, "no line");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert!((4096..8192).contains(&line.len()), "{} bytes", line.len());
+    let record: Value = serde_json::from_str(&line).expect("a whole object");
+    assert_eq!(record["sluice.edits"], 200);
+    assert_eq!(record["sluice.truncated"], true, "{line}");
+}
