@@ -9,6 +9,7 @@
 //! place     where in a text a value or a keyword may begin
 //! shape     what the first bytes of values look like, all at once
 //! pattern   regular expressions: how far a value reaches
+//! value     where a value ends, and whether it is one
 //! around    the words before a value, and where it may begin and end
 //! scanner   layer 1 (fields by name) and layer 2 (content) over one decoded value
 //! label     names inside running text: `password: …`, `born on …`
@@ -27,6 +28,7 @@ mod pattern;
 mod place;
 pub mod scanner;
 mod shape;
+mod value;
 
 pub use catalog::{Catalog, CatalogError, Entity};
 pub use place::Opening;

@@ -1,7 +1,7 @@
 //! YARA rules: which of them a body can fulfil at all, and the run of those.
 //!
 //! ```text
-//! files ─► split, source   cut into rules, parsed, described
+//! files ─► split, source   cut into rules, parsed, described; references: what each refers to
 //!       ─► condition, strings ─► need   what must be true of a body before a rule can be true
 //!       ─► YaraSet  groups of a few dozen rules, compiled by themselves, behind
 //!                     magic numbers and sizes   (lanes: a JSON body never meets the rules for executables)
@@ -35,6 +35,7 @@ mod gate;
 pub mod libyara;
 mod modules;
 mod need;
+mod references;
 mod slow;
 mod source;
 mod split;
