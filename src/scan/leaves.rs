@@ -126,11 +126,9 @@ impl LeafRouter<'_> {
         {
             self.document(leaf);
         }
-        let decoded = match self.values {
-            Some(_) => self.decoded(leaf, signs),
-            None => Decoded::Unknown,
-        };
-        if decoded == Decoded::Nothing
+        // Without signatures nobody asked.
+        let decodes = self.values.is_none() || self.decoded(leaf, signs);
+        if !decodes
             && self.findings.is_empty()
             && self.scratch.spent() == spent
             && leaf.host == HostSyntax::HeaderValue
@@ -162,13 +160,14 @@ impl LeafRouter<'_> {
     }
 
     /// The signatures see what a value decodes to once more: percent-encoded again, or base64 where no blob is opened.
-    fn decoded(&mut self, leaf: &Leaf<'_>, signs: Signs) -> Decoded {
+    /// False when it decodes to nothing.
+    fn decoded(&mut self, leaf: &Leaf<'_>, signs: Signs) -> bool {
         let base64 = self.blobs.is_none() && leaf.bytes.len() >= SHORTEST_BASE64;
         let escaped = signs.contains(Signs::PERCENT) && memchr::memchr(b'%', leaf.bytes).is_some();
         if !escaped && !base64 {
-            return Decoded::Nothing;
+            return false;
         }
-        let mut decoded = Decoded::Nothing;
+        let mut decodes = false;
         let [mut text, mut next] = std::mem::take(self.decoded);
         text.clear();
         text.extend_from_slice(leaf.bytes);
@@ -179,16 +178,16 @@ impl LeafRouter<'_> {
                 break;
             }
             self.whole(leaf, &next);
-            decoded = Decoded::Something;
+            decodes = true;
             std::mem::swap(&mut text, &mut next);
         }
         next.clear();
         if base64 && decode::base64(&text, &mut next) {
             self.whole(leaf, &next);
-            decoded = Decoded::Something;
+            decodes = true;
         }
         *self.decoded = [text, next];
-        decoded
+        decodes
     }
 
     fn whole(&mut self, leaf: &Leaf<'_>, bytes: &[u8]) {
@@ -246,17 +245,6 @@ impl LeafRouter<'_> {
             self.findings.anomaly(at.anomaly, at.part, at.offset);
         }
     }
-}
-
-/// What the signatures were shown of a value beside its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decoded {
-    /// It decodes to nothing.
-    Nothing,
-    /// What it decodes to.
-    Something,
-    /// It was not asked.
-    Unknown,
 }
 
 /// Percent layers that are undone for the signatures, one more than any gateway and its application undo together.

@@ -21,7 +21,7 @@ type Id = (u64, u64);
 
 impl LogFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = appending(path)?;
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
         Ok(Self {
             path: path.to_path_buf(),
             id: id(&file.metadata()?),
@@ -58,10 +58,6 @@ impl Write for LogFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-fn appending(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 fn id(metadata: &Metadata) -> Id {

@@ -540,7 +540,7 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
 /// Places that no reader gets past, after which the bare words of a text with [`Patience::Limited`] are left alone.
 pub const MOST_BREAKS: u32 = 64;
 
-/// Bare words below this many bytes may be left alone: base64 that is decoded is longer.
+/// Bare words below this many bytes may be left alone: base64 that holds a file is longer.
 const SHORT_WORD: usize = 24;
 
 /// Levels that have a frame, whatever the limit on depth is set to.
