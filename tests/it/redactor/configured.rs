@@ -1,26 +1,14 @@
 //! Profiles of an operator's own, as the program reads and applies them: selectors, masks by rule, exemptions, keys.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use super::filter::redact_with;
 
 /// What `sluice redact` makes of `input` with the profile `mine` of this configuration.
 fn cleaned(config: &str, variables: &[(&str, &str)], content_type: &str, input: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("sluice.toml"), config).expect("written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
-        .args(["redact", "--profile=mine", "--config=sluice.toml"])
-        .arg(format!("--content-type={content_type}"))
-        .envs(variables.iter().copied())
-        .current_dir(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let done = child.wait_with_output().expect("it ends");
+    let typed = format!("--content-type={content_type}");
+    let arguments = ["--profile=mine", "--config=sluice.toml", &typed];
+    let done = redact_with(variables, &arguments, folder.path(), input);
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success(), "{told}");
     String::from_utf8(done.stdout).expect("UTF-8")

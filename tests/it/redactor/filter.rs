@@ -7,9 +7,20 @@ use std::process::{Command, Output, Stdio};
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 fn redact(arguments: &[&str], folder: &Path, input: &str) -> Output {
+    redact_with(&[], arguments, folder, input)
+}
+
+/// With these environment variables.
+pub(super) fn redact_with(
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+    folder: &Path,
+    input: &str,
+) -> Output {
     let mut child = Command::new(SLUICE)
         .arg("redact")
         .args(arguments)
+        .envs(variables.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
