@@ -21,7 +21,7 @@ trap finish EXIT
 say() { printf -- '-- %s\n' "$1"; }
 inside() { nsenter -t "$init" -a -- /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 # This system's Python, in that system's network.
-ask() { nsenter -t "$init" -n -- python3 "$here/ask.py" "${1:-1344}"; }
+ask() { nsenter -t "$init" -n -- python3 "$here/ask.py" 1344; }
 property() { inside systemctl show -p "$1" --value sluice; }
 fail() {
     echo "$1"
@@ -41,7 +41,7 @@ another_than() { [ "$(property MainPID)" != "$1" ] && [ "$(property ActiveState)
 say "a new Debian 12 with systemd"
 debootstrap --variant=minbase --include=systemd-sysv,dbus,adduser,procps bookworm "$root" >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log"; exit 1; }
-cp "$deb" "$root/root/sluice.deb"
+cp "$deb" "$root/opt/sluice.deb"
 systemd-nspawn -q -D "$root" --register=no --keep-unit --private-network --boot </dev/null >"$work/console" 2>&1 &
 nspawn=$!
 for _ in $(seq 60); do
@@ -53,7 +53,7 @@ done
 case $state in running | degraded) ;; *) cat "$work/console"; exit 1 ;; esac
 
 say "install: nothing is started that nobody configured"
-inside dpkg -i /root/sluice.deb
+inside dpkg -i /opt/sluice.deb
 [ "$(property ActiveState)" = inactive ] || fail "it was started"
 
 say "start: it is ready when systemctl returns"
@@ -69,7 +69,7 @@ sock.sendall(b"RESPMOD icap://a/respmod ICAP/1.0\r\nHost: a\r\nAllow: 204\r\nCon
              % len(head) + head + (b"%x\r\n" % (1 << 20) + b"a pen " * 174762 + b"a pe\r\n") * 32 + b"0\r\n\r\n")
 assert b"ICAP/1.0 20" in sock.recv(65536)
 HEAVY
-inside ps -L -o ni= -p "$pid" | grep -q 5 || fail "threads for heavy work do not step back"
+inside ps -L -o ni= -p "$pid" | grep -qx ' *5' || fail "threads for heavy work do not step back"
 
 say "reload: the same process"
 inside systemctl reload sluice || fail "it does not reload"
