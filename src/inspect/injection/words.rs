@@ -28,6 +28,7 @@ pub(super) enum Reach {
 impl Words {
     /// Compiles `texts`; at most 65,535.
     pub(super) fn new(texts: Vec<&'static [u8]>) -> Self {
+        debug_assert!(texts.iter().all(|text| text.to_ascii_lowercase() == **text));
         let (mut grams, mut pairs, mut tells) = (Vec::new(), Vec::new(), Vec::new());
         for (text, word) in texts.iter().zip(0_u16..) {
             if text.len() >= GRAM {
@@ -124,14 +125,11 @@ impl Words {
             };
             let end = start + text.len();
             let there = bytes.get(start..end).is_some_and(|found| {
-                // Most places fail at one of the ends.
-                let ends = [found.first(), found.last(), text.first(), text.last()];
-                let [Some(first), Some(last), Some(known_first), Some(known_last)] = ends else {
-                    return false;
-                };
-                first.eq_ignore_ascii_case(known_first)
-                    && last.eq_ignore_ascii_case(known_last)
-                    && found.eq_ignore_ascii_case(text)
+                let same = |(one, known): (&u8, &u8)| one.to_ascii_lowercase() == *known;
+                // A pair is entered in each case; of the others, most places fail at the end.
+                text.len() == PAIR
+                    || found.last().zip(text.last()).is_some_and(same)
+                        && found.iter().zip(*text).all(same)
             });
             if there {
                 each(entry.word, start..end);
@@ -144,7 +142,9 @@ impl Words {
 #[derive(Debug)]
 struct Filter {
     bitmap: Box<[u64; WORDS]>,
-    /// Where the entries of the slots of one word of the bitmap begin; one more than there are.
+    /// Slots that hold something, before each word of the bitmap.
+    ranks: Box<[u16; WORDS]>,
+    /// Where the entries of each slot that holds something begin; one more than there are.
     starts: Vec<u16>,
     entries: Vec<Entry>,
 }
@@ -164,14 +164,21 @@ impl Filter {
         for entry in &entries {
             bitmap[usize::from(entry.slot >> 6)] |= 1 << (entry.slot & 63);
         }
-        let starts = (0..=WORDS)
-            .map(|word| {
-                let before = entries.partition_point(|entry| usize::from(entry.slot >> 6) < word);
-                u16::try_from(before).unwrap_or(u16::MAX)
-            })
-            .collect();
+        let mut ranks = Box::new([0_u16; WORDS]);
+        let mut before = 0;
+        for (rank, word) in ranks.iter_mut().zip(bitmap.iter()) {
+            *rank = before;
+            before += word.count_ones() as u16;
+        }
+        let slots = entries.chunk_by(|one, other| one.slot == other.slot);
+        let mut starts = vec![0];
+        starts.extend(slots.scan(0_u16, |at, slot| {
+            *at += slot.len() as u16;
+            Some(*at)
+        }));
         Self {
             bitmap,
+            ranks,
             starts,
             entries,
         }
@@ -182,14 +189,17 @@ impl Filter {
         self.bitmap[usize::from(slot >> 6)] >> (slot & 63) & 1 != 0
     }
 
-    fn entries(&self, slot: u16) -> impl Iterator<Item = &Entry> {
+    /// The entries of a slot that [`Self::passes`].
+    fn entries(&self, slot: u16) -> &[Entry] {
         let word = usize::from(slot >> 6);
-        let range = match (self.starts.get(word), self.starts.get(word + 1)) {
-            (Some(from), Some(to)) => usize::from(*from)..usize::from(*to),
-            _ => 0..0,
-        };
-        let entries = self.entries.get(range).unwrap_or_default();
-        entries.iter().filter(move |entry| entry.slot == slot)
+        let below = (1_u64 << (slot & 63)) - 1;
+        let rank =
+            usize::from(self.ranks[word]) + (self.bitmap[word] & below).count_ones() as usize;
+        match (self.starts.get(rank), self.starts.get(rank + 1)) {
+            (Some(from), Some(to)) => self.entries.get(usize::from(*from)..usize::from(*to)),
+            _ => None,
+        }
+        .unwrap_or_default()
     }
 }
 
@@ -340,7 +350,8 @@ mod tests {
     fn no_gram_is_shared_by_so_many_anchors_that_a_flood_of_it_is_dear() {
         let words = anchors();
         for filter in [&words.grams, &words.pairs] {
-            let crowd = (0..=u16::MAX).map(|slot| filter.entries(slot).count());
+            let slots = (0..=u16::MAX).filter(|slot| filter.passes(*slot));
+            let crowd = slots.map(|slot| filter.entries(slot).len());
             assert!(crowd.max() <= Some(24));
         }
     }

@@ -211,10 +211,46 @@ impl Path {
     /// The printable form, capped at [`SHOWN_BYTES`], control bytes escaped: what findings and logs carry.
     pub fn shown(&self) -> Box<str> {
         let mut shown = Shown(String::with_capacity(SHOWN_BYTES));
-        if fmt::Write::write_fmt(&mut shown, format_args!("{self}")).is_err() {
+        if self.write(&mut shown).is_err() {
             shown.0.push('…');
         }
         shown.0.into_boxed_str()
+    }
+
+    fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let (prefix, separator) = match self.root {
+            Root::Json => ("$", "."),
+            Root::Xml => ("/", "/"),
+            Root::Html => ("html:", "/"),
+            Root::Form => ("form:", "."),
+            Root::Query => ("query:", "."),
+            Root::Header => ("header:", "."),
+            Root::Cookie => ("cookie:", "."),
+            Root::Multipart => ("part:", "."),
+            Root::Csv => ("csv:", "."),
+            Root::UrlPath => ("url", "/"),
+            Root::Text => ("text", "."),
+        };
+        out.write_str(prefix)?;
+        let mut first = !matches!(self.root, Root::Json | Root::Xml);
+        for step in self.steps() {
+            if let Step::Index(index) = step {
+                write_index(out, index)?;
+                continue;
+            }
+            if !std::mem::take(&mut first) {
+                out.write_str(separator)?;
+            }
+            match step {
+                Step::Name(name) => write_name(out, name)?,
+                Step::Attribute(name) => {
+                    out.write_str("@")?;
+                    write_name(out, name)?;
+                }
+                Step::Index(_) => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -236,59 +272,39 @@ impl fmt::Write for Shown {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (prefix, separator) = match self.root {
-            Root::Json => ("$", "."),
-            Root::Xml => ("/", "/"),
-            Root::Html => ("html:", "/"),
-            Root::Form => ("form:", "."),
-            Root::Query => ("query:", "."),
-            Root::Header => ("header:", "."),
-            Root::Cookie => ("cookie:", "."),
-            Root::Multipart => ("part:", "."),
-            Root::Csv => ("csv:", "."),
-            Root::UrlPath => ("url", "/"),
-            Root::Text => ("text", "."),
-        };
-        f.write_str(prefix)?;
-        let mut first = !matches!(self.root, Root::Json | Root::Xml);
-        for step in self.steps() {
-            if let Step::Index(index) = step {
-                write!(f, "[{index}]")?;
-                continue;
-            }
-            if !std::mem::take(&mut first) {
-                f.write_str(separator)?;
-            }
-            match step {
-                Step::Name(name) => write_name(f, name)?,
-                Step::Attribute(name) => {
-                    f.write_str("@")?;
-                    write_name(f, name)?;
-                }
-                Step::Index(_) => {}
-            }
-        }
-        Ok(())
+        self.write(f)
     }
 }
 
-fn write_name(f: &mut fmt::Formatter<'_>, name: &[u8]) -> fmt::Result {
+/// A flood of findings in deep arrays is a flood of indexes, most of one digit.
+fn write_index(out: &mut impl fmt::Write, index: u32) -> fmt::Result {
+    const SMALL: &str = "[0][1][2][3][4][5][6][7][8][9]";
+    let at = usize::try_from(index)
+        .unwrap_or(SMALL.len())
+        .saturating_mul(3);
+    match SMALL.get(at..at.saturating_add(3)) {
+        Some(shown) => out.write_str(shown),
+        None => write!(out, "[{index}]"),
+    }
+}
+
+fn write_name(out: &mut impl fmt::Write, name: &[u8]) -> fmt::Result {
     // Most names need no escape.
     if let Ok(text) = std::str::from_utf8(name)
         && name.iter().all(|byte| matches!(byte, 0x20..=0x7e))
     {
-        return f.write_str(text);
+        return out.write_str(text);
     }
     for chunk in name.utf8_chunks() {
         for char in chunk.valid().chars() {
             if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}') {
-                write!(f, "{}", char.escape_unicode())?;
+                write!(out, "{}", char.escape_unicode())?;
             } else {
-                write!(f, "{char}")?;
+                write!(out, "{char}")?;
             }
         }
         if !chunk.invalid().is_empty() {
-            f.write_str("\u{fffd}")?;
+            out.write_str("\u{fffd}")?;
         }
     }
     Ok(())
@@ -314,6 +330,11 @@ mod tests {
         assert_eq!(path.last_name(), Some(b"id\n".as_slice()));
         path.pop();
         assert_eq!(path.to_string(), "$.items[3]");
+        for index in [0, 9, 10, u32::MAX] {
+            path.push_index(index);
+        }
+        assert_eq!(path.to_string(), "$.items[3][0][9][10][4294967295]");
+        assert_eq!(*path.shown(), path.to_string());
 
         let mut path = Path::new(Root::Xml);
         path.push_name(b"item");

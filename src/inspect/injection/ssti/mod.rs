@@ -86,11 +86,8 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut judged = 0;
     let mut places = Nearby::default();
     let mut braces = Braces::default();
-    while let Some(open) = next_open(lower, at) {
-        let Some(delimiter) = delimiter(lower, open) else {
-            at = open + 1;
-            continue;
-        };
+    let mut closers = Closers::default();
+    while let Some((open, delimiter)) = next_open(lower, at) {
         let start = open + delimiter.open.len();
         let inner = delimiter.sort == Sort::Weak || open < judged;
         let limit = if inner { INNER_BYTES } else { CONTENT_BYTES };
@@ -102,7 +99,10 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
                 .close_of(lower, start - 1)
                 .map(|close| close - start)
                 .filter(|length| *length < near.len()),
-            close => memchr::memmem::find(near, close),
+            close => closers
+                .next(lower, start, close)
+                .map(|at| at - start)
+                .filter(|length| length + close.len() <= near.len()),
         };
         let text = near.get(..end.unwrap_or(near.len())).unwrap_or_default();
         let content = Content {
@@ -153,10 +153,12 @@ impl Nearby {
 struct Braces {
     /// Offset of an opening brace and of the one that closes it, in order of the former.
     pairs: Option<Vec<(usize, Option<usize>)>>,
+    /// How many of them lie before what was asked for last.
+    passed: usize,
 }
 
 impl Braces {
-    /// Offset of the brace that closes the one at `open`.
+    /// Offset of the brace that closes the one at `open`, which is never before the one asked for last.
     fn close_of(&mut self, lower: &[u8], open: usize) -> Option<usize> {
         let pairs = self.pairs.get_or_insert_with(|| {
             let (mut pairs, mut unclosed) = (Vec::new(), Vec::new());
@@ -170,8 +172,39 @@ impl Braces {
             }
             pairs
         });
-        let own = pairs.binary_search_by_key(&open, |(open, _)| *open).ok()?;
-        pairs.get(own).and_then(|(_, close)| *close)
+        let later = pairs.get(self.passed..)?;
+        let before = later.iter().take_while(|(at, _)| *at < open).count();
+        self.passed += before;
+        let (at, close) = later.get(before)?;
+        close.filter(|_| *at == open)
+    }
+}
+
+/// Where the next closing delimiter of each spelling stands: expressions that are never closed would each be searched for
+/// theirs.
+#[derive(Default)]
+struct Closers {
+    /// Spelling, and the first place at or behind what was asked for last; `None` when there is none.
+    found: Vec<(&'static [u8], Option<usize>)>,
+}
+
+impl Closers {
+    /// Offset of the first `close` at or behind `from`, which is never before the one asked for last.
+    fn next(&mut self, lower: &[u8], from: usize, close: &'static [u8]) -> Option<usize> {
+        let search = || find(lower, close, from);
+        match self.found.iter_mut().find(|(known, _)| *known == close) {
+            Some((_, place)) => {
+                if place.is_some_and(|at| at < from) {
+                    *place = search();
+                }
+                *place
+            }
+            None => {
+                let place = search();
+                self.found.push((close, place));
+                place
+            }
+        }
     }
 }
 
@@ -197,52 +230,65 @@ const fn delimited(open: &'static [u8], close: &'static [u8], sort: Sort) -> Del
     Delimiter { open, close, sort }
 }
 
-/// Longer ones before those that they begin with.
-const DELIMITERS: &[Delimiter] = &[
+/// By their first byte; longer ones before those that they begin with.
+const OF_BRACE: &[Delimiter] = &[
     delimited(b"{{{", b"}}", Sort::Expression),
     delimited(b"{{", b"}}", Sort::Expression),
-    delimited(b"${{", b"}}", Sort::Expression),
-    delimited(b"__${", b"}", Sort::Expression),
-    delimited(b"${", b"}", Sort::Expression),
-    delimited(b"#{", b"}", Sort::Expression),
-    delimited(b"*{", b"}", Sort::Expression),
-    delimited(b"~{", b"}", Sort::Expression),
-    delimited(b"%{", b"}", Sort::Expression),
-    delimited(b"@{", b"}", Sort::Expression),
-    delimited(b"[[", b"]]", Sort::Expression),
-    delimited(b"<%=", b"%>", Sort::Expression),
-    delimited(b"<%", b"%>", Sort::Directive),
     delimited(b"{%", b"%}", Sort::Directive),
-    delimited(b"<#", b">", Sort::Directive),
-    delimited(b"[#", b"]", Sort::Directive),
-    delimited(b"[=", b"]", Sort::Expression),
-    delimited(b"@(", b")", Sort::Weak),
+    delimited(b"{", b"}", Sort::Weak),
+];
+const OF_DOLLAR: &[Delimiter] = &[
+    delimited(b"${{", b"}}", Sort::Expression),
+    delimited(b"${", b"}", Sort::Expression),
+];
+const OF_HASH: &[Delimiter] = &[
+    delimited(b"#{", b"}", Sort::Expression),
     delimited(b"#set", b")", Sort::Directive),
     delimited(b"#foreach", b")", Sort::Directive),
     delimited(b"#include", b")", Sort::Directive),
     delimited(b"#evaluate", b")", Sort::Directive),
     delimited(b"#parse", b")", Sort::Directive),
-    delimited(b"{", b"}", Sort::Weak),
 ];
+const OF_STAR: &[Delimiter] = &[delimited(b"*{", b"}", Sort::Expression)];
+const OF_TILDE: &[Delimiter] = &[delimited(b"~{", b"}", Sort::Expression)];
+const OF_PERCENT: &[Delimiter] = &[delimited(b"%{", b"}", Sort::Expression)];
+const OF_AT: &[Delimiter] = &[
+    delimited(b"@{", b"}", Sort::Expression),
+    delimited(b"@(", b")", Sort::Weak),
+];
+const OF_BRACKET: &[Delimiter] = &[
+    delimited(b"[[", b"]]", Sort::Expression),
+    delimited(b"[#", b"]", Sort::Directive),
+    delimited(b"[=", b"]", Sort::Expression),
+];
+const OF_ANGLE: &[Delimiter] = &[
+    delimited(b"<%=", b"%>", Sort::Expression),
+    delimited(b"<%", b"%>", Sort::Directive),
+    delimited(b"<#", b">", Sort::Directive),
+];
+const OF_UNDERSCORE: &[Delimiter] = &[delimited(b"__${", b"}", Sort::Expression)];
 
-fn next_open(lower: &[u8], from: usize) -> Option<usize> {
-    lower
-        .get(from..)?
-        .iter()
-        .position(|byte| {
-            matches!(
-                byte,
-                b'{' | b'$' | b'#' | b'*' | b'~' | b'%' | b'@' | b'[' | b'<' | b'_'
-            )
-        })
-        .map(|at| at + from)
-}
-
-fn delimiter(lower: &[u8], at: usize) -> Option<&'static Delimiter> {
-    let rest = lower.get(at..)?;
-    DELIMITERS
-        .iter()
-        .find(|delimiter| rest.starts_with(delimiter.open))
+/// The next delimiter at or behind `from`, and where it is.
+fn next_open(lower: &[u8], from: usize) -> Option<(usize, &'static Delimiter)> {
+    let rest = lower.get(from..)?;
+    rest.iter().enumerate().find_map(|(at, byte)| {
+        let group = match byte {
+            b'{' => OF_BRACE,
+            b'$' => OF_DOLLAR,
+            b'#' => OF_HASH,
+            b'*' => OF_STAR,
+            b'~' => OF_TILDE,
+            b'%' => OF_PERCENT,
+            b'@' => OF_AT,
+            b'[' => OF_BRACKET,
+            b'<' => OF_ANGLE,
+            b'_' => OF_UNDERSCORE,
+            _ => return None,
+        };
+        let here = rest.get(at..).unwrap_or_default();
+        let begins = |delimiter: &&Delimiter| here.starts_with(delimiter.open);
+        Some((from + at, group.iter().find(begins)?))
+    })
 }
 
 /// What stands between delimiters.
@@ -267,9 +313,9 @@ fn judge(value: &Value<'_>, delimiter: &Delimiter, content: &Content<'_>, eviden
     let backticks = delimiter.open.starts_with(b"<%") || delimiter.open == b"#{";
     if words & OBJECT_WALK != 0 {
         note(Kind::Semantics, 50, "object-walk");
-    } else if backticks && text.contains(&b'`') {
+    } else if backticks && memchr::memchr(b'`', text).is_some() {
         note(Kind::Semantics, 45, "shell-call");
-    } else if words & CALL != 0 && (!weak || text.contains(&b'(')) {
+    } else if words & CALL != 0 && (!weak || memchr::memchr(b'(', text).is_some()) {
         note(
             Kind::Semantics,
             if weak { 30 } else { 45 },
@@ -441,7 +487,9 @@ fn is_odd_directive(text: &[u8]) -> bool {
 
 /// A tag of Smarty that runs or reveals.
 fn is_smarty(text: &[u8]) -> bool {
-    text == b"php" || SMARTY.iter().any(|word| text.starts_with(word.as_bytes()))
+    let begins = |word: &&str| text.starts_with(word.as_bytes());
+    text == b"php"
+        || matches!(text, [b'$' | b'f' | b'i' | b'm' | b's', ..]) && SMARTY.iter().any(begins)
 }
 
 /// OGNL and SpEL without delimiters, and class walks in attribute values.
@@ -523,6 +571,31 @@ const TRICK: u32 = 1 << 4;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_tag_of_smarty_is_known() {
+        assert!(SMARTY.iter().all(|word| is_smarty(word.as_bytes())));
+    }
+
+    #[test]
+    fn closing_delimiters_and_braces_are_found_from_any_place_on() {
+        let text = b"{ a } {{ b }} { {c} ] }} ]] {";
+        let (mut closers, mut braces) = (Closers::default(), Braces::default());
+        for from in 0..text.len() {
+            for close in [b"}}".as_slice(), b"]]", b"]", b"%>"] {
+                assert_eq!(closers.next(text, from, close), find(text, close, from));
+            }
+            let close = match from {
+                0 => Some(4),
+                6 => Some(12),
+                7 => Some(11),
+                14 => Some(22),
+                16 => Some(18),
+                _ => None,
+            };
+            assert_eq!(braces.close_of(text, from), close, "{from}");
+        }
+    }
 
     #[test]
     fn arithmetic_on_literals_is_a_probe_and_other_content_is_not() {
