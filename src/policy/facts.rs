@@ -98,6 +98,9 @@ pub fn canonical_path(path: &[u8]) -> Box<str> {
 /// scheme.
 pub fn identity(value: &str) -> Box<str> {
     let value = value.trim();
+    if value.is_empty() {
+        return Box::default();
+    }
     let decoded = base64::engine::general_purpose::STANDARD
         .decode(value)
         .ok()

@@ -47,12 +47,16 @@ impl<'a> Message<'a> {
         let Some(fields) = fields else {
             return Declared::new();
         };
-        let declared = fields
-            .get_all("content-encoding")
-            .fold(Declared::new(), Declared::content_encoding);
-        fields
-            .get_all("content-type")
-            .fold(declared, Declared::content_type)
+        let mut declared = Declared::new();
+        for field in fields.iter() {
+            let is = |name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
+            declared = match field.name.len() {
+                12 if is("content-type") => declared.content_type(field.value),
+                16 if is("content-encoding") => declared.content_encoding(field.value),
+                _ => declared,
+            };
+        }
+        declared
     }
 
     /// What is kept of the message for the rare cases that ask for it later.

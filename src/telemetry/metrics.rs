@@ -1,6 +1,7 @@
 //! Counters and histograms, under the names that `docs` promise. Labels are bounded: verdicts, codes and rule ids only.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -12,7 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::inspect::Severity;
-use crate::service::outcome::{Ending, Outcome};
+use crate::service::outcome::{Ending, Method, Outcome};
 
 /// All metrics of the process.
 #[derive(Debug)]
@@ -48,12 +49,22 @@ pub struct Metrics {
     deviations: Family<SignalLabels, Counter>,
     baseline_routes: Gauge,
     baseline_untracked: Counter,
+    found: Found,
+    /// The policy of a transaction without a profile.
+    none: Arc<str>,
+}
+
+/// Series that each transaction moves, by method: they are looked up once.
+#[derive(Debug, Default)]
+struct Found {
+    durations: [[OnceLock<Histogram>; PHASES.len()]; Method::Unknown as usize + 1],
+    bytes: [OnceLock<Counter>; WAYS.len()],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TransactionLabels {
     mode: &'static str,
-    policy: String,
+    policy: Arc<str>,
     verdict: &'static str,
 }
 
@@ -76,7 +87,7 @@ struct ReasonLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EntityLabels {
     entity: String,
-    policy: String,
+    policy: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -124,7 +135,7 @@ struct FindingLabels {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ExceptionLabels {
-    policy: String,
+    policy: Arc<str>,
     exception: u64,
 }
 
@@ -251,6 +262,8 @@ impl Metrics {
             deviations,
             baseline_routes,
             baseline_untracked,
+            found: Found::default(),
+            none: "none".into(),
             registry,
         }
     }
@@ -261,34 +274,37 @@ impl Metrics {
         self.transactions
             .get_or_create(&TransactionLabels {
                 mode,
-                policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                policy: self.policy(outcome),
                 verdict: outcome.verdict_code(),
             })
             .inc();
-        for (phase, time) in [
-            ("first-byte", outcome.timing.first_byte),
-            ("total", Some(outcome.timing.total)),
-        ] {
+        let times = [outcome.timing.first_byte, Some(outcome.timing.total)];
+        let series = self.found.durations.get(outcome.method as usize);
+        for ((phase, time), series) in PHASES.iter().zip(times).zip(series.into_iter().flatten()) {
             if let Some(time) = time {
-                self.duration
-                    .get_or_create(&PhaseLabels { mode, phase })
-                    .observe(time.as_secs_f64());
+                let find = || {
+                    self.duration
+                        .get_or_create_owned(&PhaseLabels { mode, phase })
+                };
+                series.get_or_init(find).observe(time.as_secs_f64());
             }
         }
-        self.bytes("in", outcome.bytes_in);
-        self.bytes("out", outcome.bytes_out);
+        let bytes = [outcome.bytes_in, outcome.bytes_out];
+        for ((direction, bytes), series) in WAYS.iter().zip(bytes).zip(&self.found.bytes) {
+            if bytes > 0 {
+                let labels = DirectionLabels { direction };
+                let find = || self.body_bytes.get_or_create_owned(&labels);
+                series.get_or_init(find).inc_by(bytes);
+            }
+        }
         if let Ending::Failed(error) = &outcome.ending {
             self.error(error.code());
         }
         self.report(outcome);
     }
 
-    fn bytes(&self, direction: &'static str, bytes: u64) {
-        if bytes > 0 {
-            self.body_bytes
-                .get_or_create(&DirectionLabels { direction })
-                .inc_by(bytes);
-        }
+    fn policy(&self, outcome: &Outcome) -> Arc<str> {
+        Arc::clone(outcome.profile.as_ref().unwrap_or(&self.none))
     }
 
     fn report(&self, outcome: &Outcome) {
@@ -305,7 +321,7 @@ impl Metrics {
         for (exception, count) in &report.excepted {
             self.exceptions
                 .get_or_create(&ExceptionLabels {
-                    policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                    policy: self.policy(outcome),
                     exception: u64::try_from(exception + 1).unwrap_or(u64::MAX),
                 })
                 .inc_by(*count);
@@ -321,7 +337,7 @@ impl Metrics {
             self.redactions
                 .get_or_create(&EntityLabels {
                     entity: entity.clone().into_owned(),
-                    policy: outcome.profile.as_deref().unwrap_or("none").to_owned(),
+                    policy: self.policy(outcome),
                 })
                 .inc_by(*edits);
         }
@@ -511,6 +527,12 @@ impl Counted<'_> {
         gauge
     }
 }
+
+/// What of a transaction is timed.
+const PHASES: [&str; 2] = ["first-byte", "total"];
+
+/// Which way a body goes.
+const WAYS: [&str; 2] = ["in", "out"];
 
 /// Slow rules that are shown, so that a rule set cannot make labels without end.
 const SLOW_RULES: usize = 10;

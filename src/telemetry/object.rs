@@ -1,6 +1,7 @@
 //! JSON objects on one line: printable ASCII whatever came from outside, each string capped, and lists that end where the
 //! line's cap is reached.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::io::Write;
 use std::net::IpAddr;
@@ -103,10 +104,19 @@ impl<'a> Object<'a> {
     /// A moment, RFC 3339 with microseconds.
     pub fn time(&mut self, key: &str, at: SystemTime) {
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let nanos = i128::try_from(since.as_nanos()).unwrap_or_default();
-        if let Ok(at) = jiff::Timestamp::from_nanosecond(nanos) {
-            self.shown(key, format_args!("{at:.6}"));
+        let Some(second) = second(since.as_secs()) else {
+            return;
+        };
+        self.key(key);
+        self.line.push(b'"');
+        self.line.extend_from_slice(&second);
+        let mut point = *b".000000Z\"";
+        let mut micros = since.subsec_micros();
+        for digit in point.iter_mut().skip(1).take(6).rev() {
+            *digit += u8::try_from(micros % 10).unwrap_or_default();
+            micros /= 10;
         }
+        self.line.extend_from_slice(&point);
     }
 
     /// An object in this one.
@@ -178,6 +188,22 @@ impl<'a> Object<'a> {
     }
 }
 
+/// `2026-01-01T00:00:00`, so many seconds after the beginning of 1970; none after the year 9999. Many lines are of one
+/// second, and writing out its date takes as long as the rest of a heading.
+fn second(seconds: u64) -> Option<[u8; 19]> {
+    thread_local! {
+        static LAST: Cell<(u64, [u8; 19])> = const { Cell::new((u64::MAX, [0; 19])) };
+    }
+    let (known, text) = LAST.get();
+    if known == seconds {
+        return Some(text);
+    }
+    let at = jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    let text = *format!("{at:.0}").as_bytes().first_chunk()?;
+    LAST.set((seconds, text));
+    Some(text)
+}
+
 /// A number in decimal digits: a line has many, and each costs a third of what the formatter takes.
 fn digits(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
@@ -186,8 +212,11 @@ fn digits(number: u64, out: &mut Vec<u8>) {
 /// `text` as printable ASCII of at most about `cap` bytes, safe on a terminal and in any log format: controls, quotes of
 /// JSON, C1, bidirectional marks and all that is not ASCII become `\uXXXX`.
 pub fn escape_into(text: &str, cap: usize, out: &mut Vec<u8>) {
-    let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if text.len() <= cap && text.as_bytes().iter().all(plain) {
+    // Without a way out, so that it becomes vector code.
+    let odd = |odd: bool, byte: &u8| {
+        odd | (*byte < b' ') | (*byte > b'~') | (*byte == b'"') | (*byte == b'\\')
+    };
+    if text.len() <= cap && !text.as_bytes().iter().fold(false, odd) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
@@ -256,6 +285,29 @@ mod tests {
             object.address("ip", address.parse().expect("an address"));
             object.end();
             assert_eq!(line, format!("{{\"ip\":\"{address}\"}}").into_bytes());
+        }
+    }
+
+    #[test]
+    fn moments_are_written_as_the_formatter_would() {
+        use std::time::Duration;
+        for (seconds, micros) in [
+            (0, 0),
+            (1, 999_999),
+            (1, 7),
+            (951_782_399, 100_000),
+            (951_782_400, 0),
+            (951_782_399, 5),
+            (253_402_207_200, 0),
+        ] {
+            let mut line = Vec::new();
+            let mut object = Object::begin(&mut line, 100);
+            let since = Duration::from_secs(seconds) + Duration::from_micros(micros);
+            object.time("at", UNIX_EPOCH + since);
+            object.end();
+            let nanos = i128::try_from(since.as_nanos()).expect("small");
+            let at = jiff::Timestamp::from_nanosecond(nanos).expect("a moment");
+            assert_eq!(line, format!("{{\"at\":\"{at:.6}\"}}").into_bytes());
         }
     }
 

@@ -3,6 +3,7 @@
 //! A transaction never waits here: its slot is taken by a counter, and one that a reader holds at that very moment is
 //! passed over.
 
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
@@ -40,8 +41,8 @@ pub struct Verdict {
     pub service: String,
     /// The profile.
     pub profile: String,
-    /// The ICAP client.
-    pub peer: String,
+    /// The ICAP client's address, where it has one.
+    pub peer: Option<IpAddr>,
     /// The HTTP method.
     pub method: String,
     /// The host asked for.
@@ -130,7 +131,7 @@ impl Verdict {
             bytes: 0,
             service: String::new(),
             profile: String::new(),
-            peer: String::new(),
+            peer: None,
             method: String::new(),
             host: String::new(),
             path: String::new(),
@@ -148,6 +149,7 @@ impl Verdict {
         self.mode = outcome.mode();
         self.millis = u64::try_from(outcome.timing.total.as_millis()).unwrap_or(u64::MAX);
         self.bytes = outcome.bytes_in;
+        self.peer = outcome.peer;
         for (field, text) in [
             (&mut self.service, outcome.service.as_deref()),
             (&mut self.profile, outcome.profile.as_deref()),
@@ -161,12 +163,6 @@ impl Verdict {
                 text.get(..text.floor_char_boundary(TEXT_BYTES))
                     .unwrap_or(text),
             );
-        }
-        self.peer.clear();
-        if let Some(peer) = outcome.peer {
-            use std::fmt::Write;
-            // Writing to a string cannot fail.
-            let _ = write!(self.peer, "{peer}");
         }
         self.findings.clear();
         let severity = |severity: Severity| severity_code(severity);

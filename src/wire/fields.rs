@@ -211,6 +211,7 @@ impl Fields {
         before - self.lines.len()
     }
 
+    #[inline]
     fn is_named(&self, line: &Line, name: &[u8]) -> bool {
         (line.name_end - line.start) as usize == name.len()
             && self

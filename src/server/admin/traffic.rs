@@ -77,6 +77,7 @@ pub(super) async fn verdicts(
 
 fn shown(verdict: &Verdict) -> Value {
     let at = jiff::Timestamp::try_from(verdict.at).map(|time| time.to_string());
+    let client = verdict.peer.map(|peer| peer.to_string());
     let findings = verdict.findings.iter().map(
         |(rule, severity, action)| json!({ "rule": rule, "severity": severity, "action": action }),
     );
@@ -92,7 +93,7 @@ fn shown(verdict: &Verdict) -> Value {
         "mode": verdict.mode,
         "service": verdict.service,
         "profile": verdict.profile,
-        "client": verdict.peer,
+        "client": client.unwrap_or_default(),
         "method": verdict.method,
         "host": verdict.host,
         "path": verdict.path,

@@ -18,8 +18,12 @@ pub(super) fn key(random: &RandomState, outcome: &Outcome) -> Option<u64> {
     }
     let mut hasher = random.build_hasher();
     (outcome.method, &facts.http_method).hash(&mut hasher);
-    for byte in facts.host.bytes() {
-        hasher.write_u8(byte.to_ascii_lowercase());
+    for piece in facts.host.as_bytes().chunks(PIECE_BYTES) {
+        let mut lower = [0; PIECE_BYTES];
+        for (lower, byte) in lower.iter_mut().zip(piece) {
+            *lower = byte.to_ascii_lowercase();
+        }
+        hasher.write(lower.get(..piece.len()).unwrap_or_default());
     }
     for segment in facts.path.split('/').take(SEGMENTS) {
         hasher.write_u8(b'/');
@@ -58,12 +62,20 @@ pub(super) struct Route {
     errors: Share,
     blocks: Share,
     window: Window,
-    /// Digests of names that were seen, sorted.
-    names: Vec<u32>,
-    /// The same of the names of JSON members.
-    members: Vec<u32>,
+    names: Names,
+    /// Of JSON members.
+    members: Names,
     /// Until when each signal is silent.
     quiet: [Duration; 6],
+}
+
+/// Names that were seen.
+#[derive(Debug, Default)]
+struct Names {
+    /// Their digests, sorted.
+    known: Vec<u32>,
+    /// The digest of those of the last message, all together.
+    last: u64,
 }
 
 /// The window that runs.
@@ -89,8 +101,8 @@ impl Route {
                 began: now,
                 ..Window::default()
             },
-            names: Vec::new(),
-            members: Vec::new(),
+            names: Names::default(),
+            members: Names::default(),
             quiet: [Duration::ZERO; 6],
         }
     }
@@ -153,7 +165,7 @@ impl Route {
             ),
         ] {
             let names = names.as_deref().unwrap_or_default();
-            if let Some(name) = unknown_name(known, random, names) {
+            if let Some(name) = known.unknown(random, names) {
                 let end = name.floor_char_boundary(NAME_BYTES);
                 let name = name.get(..end).unwrap_or(name);
                 let reason = format!("{what} that was never here: {name}");
@@ -217,25 +229,38 @@ fn unusual_rate(rates: &Middle, messages: u32) -> Option<String> {
     unusual.then(|| format!("{messages} messages in a window, where {usual:.0} are usual"))
 }
 
-/// The first of `names`, a line each, that was not known; all are known afterwards, while there is room.
-fn unknown_name<'a>(known: &mut Vec<u32>, random: &RandomState, names: &'a str) -> Option<&'a str> {
-    let mut unknown = None;
-    for name in names.lines().filter(|name| !is_variable(name)) {
-        let digest = u32::try_from(random.hash_one(name) >> 32).unwrap_or_default();
-        let Err(at) = known.binary_search(&digest) else {
-            continue;
-        };
-        // A route that takes any name has no usual ones.
-        if known.len() < NAMES {
-            known.insert(at, digest);
-            unknown.get_or_insert(name);
+impl Names {
+    /// The first of `names`, a line each, that was not known; all are known afterwards, while there is room.
+    fn unknown<'a>(&mut self, random: &RandomState, names: &'a str) -> Option<&'a str> {
+        if names.is_empty() {
+            return None;
         }
+        // Mostly they are the same from message to message.
+        let all = random.hash_one(names);
+        if all == std::mem::replace(&mut self.last, all) {
+            return None;
+        }
+        let mut unknown = None;
+        for name in names.lines().filter(|name| !is_variable(name)) {
+            let digest = u32::try_from(random.hash_one(name) >> 32).unwrap_or_default();
+            let Err(at) = self.known.binary_search(&digest) else {
+                continue;
+            };
+            // A route that takes any name has no usual ones.
+            if self.known.len() < NAMES {
+                self.known.insert(at, digest);
+                unknown.get_or_insert(name);
+            }
+        }
+        unknown
     }
-    unknown
 }
 
 /// Segments of a path that tell routes apart.
 const SEGMENTS: usize = 12;
+
+/// Of a host, made lower case at once.
+const PIECE_BYTES: usize = 64;
 
 /// Names of kinds of things are shorter.
 const LONGEST_NAME: usize = 40;
