@@ -133,7 +133,7 @@ impl RequestLine {
         let method = line.get(..first).unwrap_or_default();
         let uri = line.get(first + 1..last).unwrap_or_default();
         let version = line.get(last + 1..).unwrap_or_default();
-        if !is_token(method) || uri.is_empty() || uri.contains(&b' ') {
+        if !is_token(method) || uri.is_empty() || memchr(b' ', uri).is_some() {
             return Err(ProtocolError::MalformedRequestLine);
         }
         match version.strip_prefix(b"ICAP/") {

@@ -51,8 +51,10 @@ impl Uri {
     /// # Errors
     /// A [`UriError`] when it is not an absolute ICAP URI.
     pub fn parse(raw: Bytes) -> Result<Self, UriError> {
-        let legal = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
-        if let Some(at) = raw.iter().position(|byte| !legal(byte)) {
+        let illegal = |byte: &u8| (*byte <= b' ') | (*byte >= 0x7f) | (*byte == b'#');
+        // Without a way out, so that it becomes vector code.
+        if raw.iter().fold(false, |any, byte| any | illegal(byte)) {
+            let at = raw.iter().position(illegal).unwrap_or_default();
             return Err(UriError::BadByte { at });
         }
         let (scheme, start) = scheme(&raw)?;
@@ -173,8 +175,11 @@ pub(super) fn host_port(bytes: &[u8]) -> Option<(usize, Option<u16>)> {
         }
         name => {
             let len = memchr(b':', name).unwrap_or(name.len());
-            let legal =
-                |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+            let legal = |byte: &u8| {
+                byte.is_ascii_alphanumeric()
+                    || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&')
+                    || matches!(byte, b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=')
+            };
             name.get(..len)?.iter().all(legal).then_some(len)?
         }
     };

@@ -1,5 +1,6 @@
 //! What the audit record, the rules by route and the scan need to know of a message besides its body.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
@@ -91,30 +92,37 @@ pub enum Taken {
 
 /// The loggable facts of `request`.
 pub(super) fn of(request: &Request, heads: &Heads, watch: Watch) -> Facts {
-    let mut known = Facts::default();
+    let mut known = Facts::unknown();
     if let Some(head) = &heads.request {
         let target = Target::parse(head.target());
-        known.http_method = text(head.method());
-        known.path = text(target.path);
-        known.host = match target.authority {
-            [] => text(head.fields.get("host").unwrap_or_default()),
-            authority => text(after_userinfo(authority)),
-        };
-        known.media_type = text(head.fields.get("content-type").unwrap_or_default());
+        known.http_method.push_str(&text(head.method()));
+        known.path.push_str(&text(target.path));
+        known.host.push_str(&text(match target.authority {
+            [] => head.fields.get("host").unwrap_or_default(),
+            authority => after_userinfo(authority),
+        }));
     }
     if let Some(head) = &heads.response {
         known.http_status = head.status().unwrap_or_default();
-        known.media_type = text(head.fields.get("content-type").unwrap_or_default());
     }
+    let request_fields = heads.request.as_ref().map(|head| &head.fields);
+    let response_fields = heads.response.as_ref().map(|head| &head.fields);
+    let media_type = response_fields
+        .or(request_fields)
+        .and_then(|fields| fields.get("content-type"));
+    known
+        .media_type
+        .push_str(&text(media_type.unwrap_or_default()));
     let field = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|name| request.fields.get(name))
-            .map(text)
-            .unwrap_or_default()
+        let value = names.iter().find_map(|name| request.fields.get(name));
+        value.map(text)
     };
-    known.client = field(&["x-client-ip"]);
-    known.user = facts::identity(&field(&["x-authenticated-user", "x-client-username"]));
+    if let Some(client) = field(&["x-client-ip"]) {
+        known.client.push_str(&client);
+    }
+    if let Some(user) = field(&["x-authenticated-user", "x-client-username"]) {
+        known.user.push_str(&facts::identity(&user));
+    }
     if let (Taken::Yes, Some(head)) = (watch.traces, &heads.request) {
         let value = head.fields.get("traceparent");
         known.trace = value.and_then(TraceContext::parse);
@@ -194,13 +202,13 @@ fn after_userinfo(authority: &[u8]) -> &[u8] {
         .unwrap_or(authority)
 }
 
-/// A capped copy; what is not UTF-8 shows as U+FFFD. Escaping is the renderer's.
-fn text(bytes: &[u8]) -> Box<str> {
+/// A capped text; what is not UTF-8 shows as U+FFFD. Escaping is the renderer's.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
     let capped = bytes.get(..KEPT_BYTES).unwrap_or(bytes);
     // Mostly it is ASCII, which is seen faster than what is cut into characters.
     match std::str::from_utf8(capped) {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(capped).into(),
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(capped),
     }
 }
 

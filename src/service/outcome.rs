@@ -1,5 +1,6 @@
 //! What became of one transaction. The wire answer, the metrics, the trace and the audit record are renderings of it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
@@ -147,19 +148,19 @@ impl Method {
 #[derive(Debug, Default)]
 pub struct Facts {
     /// The HTTP method.
-    pub http_method: Box<str>,
+    pub http_method: String,
     /// The host asked for.
-    pub host: Box<str>,
+    pub host: String,
     /// The path asked for, without its query.
-    pub path: Box<str>,
+    pub path: String,
     /// The HTTP status of a response.
     pub http_status: u16,
     /// The declared media type.
-    pub media_type: Box<str>,
+    pub media_type: String,
     /// `X-Client-IP` or `X-Forwarded-For` as the ICAP client gave it.
-    pub client: Box<str>,
+    pub client: String,
     /// `X-Authenticated-User` or `X-Client-Username` as the ICAP client gave it.
-    pub user: Box<str>,
+    pub user: String,
     /// The trace that the carried request belongs to, when traces are on.
     pub trace: Option<TraceContext>,
     /// Names of header fields and query parameters, a line each, when baselines are on.
@@ -167,6 +168,50 @@ pub struct Facts {
     /// Names of JSON members, a line each, when baselines are on.
     pub members: Option<Box<str>>,
 }
+
+impl Facts {
+    /// Nothing is known yet; the memory is that of a message before, where there was one.
+    pub(super) fn unknown() -> Self {
+        SHELF.with_borrow_mut(Vec::pop).unwrap_or_default()
+    }
+
+    /// Leaves the memory to a message to come.
+    pub fn give_back(self) {
+        let texts = [
+            self.http_method,
+            self.host,
+            self.path,
+            self.media_type,
+            self.client,
+            self.user,
+        ];
+        let [http_method, host, path, media_type, client, user] = texts.map(|mut text| {
+            text.clear();
+            text
+        });
+        let cleared = Self {
+            http_method,
+            host,
+            path,
+            media_type,
+            client,
+            user,
+            ..Self::default()
+        };
+        SHELF.with_borrow_mut(|shelf| {
+            if shelf.len() < FACTS_KEPT {
+                shelf.push(cleared);
+            }
+        });
+    }
+}
+
+thread_local! {
+    static SHELF: RefCell<Vec<Facts>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Facts whose memory a thread keeps: of as many transactions as it may have at a busy moment, some 2 KiB each at most.
+const FACTS_KEPT: usize = 16;
 
 /// How a transaction ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

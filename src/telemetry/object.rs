@@ -177,11 +177,11 @@ impl<'a> Object<'a> {
     }
 
     fn key(&mut self, key: &str) {
-        if !self.first {
-            self.line.push(b',');
-        }
+        self.line.extend_from_slice(match self.first {
+            true => b"\"",
+            false => b",\"",
+        });
         self.first = false;
-        self.line.push(b'"');
         self.line.extend_from_slice(self.prefix.as_bytes());
         self.line.extend_from_slice(key.as_bytes());
         self.line.extend_from_slice(b"\":");

@@ -4,20 +4,52 @@
 //! with; [`Field::value`] then holds the fold and [`Field::unfolded`] does not.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter};
 
 use super::Deviations;
-use super::grammar::{is_text, is_token};
+use super::grammar::{is_tchar, is_text, is_token};
 
 /// The field lines of one head, or of a trailer section.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     raw: Bytes,
     added: Vec<u8>,
-    lines: Vec<Line>,
+    lines: Lines,
     edited: bool,
+}
+
+/// The index. Each head has one, so each thread keeps a few of those that are done with.
+#[derive(Clone, Debug, Default)]
+struct Lines(Vec<Line>);
+
+impl Lines {
+    fn empty() -> Self {
+        let used = SHELF.with_borrow_mut(Vec::pop);
+        Self(used.unwrap_or_else(|| Vec::with_capacity(LINES_EXPECTED)))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if !(1..=LINES_KEPT).contains(&self.0.capacity()) {
+            return;
+        }
+        self.0.clear();
+        // The thread may be ending, and its shelf gone.
+        let _ = SHELF.try_with(|shelf| {
+            let mut shelf = shelf.borrow_mut();
+            if shelf.len() < INDEXES_KEPT {
+                shelf.push(std::mem::take(&mut self.0));
+            }
+        });
+    }
+}
+
+thread_local! {
+    static SHELF: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One field line: offsets into the raw block or into the added bytes.
@@ -66,12 +98,13 @@ impl Fields {
     /// Indexes `raw`: field lines, each with its line end, without the blank line. Never fails; what is wrong with the
     /// lines is in the second value. A line without a colon is kept (it is forwarded) under an empty name.
     pub fn parse(raw: Bytes) -> (Self, Deviations) {
-        let mut lines = Vec::with_capacity(LINES_EXPECTED);
+        let mut index = Lines::empty();
+        let lines = &mut index.0;
         let mut deviations = Deviations::empty();
         let mut start = 0;
         let mut line_ends = 0;
         for lf in memchr_iter(b'\n', &raw) {
-            read_line(&raw, start..lf + 1, &mut lines, &mut deviations);
+            read_line(&raw, start..lf + 1, lines, &mut deviations);
             start = lf + 1;
             line_ends += usize::from(
                 raw.get(..lf)
@@ -79,13 +112,13 @@ impl Fields {
             );
         }
         if start < raw.len() {
-            read_line(&raw, start..raw.len(), &mut lines, &mut deviations);
+            read_line(&raw, start..raw.len(), lines, &mut deviations);
         }
         deviations |= odd_bytes(&raw, line_ends);
         let fields = Self {
             raw,
             added: Vec::new(),
-            lines,
+            lines: index,
             edited: false,
         };
         (fields, deviations)
@@ -93,12 +126,12 @@ impl Fields {
 
     /// Number of fields.
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.lines.0.len()
     }
 
     /// True when there is none.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.0.is_empty()
     }
 
     /// True when something was removed, replaced or appended.
@@ -108,12 +141,13 @@ impl Fields {
 
     /// All fields in order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        self.lines.iter().map(|line| self.field(line))
+        self.lines.0.iter().map(|line| self.field(line))
     }
 
     /// The first value under `name` (compared without case).
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.lines
+            .0
             .iter()
             .find(|line| self.is_named(line, name.as_bytes()))
             .map(|line| self.field(line).value)
@@ -122,6 +156,7 @@ impl Fields {
     /// Every value under `name`, in order.
     pub fn get_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.lines
+            .0
             .iter()
             .filter(move |line| self.is_named(line, name.as_bytes()))
             .map(|line| self.field(line).value)
@@ -147,23 +182,24 @@ impl Fields {
     pub fn set(&mut self, name: &str, value: &[u8]) {
         let first = self
             .lines
+            .0
             .iter()
             .position(|line| self.is_named(line, name.as_bytes()));
         self.remove(name);
         let line = self.write_added(name, value);
-        let at = first.unwrap_or(self.lines.len()).min(self.lines.len());
-        self.lines.insert(at, line);
+        let at = first.unwrap_or(self.lines.0.len()).min(self.lines.0.len());
+        self.lines.0.insert(at, line);
     }
 
     /// Puts `value` in the place of that of the field at `index`, the name as it is written. CR, LF and NUL in `value`
     /// become spaces.
     pub fn replace(&mut self, index: usize, value: &[u8]) {
-        let Some(line) = self.lines.get(index) else {
+        let Some(line) = self.lines.0.get(index) else {
             return;
         };
         let name = String::from_utf8_lossy(self.field(line).name).into_owned();
         let line = self.write_added(&name, value);
-        if let Some(slot) = self.lines.get_mut(index) {
+        if let Some(slot) = self.lines.0.get_mut(index) {
             *slot = line;
         }
     }
@@ -171,16 +207,16 @@ impl Fields {
     /// Adds a field at the end. CR, LF and NUL in `value` become spaces.
     pub fn append(&mut self, name: &str, value: &[u8]) {
         let line = self.write_added(name, value);
-        self.lines.push(line);
+        self.lines.0.push(line);
     }
 
     /// Keeps the fields for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(Field<'_>) -> bool) {
-        let mut lines = std::mem::take(&mut self.lines);
+        let mut lines = std::mem::take(&mut self.lines.0);
         let before = lines.len();
         lines.retain(|line| keep(self.field(line)));
         self.edited |= lines.len() != before;
-        self.lines = lines;
+        self.lines.0 = lines;
     }
 
     /// The bytes of all lines, in order, appended to `out`. Without edits these are the bytes that came.
@@ -200,15 +236,16 @@ impl Fields {
             return self.raw.len();
         }
         self.lines
+            .0
             .iter()
             .map(|line| (line.end - line.start) as usize)
             .sum()
     }
 
     fn remove_named(&mut self, name: &[u8]) -> usize {
-        let before = self.lines.len();
+        let before = self.lines.0.len();
         self.retain(|field| !field.name.eq_ignore_ascii_case(name));
-        before - self.lines.len()
+        before - self.lines.0.len()
     }
 
     #[inline]
@@ -298,35 +335,42 @@ fn read_line(
 
 #[inline]
 fn index_line(at: std::ops::Range<usize>, content: &[u8], deviations: &mut Deviations) -> Line {
-    let (name, after_colon) = match memchr(b':', content) {
-        Some(colon) => (
-            content.get(..colon).unwrap_or_default(),
-            content.get(colon + 1..).unwrap_or_default(),
-        ),
-        None => {
-            *deviations |= Deviations::NO_COLON;
-            (&[][..], content)
-        }
+    let token = content.iter().take_while(|byte| is_tchar(**byte)).count();
+    let (name_len, value_at) = match content.get(token) {
+        Some(b':') if token > 0 => (token, token + 1),
+        Some(_) | None => odd_name(content, deviations),
     };
-    let bare = name.get(..trimmed_end(name)).unwrap_or(name);
-    if bare.len() != name.len() {
-        *deviations |= Deviations::SPACE_BEFORE_COLON;
-    }
-    if !is_token(bare) && after_colon.len() != content.len() {
-        *deviations |= Deviations::BAD_NAME;
-    }
-    let leading = after_colon.iter().take_while(is_blank).count();
-    let value_start = at.start + content.len() - after_colon.len() + leading;
+    let value = content.get(value_at..).unwrap_or_default();
+    let leading = value.iter().take_while(is_blank).count();
+    let value_start = at.start + value_at + leading;
     let value_end = (at.start + trimmed_end(content)).max(value_start);
     Line {
         source: Source::Raw,
         start: offset(at.start),
         // A name with white space behind it answers to its bare name: both readings of it are looked up.
-        name_end: offset(at.start + bare.len()),
+        name_end: offset(at.start + name_len),
         value_start: offset(value_start),
         value_end: offset(value_end),
         end: offset(at.end),
     }
+}
+
+/// The length of a name that is not a token with a colon right behind it, and where the value begins.
+#[cold]
+fn odd_name(content: &[u8], deviations: &mut Deviations) -> (usize, usize) {
+    let Some(colon) = memchr(b':', content) else {
+        *deviations |= Deviations::NO_COLON;
+        return (0, 0);
+    };
+    let name = content.get(..colon).unwrap_or_default();
+    let bare = name.get(..trimmed_end(name)).unwrap_or(name);
+    if bare.len() != name.len() {
+        *deviations |= Deviations::SPACE_BEFORE_COLON;
+    }
+    if !is_token(bare) {
+        *deviations |= Deviations::BAD_NAME;
+    }
+    (bare.len(), colon + 1)
 }
 
 fn is_blank(byte: &&u8) -> bool {
@@ -373,6 +417,11 @@ fn name_odd_bytes(raw: &[u8]) -> Deviations {
 fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+/// Indexes that a thread keeps, and the longest of them: more than its transactions have at a busy moment, and than heads
+/// of usual size.
+const INDEXES_KEPT: usize = 32;
+const LINES_KEPT: usize = 128;
 
 /// Room for the fields of a usual browser request without growing.
 const LINES_EXPECTED: usize = 24;

@@ -116,6 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 .transaction
                 .into_outcome(self.client.peer.address, timing, current.bytes_out);
         self.client.record(&outcome, &self.shared);
+        outcome.message.give_back();
     }
 
     /// Records a request that never became a transaction.

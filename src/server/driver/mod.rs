@@ -270,8 +270,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Flow::More;
             }
         };
-        let now = Instant::now();
         if let Event::Request(request) = event {
+            let now = Instant::now();
             self.close_current(now);
             self.clock.enter(Waiting::Work, now);
             self.clock.body(now);

@@ -60,13 +60,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// An alarm is a deadline only when the deadline has passed.
     fn settle(&mut self, done: Exchange) -> Exchange {
+        if done != Exchange::Timeout {
+            return done;
+        }
         let now = Instant::now();
-        if done != Exchange::Timeout
-            || self
-                .clock
-                .deadline()
-                .is_some_and(|deadline| now >= deadline)
-        {
+        let deadline = self.clock.deadline();
+        if deadline.is_some_and(|deadline| now >= deadline) {
             return done;
         }
         if let Pause::Backlog(since) = self.pause

@@ -106,10 +106,9 @@ macro_rules! message {
     };
 }
 
-/// Request, transaction and answer, each handed on as one box (3), the lists of lines of two heads (2), the method, host,
-/// path and type that records show (4), the labels of a counter (1). The scan adds nothing; where nothing is inspected a
-/// list says so (1).
-const ARGUED: [u64; 2] = [10, 11];
+/// Request and transaction, each handed on as one box (2). The scan adds nothing; where nothing is inspected a list says
+/// so (1).
+const ARGUED: [u64; 2] = [2, 3];
 
 #[test]
 fn a_small_transaction_allocates_what_is_argued_and_no_more() {

@@ -151,7 +151,7 @@ impl Transaction {
         } else {
             State::Answered
         };
-        Action::Respond(Box::new(answer), source)
+        Action::Respond(answer, source)
     }
 
     /// The head of an ICAP 200 (206 where the client adds the rest) that carries the message.

@@ -146,7 +146,7 @@ impl Transaction {
         let answer = self.message(change);
         self.state = State::Streaming;
         self.outcome.status = answer.status().code();
-        Action::Respond(Box::new(answer), Source::Store(copy))
+        Action::Respond(answer, Source::Store(copy))
     }
 }
 

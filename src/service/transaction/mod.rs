@@ -94,7 +94,7 @@ pub enum Action {
     /// Send `100 Continue`.
     Continue,
     /// Send this head; the body, if it has one, comes from the source.
-    Respond(Box<Response>, Source),
+    Respond(Response, Source),
     /// What is in the store is all of the body that is sent.
     BodyDone(Tail),
     /// Run this on the pool; hand the result in with [`Transaction::job_done`] or [`Transaction::job_refused`].
