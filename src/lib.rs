@@ -15,7 +15,7 @@
 //! content        what a body is                flate2, brotli, zstd, encoding_rs
 //! icap   http1   rules                         nom, bytes | nom | serde, toml
 //! wire           heads and field lines         nom, memchr
-//! span   budget ► anomaly                      std only
+//! span   paced   budget ► anomaly              std only
 //! ```
 //!
 //! # Laws
@@ -34,6 +34,7 @@
 
 pub mod anomaly;
 pub mod budget;
+pub mod paced;
 pub mod span;
 
 pub mod wire;

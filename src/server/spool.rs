@@ -10,7 +10,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::pool::step_back;
 use crate::budget::{Budget, Reservation};
+use crate::paced;
 
 /// Where spools put their bytes, and how many.
 #[derive(Clone, Debug)]
@@ -193,7 +193,8 @@ impl Spool {
         let file = Arc::clone(&overflow.file);
         let at = overflow.written;
         overflow.written += bytes.len() as u64;
-        let buffer = blocking(move || file.write_all_at(&bytes, at).map(|()| bytes)).await?;
+        let buffer =
+            blocking(move || paced::write_all_at(&file, &bytes, at).map(|()| bytes)).await?;
         // The buffer goes round instead of being allocated for each flush.
         if let Ok(mut buffer) = buffer.try_into_mut() {
             buffer.clear();
@@ -220,7 +221,7 @@ impl Overflow {
         let length = usize::try_from(bytes).unwrap_or(usize::MAX);
         blocking(move || {
             let mut buffer = vec![0; length];
-            file.read_exact_at(&mut buffer, at)?;
+            paced::read_exact_at(&file, &mut buffer, at)?;
             Ok(Bytes::from(buffer))
         })
         .await
@@ -232,7 +233,15 @@ impl Overflow {
         self.read = 0;
         self.written = 0;
         let file = Arc::clone(&self.file);
-        blocking(move || file.set_len(0)).await
+        blocking(move || paced::empty(&file)).await
+    }
+}
+
+impl Drop for Overflow {
+    fn drop(&mut self) {
+        if self.written > 0 {
+            paced::close(Arc::clone(&self.file), ());
+        }
     }
 }
 

@@ -7,12 +7,10 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
 
 use crate::budget::{Disk, Exhausted, Reservation};
+use crate::paced;
 
 /// A part's file, as the scan of the part knows it.
 #[derive(Debug)]
@@ -76,25 +74,7 @@ impl Drop for Shared {
             let fresh = reserved.sibling();
             std::mem::replace(reserved, fresh)
         });
-        let _ = thread::Builder::new()
-            .name("sluice-close".into())
-            .spawn(move || {
-                shorten(&file);
-                drop((file, reserved));
-            });
-    }
-}
-
-/// Gives the pages of `file` back, some at a time: a call of the kernel is not interrupted for whoever waits for the
-/// processor.
-fn shorten(file: &File) {
-    let mut length = file.metadata().map_or(0, |metadata| metadata.len());
-    while length > 0 {
-        length = length.saturating_sub(CLOSE_BYTES);
-        if file.set_len(length).is_err() {
-            return;
-        }
-        thread::yield_now();
+        paced::close(Box::new(file), reserved);
     }
 }
 
@@ -102,9 +82,7 @@ impl Shared {
     /// Writes `bytes` at `offset`. A failure is remembered, and tells at the scan.
     pub(super) fn write(&self, bytes: &[u8], offset: u64) {
         let written = match self.file() {
-            Ok(file) => in_calls(bytes.chunks(CALL_BYTES), offset, |piece, at| {
-                file.write_all_at(piece, at)
-            }),
+            Ok(file) => paced::write_all_at(file, bytes, offset).map_err(|error| error.kind()),
             Err(kind) => Err(kind),
         };
         if let Err(kind) = written {
@@ -116,10 +94,7 @@ impl Shared {
     pub(super) fn read(&self, from: u64, to: u64) -> Result<Vec<u8>, io::ErrorKind> {
         let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
         let mut bytes = vec![0; length];
-        let file = self.written()?;
-        in_calls(bytes.chunks_mut(CALL_BYTES), from, |piece, at| {
-            file.read_exact_at(piece, at)
-        })?;
+        paced::read_exact_at(self.written()?, &mut bytes, from).map_err(|error| error.kind())?;
         Ok(bytes)
     }
 
@@ -138,24 +113,3 @@ impl Shared {
         made.as_ref().map_err(|kind| *kind)
     }
 }
-
-/// One `call` a piece, the first at `offset`.
-fn in_calls<P: Deref<Target = [u8]>>(
-    pieces: impl Iterator<Item = P>,
-    offset: u64,
-    call: impl Fn(P, u64) -> io::Result<()>,
-) -> Result<(), io::ErrorKind> {
-    let mut at = offset;
-    for piece in pieces {
-        let length = piece.len() as u64;
-        call(piece, at).map_err(|error| error.kind())?;
-        at += length;
-    }
-    Ok(())
-}
-
-/// Bytes that one call of the kernel copies: about 0.1 ms, in which nobody else has the processor.
-const CALL_BYTES: usize = 64 << 10;
-
-/// Bytes that one call of the kernel gives back, in about as long.
-const CLOSE_BYTES: u64 = 4 << 20;
