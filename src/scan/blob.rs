@@ -11,7 +11,6 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 
-use crate::content::transfer::Symbol;
 use crate::content::{MediaType, Opening, sniff};
 use crate::inspect::PartId;
 use crate::inspect::leaf::{Leaf, Piece};
@@ -267,19 +266,40 @@ fn data_uri(bytes: &[u8]) -> Option<DataUri<'_>> {
 /// Which base64 alphabet `digits` are of; `None` when a byte is of neither. The last bytes are not judged: less than a
 /// group of four is decoded at the end only.
 fn alphabet_of(digits: &[u8]) -> Option<Alphabet> {
-    let judged = digits.len().saturating_sub(LONGEST_CARRY);
-    let mut alphabet = Alphabet::Standard;
-    for (at, byte) in digits.iter().enumerate() {
-        match Symbol::of(*byte) {
-            Symbol::Digit(_) if matches!(byte, b'-' | b'_') => alphabet = Alphabet::UrlSafe,
-            Symbol::Digit(_) | Symbol::Pad | Symbol::Space => {}
-            // A form feed is white space to most decoders.
-            Symbol::Strange if at < judged && !byte.is_ascii_whitespace() => return None,
-            Symbol::Strange => {}
-        }
+    let sorts = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |all, byte| all | SORTS[usize::from(*byte)])
+    };
+    let (judged, last) = digits.split_at(digits.len().saturating_sub(LONGEST_CARRY));
+    let judged = sorts(judged);
+    if judged & STRANGE != 0 {
+        return None;
     }
-    Some(alphabet)
+    Some(match (judged | sorts(last)) & URL_SAFE_DIGIT {
+        0 => Alphabet::Standard,
+        _ => Alphabet::UrlSafe,
+    })
 }
+
+/// What tells the alphabets and other texts apart.
+static SORTS: [u8; 256] = {
+    let mut table = [STRANGE; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'-' | b'_' => URL_SAFE_DIGIT,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => 0,
+            // A form feed is white space to most decoders.
+            b' ' | b'\t' | b'\r' | b'\n' | 0x0c => 0,
+            _ => STRANGE,
+        };
+        byte += 1;
+    }
+    table
+};
+const STRANGE: u8 = 1;
+const URL_SAFE_DIGIT: u8 = 2;
 
 /// True for decoded bytes that look like a file or a text, in UTF-16 too where it says so.
 fn worth_a_look(decoded: &[u8]) -> bool {

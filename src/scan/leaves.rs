@@ -44,12 +44,9 @@ impl LeafSink for LeafRouter<'_> {
     /// Most of an API's JSON is names that are known and numbers.
     #[inline]
     fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
-        let noted = match &self.members {
-            Some(members) => members.wants(host),
-            None => false,
-        };
-        let passes =
-            !noted && self.is_idle(value, host) && !self.rules.wants_values(self.place_of(host));
+        let passes = self.is_idle(value, host)
+            && !self.rules.wants_values(self.place_of(host))
+            && (host != HostSyntax::JsonKey || self.is_noted(value));
         if passes {
             self.scratch.pass(value.len());
         }
@@ -57,8 +54,10 @@ impl LeafSink for LeafRouter<'_> {
     }
 
     fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if let Some(members) = &mut self.members {
-            members.leaf(leaf);
+        if let Some(members) = &mut self.members
+            && leaf.host == HostSyntax::JsonKey
+        {
+            members.take(leaf, self.known.place(leaf.bytes));
         }
         if self.is_idle(leaf.bytes, leaf.host) || self.is_routine(leaf) {
             self.scratch.pass(leaf.bytes.len());
@@ -89,10 +88,22 @@ impl LeafRouter<'_> {
         let idle = match host {
             HostSyntax::JsonLiteral => true,
             HostSyntax::JsonNumber => value.iter().all(|byte| is_numeric(*byte)),
-            HostSyntax::JsonKey => self.known.has(value),
+            HostSyntax::JsonKey => self.known.place(value).is_some(),
             _ => false,
         };
         idle && self.explanation.is_none()
+    }
+
+    /// True for names of members that are noted, or that nobody wants noted.
+    #[inline]
+    fn is_noted(&mut self, name: &[u8]) -> bool {
+        match &mut self.members {
+            Some(members) => self
+                .known
+                .place(name)
+                .is_some_and(|place| members.again(place)),
+            None => true,
+        }
     }
 
     /// True for fields of a head in which the same look found nothing before.
@@ -117,7 +128,10 @@ impl LeafRouter<'_> {
                 && seen.idle
                 && !signs.intersects(Signs::ANGLE | Signs::PERCENT)
             {
-                self.known.enter(leaf.bytes);
+                let place = self.known.enter(leaf.bytes);
+                if let (Some(members), Some(place)) = (&mut self.members, place) {
+                    members.unsettle(place);
+                }
             }
         }
         if signs.contains(Signs::ANGLE)

@@ -2,7 +2,9 @@
 //!
 //! The first few of a body tell its shape, so that their number, and the time that looking at them takes, is bounded.
 
-use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
+use crate::inspect::leaf::{Leaf, Piece};
+
+use super::known;
 
 /// The names so far, each once, a line each.
 #[derive(Debug, Default)]
@@ -11,20 +13,40 @@ pub(super) struct Members {
     /// Where each name begins in it, and its length.
     names: Vec<(usize, usize)>,
     looked_at: u32,
+    /// A bit for each place of [`known::Known`]: what is there now was noted, or is nothing to be noted.
+    settled: [u64; known::PLACES / 64],
 }
 
 impl Members {
-    /// True when a leaf in such a syntax may be noted.
-    pub(super) fn wants(&self, host: HostSyntax) -> bool {
-        host == HostSyntax::JsonKey && self.looked_at < LOOKED_AT
+    /// The name at `place` of those that are known comes once more. False when it is still to be [taken](Self::take).
+    #[inline]
+    pub(super) fn again(&mut self, place: usize) -> bool {
+        if self.looked_at >= LOOKED_AT {
+            return true;
+        }
+        let settled = self.settled[place / 64] >> (place % 64) & 1 != 0;
+        self.looked_at += u32::from(settled);
+        settled
     }
 
-    /// Takes note of `leaf` if it is a member's name.
-    pub(super) fn leaf(&mut self, leaf: &Leaf<'_>) {
-        if !self.wants(leaf.host) {
+    /// Another name is known at `place` from now on.
+    pub(super) fn unsettle(&mut self, place: usize) {
+        self.settled[place / 64] &= !(1 << (place % 64));
+    }
+
+    /// Takes note of `leaf`, a member's name, which is known at `place`.
+    pub(super) fn take(&mut self, leaf: &Leaf<'_>, place: Option<usize>) {
+        if self.looked_at >= LOOKED_AT {
             return;
         }
         self.looked_at += 1;
+        if let Some(place) = place {
+            self.settled[place / 64] |= 1 << (place % 64);
+        }
+        self.note(leaf);
+    }
+
+    fn note(&mut self, leaf: &Leaf<'_>) {
         // Longer ones, and such with spaces or other letters, are mostly data.
         let plain = |byte: &u8| byte.is_ascii_graphic();
         let name = leaf.bytes;

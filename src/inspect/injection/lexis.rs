@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::words::{Reach, Words};
+use super::words::Words;
 
 /// Several sets of words that are looked for in one pass.
 #[derive(Debug)]
@@ -14,8 +14,6 @@ pub struct WordSets {
     owners: Vec<u32>,
     /// Words of one byte.
     bytes: Vec<(u8, u32)>,
-    /// Whether a byte tells of a short word.
-    tells: Box<[bool; 256]>,
 }
 
 impl WordSets {
@@ -33,15 +31,10 @@ impl WordSets {
             }
         }
         let words = Words::new(texts);
-        let mut tells = Box::new([false; 256]);
-        for byte in words.tells() {
-            tells[usize::from(*byte)] = true;
-        }
         Self {
             words,
             owners,
             bytes,
-            tells,
         }
     }
 
@@ -66,11 +59,7 @@ impl WordSets {
                 each(at..at + 1, *set);
             }
         }
-        let reach = match text.iter().any(|byte| self.tells[usize::from(*byte)]) {
-            true => Reach::All,
-            false => Reach::Long,
-        };
-        self.words.find(text, reach, &mut |word, at| {
+        self.words.find(text, &mut |word, at| {
             if let Some(set) = self.owners.get(usize::from(word)) {
                 each(at, *set);
             }

@@ -1,14 +1,14 @@
 //! The one pass over each form of a value: which bytes and which anchors stand in it.
 //!
 //! ```text
-//! bytes ─► table of 256   signs for the decoders, classes of one-byte anchors, "may hold a short anchor"
+//! bytes ─► table of 256   signs for the decoders, classes of one-byte anchors
 //!       ─► Words          anchors of more than one byte, with their places
 //! ```
 
 use std::ops::Range;
 
 use super::decode::Signs;
-use super::words::{Reach, Words};
+use super::words::Words;
 use super::{Classes, ROOMS};
 
 /// Where an anchor of a room stands in a form. In order of the end; at one end the longer comes first.
@@ -85,9 +85,6 @@ impl Prefilter {
             }
         }
         let words = Words::new(texts);
-        for byte in words.tells() {
-            bytes[usize::from(*byte)] |= MAY_HOLD_SHORT;
-        }
         Self {
             bytes,
             words,
@@ -100,11 +97,7 @@ impl Prefilter {
         hits.clear();
         let bits = self.bits(bytes);
         let mut classes = Classes::from_bits_truncate(bits >> CLASS_SHIFT);
-        let reach = match bits & MAY_HOLD_SHORT {
-            0 => Reach::Long,
-            _ => Reach::All,
-        };
-        self.words.find(bytes, reach, &mut |word, at| {
+        self.words.find(bytes, &mut |word, at| {
             let Some(owner) = self.owners.get(usize::from(word)) else {
                 return;
             };
@@ -147,10 +140,9 @@ fn sort(hits: &mut [Hit]) {
     }
 }
 
-/// Bits of the table: signs, then classes, then whether a short anchor may stand there.
+/// Bits of the table: signs, then classes.
 const SIGNS: u32 = 0xffff;
 const CLASS_SHIFT: u32 = 16;
-const MAY_HOLD_SHORT: u32 = 1 << 31;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
 //! Many fixed words in one pass, in any case of their letters.
 //!
-//! Words of four bytes and more are entered with their rarest four neighbouring bytes, shorter ones with their rarer
-//! two. A place in the text costs one look at a bitmap of 8 KiB, which stays in the first-level cache; what passes it is
-//! compared as a whole. An automaton over a thousand words has tables of a megabyte, and each of its steps waits for the
-//! one before.
+//! Words of five bytes and more are entered with two neighbouring grams of four bytes, so that one of them begins at an
+//! even place wherever the word stands; shorter ones with their rarest pair. Two bytes of the text cost one look at a
+//! bitmap of 8 KiB and two at tables of 2 KiB, which stay in the first-level cache; what passes is compared as a whole.
+//! An automaton over a thousand words has tables of a megabyte, and each of its steps waits for the one before.
 
 use std::ops::Range;
 
@@ -11,243 +11,266 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Words {
     texts: Vec<&'static [u8]>,
-    grams: Filter,
-    pairs: Filter,
-    tells: Vec<u8>,
-}
-
-/// Which words are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// All.
-    All,
-    /// Those of four bytes and more: none of [`Words::tells`] stands in the text.
-    Long,
+    pairs: Pairs,
+    grams: Grams,
 }
 
 impl Words {
     /// Compiles `texts`; at most 65,535.
     pub(super) fn new(texts: Vec<&'static [u8]>) -> Self {
         debug_assert!(texts.iter().all(|text| text.to_ascii_lowercase() == **text));
-        let (mut grams, mut pairs, mut tells) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut grams, mut pairs) = (Vec::new(), Vec::new());
         for (text, word) in texts.iter().zip(0_u16..) {
-            if text.len() >= GRAM {
-                enter_gram(text, word, &mut grams);
+            if text.len() > GRAM {
+                enter_grams(text, word, &mut grams);
             } else {
-                enter_pair(text, word, &mut pairs, &mut tells);
+                enter_pair(text, word, &mut pairs);
             }
         }
         Self {
-            grams: Filter::new(grams),
-            pairs: Filter::new(pairs),
+            pairs: Pairs::new(pairs),
+            grams: Grams::new(grams),
             texts,
-            tells,
         }
-    }
-
-    /// Bytes of which one at least stands in every text that holds a word of two or three bytes.
-    pub(super) fn tells(&self) -> &[u8] {
-        &self.tells
     }
 
     /// Hands number and place of every word in `bytes` to `each`, almost in order: by the place of its gram or pair.
     #[inline(always)]
-    pub(super) fn find(
-        &self,
-        bytes: &[u8],
-        reach: Reach,
-        each: &mut impl FnMut(u16, Range<usize>),
-    ) {
-        match reach {
-            Reach::Long => {
-                for (at, window) in bytes.windows(GRAM).enumerate() {
-                    self.gram((bytes, at), window, each);
-                }
+    pub(super) fn find(&self, bytes: &[u8], each: &mut impl FnMut(u16, Range<usize>)) {
+        let mut at = 0;
+        while let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk::<GRAM>) {
+            let [one, two, three, _] = *window;
+            if self.pairs.has(one, two) | self.pairs.has(two, three) | self.grams.has(window) {
+                self.look((bytes, at), each);
             }
-            Reach::All => {
-                for (at, window) in bytes.windows(GRAM).enumerate() {
-                    self.pair((bytes, at), window, each);
-                    self.gram((bytes, at), window, each);
-                }
-                let from = bytes.len().saturating_sub(GRAM - 1);
-                let rest = bytes.get(from..).unwrap_or_default();
-                for (at, window) in (from..).zip(rest.windows(PAIR)) {
-                    self.pair((bytes, at), window, each);
-                }
-            }
+            at += 2;
+        }
+        if at + 1 < bytes.len() {
+            self.look((bytes, at), each);
         }
     }
 
-    #[inline(always)]
-    fn pair(
-        &self,
-        (bytes, at): (&[u8], usize),
-        window: &[u8],
-        each: &mut impl FnMut(u16, Range<usize>),
-    ) {
-        if let Some(pair) = window.first_chunk()
-            && self.pairs.passes(u16::from_le_bytes(*pair))
-        {
-            let slot = u16::from_le_bytes(*pair);
-            self.compare(&self.pairs, slot, (bytes, at), each);
-        }
-    }
-
-    #[inline(always)]
-    fn gram(
-        &self,
-        (bytes, at): (&[u8], usize),
-        window: &[u8],
-        each: &mut impl FnMut(u16, Range<usize>),
-    ) {
-        if let Some(gram) = window.first_chunk()
-            && self.grams.passes(gram_slot(gram))
-        {
-            self.compare(&self.grams, gram_slot(gram), (bytes, at), each);
-        }
-    }
-
-    /// Compares the words that `filter` has for what stands at `at`.
+    /// Looks closer at what begins at `at` or behind it.
     #[inline(never)]
+    fn look(&self, (bytes, at): (&[u8], usize), each: &mut impl FnMut(u16, Range<usize>)) {
+        let here = bytes.get(at..).unwrap_or_default();
+        for (at, pair) in (at..at + 2).zip(here.windows(PAIR)) {
+            if let [one, two] = pair
+                && self.pairs.has(*one, *two)
+            {
+                let slot = u16::from_le_bytes([*one, *two]);
+                self.compare(self.pairs.entries.of(slot), (bytes, at), each);
+            }
+        }
+        if let Some(window) = here.first_chunk()
+            && self.grams.has(window)
+        {
+            let entries = self.grams.entries.of(gram_slot(window));
+            self.compare(entries, (bytes, at), each);
+        }
+    }
+
+    /// Compares the words of `entries` for what stands at `at`.
+    #[inline(always)]
     fn compare(
         &self,
-        filter: &Filter,
-        slot: u16,
+        entries: &[Entry],
         (bytes, at): (&[u8], usize),
         each: &mut impl FnMut(u16, Range<usize>),
     ) {
-        for entry in filter.entries(slot) {
-            let (Some(text), Some(start)) = (
-                self.texts.get(usize::from(entry.word)),
-                at.checked_sub(usize::from(entry.offset)),
-            ) else {
+        for entry in entries {
+            let Some(start) = at.checked_sub(usize::from(entry.offset)) else {
                 continue;
             };
-            let end = start + text.len();
-            let there = bytes.get(start..end).is_some_and(|found| {
-                let same = |(one, known): (&u8, &u8)| one.to_ascii_lowercase() == *known;
-                // A pair is entered in each case; of the others, most places fail at the end.
-                text.len() == PAIR
-                    || found.last().zip(text.last()).is_some_and(same)
-                        && found.iter().zip(*text).all(same)
-            });
-            if there {
+            let end = start + usize::from(entry.length);
+            let Some([first, between @ .., last]) = bytes.get(start..end) else {
+                continue;
+            };
+            // Most places fail at one of the ends.
+            if first | CASE == entry.ends[0]
+                && last | CASE == entry.ends[1]
+                && self.is(entry.word, *first, between, *last)
+            {
                 each(entry.word, start..end);
             }
         }
     }
+
+    fn is(&self, word: u16, first: u8, between: &[u8], last: u8) -> bool {
+        let Some([front, middle @ .., back]) = self.texts.get(usize::from(word)) else {
+            return false;
+        };
+        first.eq_ignore_ascii_case(front)
+            && last.eq_ignore_ascii_case(back)
+            && between.eq_ignore_ascii_case(middle)
+    }
 }
 
-/// Which of 65,536 slots hold something, and what.
+/// Which pairs of bytes belong to a word.
 #[derive(Debug)]
-struct Filter {
-    bitmap: Box<[u64; WORDS]>,
-    /// Slots that hold something, before each word of the bitmap.
-    ranks: Box<[u16; WORDS]>,
-    /// Where the entries of each slot that holds something begin; one more than there are.
-    starts: Vec<u16>,
-    entries: Vec<Entry>,
+struct Pairs {
+    /// For each first byte, a bit for each class of second ones.
+    seconds: Box<[u64; 256]>,
+    /// The class of each byte as a second one.
+    classes: Box<[u8; 256]>,
+    entries: Entries,
 }
 
-/// A gram or a pair of a word, and where in the word it is.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    slot: u16,
-    offset: u16,
-    word: u16,
-}
-
-impl Filter {
-    fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_by_key(|entry| entry.slot);
-        let mut bitmap = Box::new([0_u64; WORDS]);
+impl Pairs {
+    fn new(entries: Vec<Entry>) -> Self {
+        let mut classes = Box::new([0; 256]);
+        let mut seconds = Box::new([0; 256]);
+        let mut next = 1;
         for entry in &entries {
-            bitmap[usize::from(entry.slot >> 6)] |= 1 << (entry.slot & 63);
+            let [first, byte] = entry.slot.to_le_bytes();
+            let (first, second) = (usize::from(first), usize::from(byte));
+            if classes[second] == 0 {
+                for case in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
+                    classes[usize::from(case)] = next;
+                }
+                // Classes beyond the last are shared: the comparison tells their bytes apart.
+                next = (next + 1).min(63);
+            }
+            seconds[first] |= 1 << classes[second];
         }
-        let mut ranks = Box::new([0_u16; WORDS]);
-        let mut before = 0;
-        for (rank, word) in ranks.iter_mut().zip(bitmap.iter()) {
-            *rank = before;
-            before += word.count_ones() as u16;
-        }
-        let slots = entries.chunk_by(|one, other| one.slot == other.slot);
-        let mut starts = vec![0];
-        starts.extend(slots.scan(0_u16, |at, slot| {
-            *at += slot.len() as u16;
-            Some(*at)
-        }));
         Self {
-            bitmap,
-            ranks,
-            starts,
-            entries,
+            seconds,
+            classes,
+            entries: Entries::new(entries),
         }
     }
 
     #[inline(always)]
-    fn passes(&self, slot: u16) -> bool {
+    fn has(&self, first: u8, second: u8) -> bool {
+        let class = self.classes[usize::from(second)];
+        self.seconds[usize::from(first)] >> (class & 63) & 1 != 0
+    }
+}
+
+/// Which grams belong to a word: of 65,536 slots, those that hold one.
+#[derive(Debug)]
+struct Grams {
+    bitmap: Box<[u64; 1024]>,
+    entries: Entries,
+}
+
+impl Grams {
+    fn new(entries: Vec<Entry>) -> Self {
+        let mut bitmap = Box::new([0_u64; 1024]);
+        for entry in &entries {
+            bitmap[usize::from(entry.slot >> 6)] |= 1 << (entry.slot & 63);
+        }
+        Self {
+            bitmap,
+            entries: Entries::new(entries),
+        }
+    }
+
+    #[inline(always)]
+    fn has(&self, gram: &[u8; GRAM]) -> bool {
+        let slot = gram_slot(gram);
         self.bitmap[usize::from(slot >> 6)] >> (slot & 63) & 1 != 0
     }
-
-    /// The entries of a slot that [`Self::passes`].
-    fn entries(&self, slot: u16) -> &[Entry] {
-        let word = usize::from(slot >> 6);
-        let below = (1_u64 << (slot & 63)) - 1;
-        let rank =
-            usize::from(self.ranks[word]) + (self.bitmap[word] & below).count_ones() as usize;
-        match (self.starts.get(rank), self.starts.get(rank + 1)) {
-            (Some(from), Some(to)) => self.entries.get(usize::from(*from)..usize::from(*to)),
-            _ => None,
-        }
-        .unwrap_or_default()
-    }
 }
 
-/// Enters the rarest gram of `text`.
-fn enter_gram(text: &[u8], word: u16, entries: &mut Vec<Entry>) {
-    let rarest = text
-        .windows(GRAM)
-        .zip(0_u16..)
-        .min_by_key(|(window, _)| commonness(window));
-    if let Some((window, offset)) = rarest
-        && let Some(gram) = window.first_chunk()
-    {
-        entries.push(Entry {
-            slot: gram_slot(gram),
-            offset,
+/// A gram or a pair of a word, where in the word it is, and what of the word is compared first.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    slot: u16,
+    word: u16,
+    offset: u8,
+    length: u8,
+    /// First and last byte, with [`CASE`].
+    ends: [u8; 2],
+}
+
+impl Entry {
+    fn new(slot: u16, offset: usize, word: u16, text: &[u8]) -> Self {
+        let small = |number| u8::try_from(number).unwrap_or(u8::MAX);
+        let end = |byte: Option<&u8>| byte.map_or(0, |byte| byte | CASE);
+        Self {
+            slot,
             word,
-        });
+            offset: small(offset),
+            length: small(text.len()),
+            ends: [end(text.first()), end(text.last())],
+        }
     }
 }
 
-/// Enters the rarer pair of `text` in each case that its letters may have, and its rarer byte among the tells.
-fn enter_pair(text: &[u8], word: u16, entries: &mut Vec<Entry>, tells: &mut Vec<u8>) {
-    let rarer = text
-        .windows(PAIR)
-        .zip(0_u16..)
-        .min_by_key(|(window, _)| commonness(window));
-    let Some(([first, second], offset)) =
-        rarer.and_then(|(window, offset)| Some((*window.first_chunk::<PAIR>()?, offset)))
-    else {
+/// Entries by their slot.
+#[derive(Debug)]
+struct Entries {
+    /// Where the entries begin whose slots have these upper bits; one more than there are.
+    starts: Vec<u16>,
+    list: Vec<Entry>,
+}
+
+impl Entries {
+    fn new(mut list: Vec<Entry>) -> Self {
+        list.sort_by_key(|entry| entry.slot);
+        let starts = (0..=1 << (16 - BUCKET_BITS))
+            .map(|bucket| {
+                let before = list.partition_point(|entry| entry.slot >> BUCKET_BITS < bucket);
+                u16::try_from(before).unwrap_or(u16::MAX)
+            })
+            .collect();
+        Self { starts, list }
+    }
+
+    /// The entries of `slot`.
+    #[inline(always)]
+    fn of(&self, slot: u16) -> &[Entry] {
+        let bucket = usize::from(slot >> BUCKET_BITS);
+        let (Some(from), Some(to)) = (self.starts.get(bucket), self.starts.get(bucket + 1)) else {
+            return &[];
+        };
+        let list = self.list.get(usize::from(*from)..usize::from(*to));
+        let list = list.unwrap_or_default();
+        let before = list.iter().take_while(|entry| entry.slot < slot).count();
+        let list = list.get(before..).unwrap_or_default();
+        let own = list.iter().take_while(|entry| entry.slot == slot).count();
+        list.get(..own).unwrap_or_default()
+    }
+}
+
+/// Enters the rarest two neighbouring grams of `text`.
+fn enter_grams(text: &[u8], word: u16, entries: &mut Vec<Entry>) {
+    // As rare as the commoner of the two.
+    let rarity = |window: &[u8]| window.windows(GRAM).map(commonness).max();
+    let rarest = text
+        .windows(GRAM + 1)
+        .enumerate()
+        .min_by_key(|(_, window)| rarity(window));
+    let Some((offset, window)) = rarest else {
         return;
     };
-    let cases = |byte: u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+    for (offset, gram) in (offset..).zip(window.windows(GRAM)) {
+        if let Some(gram) = gram.first_chunk() {
+            entries.push(Entry::new(gram_slot(gram), offset, word, text));
+        }
+    }
+}
+
+/// Enters the rarest pair of `text` in each case that its letters may have.
+fn enter_pair(text: &[u8], word: u16, entries: &mut Vec<Entry>) {
+    let rarest = text
+        .windows(PAIR)
+        .enumerate()
+        .min_by_key(|(_, window)| commonness(window));
+    let Some((offset, [first, second])) = rarest else {
+        return;
+    };
+    let cases = |byte: &u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
     for one in cases(first) {
         for two in cases(second) {
             let slot = u16::from_le_bytes([one, two]);
-            if !entries
-                .iter()
-                .any(|entry| entry.slot == slot && entry.word == word)
-            {
-                entries.push(Entry { slot, offset, word });
+            let is_in = |entry: &Entry| entry.slot == slot && entry.word == word;
+            if !entries.iter().any(is_in) {
+                entries.push(Entry::new(slot, offset, word, text));
             }
         }
     }
-    let tell = match commonness(&[first]) <= commonness(&[second]) {
-        true => first,
-        false => second,
-    };
-    tells.extend(cases(tell));
 }
 
 /// A slot for four bytes, the same for letters of either case. Fibonacci hashing: the upper bits depend on all of it.
@@ -280,8 +303,10 @@ const GRAM: usize = 4;
 const PAIR: usize = 2;
 /// Upper and lower case letters fall together; so do some other pairs, which the comparison tells apart.
 const FOLD: u32 = 0x2020_2020;
-/// Words of a bitmap of 65,536 bits.
-const WORDS: usize = 1024;
+/// The bit in which the cases of a letter differ.
+const CASE: u8 = 0x20;
+/// Lower bits of a slot that are not told apart by [`Entries::starts`].
+const BUCKET_BITS: u32 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -302,10 +327,8 @@ mod tests {
     }
 
     fn found(words: &Words, text: &[u8]) -> Vec<(usize, usize, &'static [u8])> {
-        let tells = text.iter().any(|byte| words.tells().contains(byte));
-        let reach = if tells { Reach::All } else { Reach::Long };
         let mut list = Vec::new();
-        words.find(text, reach, &mut |word, at| {
+        words.find(text, &mut |word, at| {
             list.push((at.end, at.start, words.texts[usize::from(word)]));
         });
         list.sort_unstable();
@@ -349,10 +372,9 @@ mod tests {
     #[test]
     fn no_gram_is_shared_by_so_many_anchors_that_a_flood_of_it_is_dear() {
         let words = anchors();
-        for filter in [&words.grams, &words.pairs] {
-            let slots = (0..=u16::MAX).filter(|slot| filter.passes(*slot));
-            let crowd = slots.map(|slot| filter.entries(slot).len());
-            assert!(crowd.max() <= Some(24));
+        for entries in [&words.grams.entries, &words.pairs.entries] {
+            let crowd = (0..=u16::MAX).map(|slot| entries.of(slot).len());
+            assert!(crowd.max() <= Some(32));
         }
     }
 

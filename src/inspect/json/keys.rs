@@ -5,6 +5,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crate::inspect::leaf::packed;
+
 /// A name that an open object had before, given another value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Clash {
@@ -370,7 +372,7 @@ fn hash(secret: u64, bytes: &[u8], word: impl Fn(u64) -> u64) -> u64 {
         state = fold(state ^ word(u64::from_le_bytes(*chunk)), secret);
         rest = later;
     }
-    fold(state ^ word(tail(rest)), secret)
+    fold(state ^ word(packed(rest)), secret)
 }
 
 /// The [`hash`] of a name with its ASCII letters made small, in the same pass that finds that it has nothing else to be
@@ -388,27 +390,13 @@ fn hash_plain(secret: u64, name: &[u8]) -> Option<u64> {
         state = fold(state ^ lower(word), secret);
         rest = later;
     }
-    let word = tail(rest);
+    let word = packed(rest);
     let padding = match rest.len() {
         bytes @ 0..4 => LOW << (8 * bytes),
         _ => 0,
     };
     found |= odd(word | padding);
     (found == 0).then(|| fold(state ^ lower(word), secret))
-}
-
-/// Up to seven bytes as a number; all of them count, and the length is hashed as well.
-#[inline]
-fn tail(rest: &[u8]) -> u64 {
-    if let (Some(front), Some(back)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        return u64::from(u32::from_le_bytes(*front)) | u64::from(u32::from_le_bytes(*back)) << 32;
-    }
-    match *rest {
-        [] => 0,
-        [a] => u64::from(a),
-        [a, b] => u64::from(a) | u64::from(b) << 8,
-        [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
-    }
 }
 
 /// Eight ASCII bytes with their capital letters made small, and nothing else changed: names that only look alike must

@@ -20,6 +20,20 @@ pub use assembler::{Assembler, Outlet};
 pub use map::OffsetMap;
 pub use path::{NAME_BYTES, Path, Root, SHOWN_BYTES, Step};
 
+/// Up to seven bytes as a number: no two texts of one length have the same.
+#[inline]
+pub(crate) fn packed(text: &[u8]) -> u64 {
+    if let (Some(front), Some(back)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*front)) | u64::from(u32::from_le_bytes(*back)) << 32;
+    }
+    match *text {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, b] => u64::from(a) | u64::from(b) << 8,
+        [a, b, c, ..] => u64::from(a) | u64::from(b) << 8 | u64::from(c) << 16,
+    }
+}
+
 /// Receives leaves in document order.
 pub trait LeafSink {
     /// One value, or one piece of a long one. Borrowed data is valid during the call only.
