@@ -192,7 +192,11 @@ fn joined(path: &str, label: &str) -> String {
     let mut joined = String::with_capacity(path.len() + 1 + label.len());
     joined.push_str(path);
     joined.push('/');
-    for char in label.chars() {
+    let plain = label.bytes().take_while(|byte| matches!(byte, b' '..=b'~'));
+    let plain = plain.take(PATH_BYTES.saturating_sub(joined.len())).count();
+    let (front, rest) = label.split_at(plain);
+    joined.push_str(front);
+    for char in rest.chars() {
         if joined.len() >= PATH_BYTES {
             joined.push('…');
             break;

@@ -189,8 +189,7 @@ impl Stack {
     pub fn open(&mut self, opening: Opening) -> Result<PartId, Anomaly> {
         let mut child = Child::new(PartKind::Value, opening.label);
         child.media_type = opening.media_type;
-        let parent = self.record(opening.parent);
-        let node = self.create(opening.parent, &parent, child)?;
+        let node = self.create(opening.parent, child)?;
         let id = self.node(node).map_or(PartId::BODY, |node| node.part.id);
         self.source(node, Some(id));
         Ok(id)
@@ -247,8 +246,12 @@ impl Stack {
     }
 
     /// Fills a source's node from its queue; a full window, or the last one, puts the node on top. Values go first: they
-    /// belong to the window that is being worked on.
+    /// belong to the window that is being worked on. One value after the other: a flood of them is not open at once.
     fn start_ready_source(&mut self) {
+        let top = self.active.last().and_then(|top| self.node(*top));
+        if top.is_some_and(|node| node.part.kind == PartKind::Value) {
+            return;
+        }
         let values = 1..self.sources.len();
         let root = if self.active.is_empty() { 0..1 } else { 0..0 };
         let Some(at) = values.chain(root).find(|at| self.is_ready(*at)) else {
@@ -390,16 +393,13 @@ impl Stack {
             }
             Event::Full => self.put_on_top(slot.child),
             Event::Fact(anomaly, offset) => sink.anomaly(parent, anomaly, offset),
-            Event::Begin(child) => {
-                let record = self.record(parent);
-                match self.create(parent, &record, *child) {
-                    Ok(child) => slot.child = Some(child),
-                    Err(anomaly) => {
-                        slot.done = true;
-                        sink.anomaly(parent, anomaly, node.offset);
-                    }
+            Event::Begin(child) => match self.create(parent, *child) {
+                Ok(child) => slot.child = Some(child),
+                Err(anomaly) => {
+                    slot.done = true;
+                    sink.anomaly(parent, anomaly, node.offset);
                 }
-            }
+            },
         }
     }
 
@@ -477,8 +477,7 @@ impl Stack {
     ) {
         let mut slot = Slot::new(reader);
         if let Some(child) = child {
-            let record = self.record(node.part.id);
-            match self.create(node.part.id, &record, child) {
+            match self.create(node.part.id, child) {
                 Ok(at) => slot.child = Some(at),
                 Err(anomaly) => {
                     sink.anomaly(node.part.id, anomaly, 0);
@@ -501,9 +500,12 @@ impl Stack {
         self.place(below)
     }
 
-    /// Makes the node of a new part under `parent`, whose record is `above`.
-    fn create(&mut self, parent: PartId, above: &Record, child: Child) -> Result<usize, Anomaly> {
-        let record = above.child(&child);
+    /// Makes the node of a new part under `parent`.
+    fn create(&mut self, parent: PartId, child: Child) -> Result<usize, Anomaly> {
+        let record = match self.records.get(parent.0 as usize) {
+            Some(above) => above.child(&child),
+            None => Record::default().child(&child),
+        };
         if record.archive_depth > self.meter.limits().archive_depth {
             return Err(Anomaly::TooDeep);
         }
@@ -565,13 +567,6 @@ impl Stack {
 
     fn node(&self, at: usize) -> Option<&Node> {
         self.nodes.get(at).and_then(Option::as_deref)
-    }
-
-    fn record(&self, part: PartId) -> Record {
-        self.records
-            .get(part.0 as usize)
-            .cloned()
-            .unwrap_or_default()
     }
 
     fn source_of(&mut self, value: PartId) -> Option<&mut Source> {

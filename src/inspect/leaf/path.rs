@@ -290,8 +290,8 @@ fn write_index(out: &mut impl fmt::Write, index: u32) -> fmt::Result {
 
 fn write_name(out: &mut impl fmt::Write, name: &[u8]) -> fmt::Result {
     // Most names need no escape.
-    if let Ok(text) = std::str::from_utf8(name)
-        && name.iter().all(|byte| matches!(byte, 0x20..=0x7e))
+    if name.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Ok(text) = std::str::from_utf8(name)
     {
         return out.write_str(text);
     }
