@@ -3,6 +3,7 @@
 //!
 //! The prefilter finds the words that code of each language needs; what follows a word decides whether it is code.
 
+use super::lexis::any_of;
 use super::xss::is_quoted_code;
 use super::{Evidence, Kind, Setting, Value};
 
@@ -141,23 +142,19 @@ fn php_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
     } else {
         return;
     }
-    let body = body(after, b"<?");
-    let code = ["echo", "(", "$", "`", "=", "print"]
+    let body = body(after, *b"<?");
+    let code = body
         .iter()
-        .any(|sign| memchr::memmem::find(body, sign.as_bytes()).is_some());
-    if code {
+        .any(|byte| matches!(byte, b'(' | b'$' | b'`' | b'='));
+    if code || any_of(body, &["echo", "print"]).is_some() {
         note(Kind::Structure, 15, "code-body");
     }
 }
 
 fn script_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
-    let body = body(after, b"<%");
-    let body =
-        memchr::memmem::find(body, b"%>").map_or(body, |end| body.get(..end).unwrap_or_default());
-    let code = ["(", "request", "eval", "response.", "import", "`"]
-        .iter()
-        .any(|sign| memchr::memmem::find(body, sign.as_bytes()).is_some());
-    if code && memchr::memchr(b'(', body).is_some() {
+    let body = body(after, *b"<%");
+    let body = until(body, *b"%>");
+    if memchr::memchr(b'(', body).is_some() {
         note(Kind::Structure, 25, "script-tag");
     } else if body.starts_with(b"@") && memchr::memmem::find(body, b"import").is_some() {
         note(Kind::Semantics, 50, "script-tag");
@@ -165,9 +162,17 @@ fn script_tag(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {
 }
 
 /// What follows an opening tag, up to the next one, so that each byte is looked at for one tag only.
-fn body<'a>(after: &'a [u8], opening: &[u8]) -> &'a [u8] {
-    let body = after.get(..BODY_BYTES).unwrap_or(after);
-    memchr::memmem::find(body, opening).map_or(body, |end| body.get(..end).unwrap_or_default())
+fn body(after: &[u8], opening: [u8; 2]) -> &[u8] {
+    until(after.get(..BODY_BYTES).unwrap_or(after), opening)
+}
+
+/// What stands before the first `pair`, or all.
+fn until(text: &[u8], pair: [u8; 2]) -> &[u8] {
+    let [first, second] = pair;
+    memchr::memchr_iter(first, text)
+        .find(|at| text.get(at + 1) == Some(&second))
+        .and_then(|at| text.get(..at))
+        .unwrap_or(text)
 }
 
 fn interpolation(after: &[u8], note: &mut dyn FnMut(Kind, u8, &'static str)) {

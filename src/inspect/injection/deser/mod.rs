@@ -146,15 +146,19 @@ pub const ANCHORS: &[&str] = &[
 
 /// Notes evidence of the class in `value`.
 pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
-    java_stream(value, evidence);
-    net_stream(value, evidence);
-    php(value, evidence);
     let words = WORDS.sets_in(value.lower);
+    java_stream(value, words, evidence);
+    net_stream(value, evidence);
+    php(value, words, evidence);
     pickle(value, words, evidence);
 
-    ruby(value, evidence);
-    yaml(value, evidence);
-    functions(value, evidence);
+    ruby(value, words, evidence);
+    if words & YAML_TAG != 0 {
+        yaml(value, evidence);
+    }
+    if words & FUNCTION != 0 {
+        functions(value, evidence);
+    }
     classes(value, words, evidence);
 
     match value.setting {
@@ -165,7 +169,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
 }
 
 /// `AC ED 00 05` (Java Object Serialization Specification §6.1), and its base64 and hex.
-fn java_stream(value: &Value<'_>, evidence: &mut Evidence) {
+fn java_stream(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
     let bytes = trim(value.bytes);
     let lower = trim(value.lower);
     let marker = |at: usize| {
@@ -178,7 +182,11 @@ fn java_stream(value: &Value<'_>, evidence: &mut Evidence) {
         return;
     }
     // `rO0AB` is what every such stream begins with in base64.
-    if let Some(at) = find(bytes, b"rO0AB", 0) {
+    let stream = match words & JAVA_STREAM {
+        0 => None,
+        _ => find(bytes, b"rO0AB", 0),
+    };
+    if let Some(at) = stream {
         let body = run(bytes, at, |byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'%')
         });
@@ -212,9 +220,9 @@ fn net_stream(value: &Value<'_>, evidence: &mut Evidence) {
 }
 
 /// `O:8:"stdClass":1:{…}`: PHP's serialize(), read by its grammar.
-fn php(value: &Value<'_>, evidence: &mut Evidence) {
+fn php(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
     let lower = value.lower;
-    if has(lower, b"__halt_compiler") {
+    if words & PHAR_STUB != 0 {
         evidence.note(Kind::Semantics, 40, "phar-stub");
         if has(lower, b"<?php") {
             evidence.note(Kind::Structure, 30, "php-tag");
@@ -317,7 +325,7 @@ fn pickle(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
         evidence.note(Kind::Semantics, 45, "pickle-call");
         evidence.note(Kind::Structure, 20, "pickle");
     }
-    if has(lower, b"__reduce__") || has(lower, b"__reduce_ex__") {
+    if words & REDUCE != 0 {
         evidence.note(Kind::Semantics, 35, "reduce-method");
         if any_of(lower, &["os.system", "subprocess", "popen", "eval", "exec"]).is_some() {
             evidence.note(Kind::Target, 30, "runs-code");
@@ -326,7 +334,7 @@ fn pickle(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
 }
 
 /// Ruby's Marshal (4, 8) with an object, and YAML that names a class.
-fn ruby(value: &Value<'_>, evidence: &mut Evidence) {
+fn ruby(value: &Value<'_>, words: u32, evidence: &mut Evidence) {
     if let [4, 8, kind, rest @ ..] = value.bytes {
         let object = matches!(kind, b'o' | b'c' | b'e' | b'U' | b'u' | b'C' | b'S');
         let holds = matches!(kind, b'[' | b'{' | b'I')
@@ -344,7 +352,9 @@ fn ruby(value: &Value<'_>, evidence: &mut Evidence) {
             evidence.note(Kind::Structure, 20, "base64");
         }
     }
-    if let Some(at) = find(value.lower, b"!ruby/", 0) {
+    if words & RUBY_TAG != 0
+        && let Some(at) = find(value.lower, b"!ruby/", 0)
+    {
         let tag = run(value.bytes, at + 6, |byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-')
         });
@@ -359,9 +369,8 @@ fn ruby(value: &Value<'_>, evidence: &mut Evidence) {
 fn yaml(value: &Value<'_>, evidence: &mut Evidence) {
     let lower = value.lower;
     for lead in [b"!!".as_slice(), b"tag:yaml.org,2002:"] {
-        let mut at = 0;
-        while let Some(here) = find(lower, lead, at) {
-            at = here + lead.len();
+        for here in memchr::memmem::find_iter(lower, lead) {
+            let at = here + lead.len();
             let tag = run(lower, at, |byte| {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'/' | b':' | b'$')
             });
@@ -465,6 +474,12 @@ static WORDS: LazyLock<WordSets> = LazyLock::new(|| {
         FUNCTORS,
         TYPE_TAGS,
         PICKLE_MODULES,
+        &["ro0ab"],
+        &["__halt_compiler"],
+        &["__reduce__", "__reduce_ex__"],
+        &["!ruby/"],
+        &["!!", "tag:yaml.org,2002:"],
+        &["_$$nd_", "__js_function"],
     ])
 });
 const GADGET: u32 = 1;
@@ -473,3 +488,9 @@ const RUNNER: u32 = 1 << 2;
 const FUNCTOR: u32 = 1 << 3;
 const TYPE_TAG: u32 = 1 << 4;
 const PICKLE: u32 = 1 << 5;
+const JAVA_STREAM: u32 = 1 << 6;
+const PHAR_STUB: u32 = 1 << 7;
+const REDUCE: u32 = 1 << 8;
+const RUBY_TAG: u32 = 1 << 9;
+const YAML_TAG: u32 = 1 << 10;
+const FUNCTION: u32 = 1 << 11;

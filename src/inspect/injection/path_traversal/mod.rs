@@ -29,7 +29,7 @@ pub fn look(value: &Value<'_>, evidence: &mut Evidence) {
     let mut start = 0;
     let lower = value.lower;
     while start < lower.len() {
-        let token = run(lower, start, |byte| !ends_path(byte));
+        let token = run(lower, start, |byte| !ENDS_PATHS[usize::from(byte)]);
         if start > 0 && !is_candidate(token) {
             start += token.len() + 1;
             continue;
@@ -202,7 +202,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             && matches!(lower, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_lowercase());
         while let Some(unit) = unit(lower, self.at) {
             let plain = unit.spelling == Spelling::Plain;
-            if plain && ends_path(unit.byte) && !(drive && unit.byte == b' ') {
+            if plain && ENDS_PATHS[usize::from(unit.byte)] && !(drive && unit.byte == b' ') {
                 break;
             }
             if unit.byte == b'/' {
@@ -455,29 +455,16 @@ fn is_candidate(token: &[u8]) -> bool {
 }
 
 /// Bytes at which a path in a longer text ends.
-fn ends_path(byte: u8) -> bool {
-    byte.is_ascii_whitespace()
-        || matches!(
-            byte,
-            b'"' | b'\''
-                | b'<'
-                | b'>'
-                | b'='
-                | b','
-                | b'?'
-                | b'#'
-                | b'&'
-                | b'|'
-                | b'('
-                | b')'
-                | b'`'
-                | b'['
-                | b']'
-                | b'{'
-                | b'}'
-                | b'$'
-        )
-}
+static ENDS_PATHS: [bool; 256] = {
+    let ends = b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$";
+    let mut table = [false; 256];
+    let mut index = 0;
+    while index < ends.len() {
+        table[ends[index] as usize] = true;
+        index += 1;
+    }
+    table
+};
 
 /// Steps above a path in a manifest among which its mount is named.
 const MOUNT_STEPS: usize = 8;
