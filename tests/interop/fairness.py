@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Client A at full blast, client B at 50 requests a second: how B's percentiles change.
 
-    tests/interop/fairness.py target/release/sluice [1|16|256|1024|streams ...]
+    tests/interop/fairness.py target/release/sluice [1|16|256|1024|streams|broken ...]
 
 A and B are two loopback addresses, so two ICAP clients. B sends REQMOD /reqmod with 1 KiB of JSON; A the same over many
-connections with bodies of so many KiB, as fast as it is answered, or eight streams of 100 MiB to /respmod. B alone and B
+connections with bodies of so many KiB, as fast as it is answered, or eight streams of 100 MiB to /respmod, or as many of 60 MiB
+that must be kept for the answer and are broken off. B alone and B
 beside A take turns.
 
 With QUIET=1 (root, two cores, Linux 6.12 for the short slices) other programs disturb as little as they can: the server has
@@ -62,29 +63,43 @@ def blast(port, stop, done, data):
                 done.value += 1
                 key.fileobj.sendall(data)
 
-def streams(port, stop, done):
-    """Eight connections, each with one body of 100 MiB after the other."""
+def eight(port, stop, done, allow, each):
+    """Eight connections to /respmod; `each` gets the request's head, one piece of its body, and what counts its bytes."""
     import threading
     if QUIET:
         os.nice(-15)
     piece = (b"%x\r\n" % 65536) + bytes(random.Random(3).randrange(32, 127) for _ in range(65536)) + b"\r\n"
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n"
-    request = (b"RESPMOD icap://sluice/respmod ICAP/1.0\r\nHost: sluice\r\nAllow: 204\r\nEncapsulated: res-hdr=0, res-body=%d\r\n\r\n"
-               % len(head) + head)
-    def one():
-        sock = connect(port, "127.0.0.2")
-        while not stop.is_set():
-            sock.sendall(request)
-            for _ in range(1600):
-                sock.sendall(piece)
-                done.value += 65536
-                if stop.is_set():
-                    return
-            ask(sock, b"0\r\n\r\n")
-    threads = [threading.Thread(target=one, daemon=True) for _ in range(8)]
-    for thread in threads:
-        thread.start()
+    request = (b"RESPMOD icap://sluice/respmod ICAP/1.0\r\nHost: sluice\r\n%sEncapsulated: res-hdr=0, res-body=%d\r\n\r\n"
+               % (allow, len(head)) + head)
+    def send(sock, pieces):
+        sock.sendall(request)
+        for _ in range(pieces):
+            sock.sendall(piece)
+            done.value += 65536
+            if stop.is_set():
+                return
+    for _ in range(8):
+        threading.Thread(target=each, args=(lambda: connect(port, "127.0.0.2"), send, stop), daemon=True).start()
     stop.wait()
+
+def streams(port, stop, done):
+    """One body of 100 MiB after the other."""
+    def each(connection, send, stop):
+        sock = connection()
+        while not stop.is_set():
+            send(sock, 1600)
+            if not stop.is_set():
+                ask(sock, b"0\r\n\r\n")
+    eight(port, stop, done, b"Allow: 204\r\n", each)
+
+def broken(port, stop, done):
+    """60 MiB of a body that has to be kept, since it goes back, and no end: the server closes its file."""
+    def each(connection, send, stop):
+        while not stop.is_set():
+            with connection() as sock:
+                send(sock, 960)
+    eight(port, stop, done, b"", each)
 
 def alone_on(core, scheduler=os.SCHED_OTHER):
     if QUIET:
@@ -147,7 +162,7 @@ def main():
         time.sleep(2)
         data = request(1 << 10)
         loads = {str(kib): functools.partial(blast, data=request(kib << 10)) for kib in (1, 16, 256, 1024)}
-        loads["streams"] = streams
+        loads |= {"streams": streams, "broken": broken}
         for name in sys.argv[2:] or loads:
             compare(port, f"B 1 KiB, A {name}", data, loads[name])
     finally:
