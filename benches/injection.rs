@@ -68,6 +68,7 @@ fn inspect(detectors: &Detectors, value: &[u8], scratch: &mut Scratch) -> usize 
         direction: Direction::Request,
         part: PartId::BODY,
         classes: Classes::all(),
+        binary: false,
     };
     let mut findings = Findings::default();
     scratch.begin();

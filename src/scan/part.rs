@@ -28,6 +28,8 @@ pub(super) struct PartScan {
     second: Option<Reader>,
     /// What its values are inspected for.
     pub(super) values: Values,
+    /// It is binary data, and says nothing else.
+    pub(super) binary: bool,
 }
 
 /// Whether a part's values go through the injection detectors.
@@ -88,6 +90,7 @@ impl PartScan {
             first,
             second,
             values: Values::of(part),
+            binary: may_be_objects(part) && !says_text(part),
         }
     }
 
@@ -172,6 +175,13 @@ fn may_be_objects(part: &Part) -> bool {
     part.sniffed == sniff::Type::Binary && matches!(part.kind, PartKind::Body | PartKind::Unpacked)
 }
 
+/// True for what calls itself a text: whoever takes it for one sees all that stands between its control characters, and
+/// behind the beginning of a picture.
+fn says_text(part: &Part) -> bool {
+    let media_type = part.media_type.as_ref();
+    media_type.is_some_and(|media_type| media_type.essence.starts_with("text/"))
+}
+
 impl Reader {
     fn push<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
         let before = findings.list.len();
@@ -251,6 +261,7 @@ impl Choice {
             list.add(sniffed);
         }
         let looks_like_text = part.sniffed.is_text()
+            || says_text(part)
             || may_be_objects(part)
             || part.kind == PartKind::Multipart && part.name.is_none();
         if list.is_empty() && looks_like_text {

@@ -170,6 +170,7 @@ impl PartRouter<'_> {
                 direction: self.direction,
                 part,
                 classes,
+                binary: scan.binary,
             },
             scratch: &mut space.scratch,
             known: &mut space.known,

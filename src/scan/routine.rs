@@ -107,6 +107,7 @@ mod tests {
         direction: Direction::Request,
         part: PartId::HEAD,
         classes: Classes::all(),
+        binary: false,
     };
 
     fn with_leaf<T>(name: &str, value: &[u8], then: impl FnOnce(&Leaf<'_>) -> T) -> T {

@@ -42,6 +42,7 @@ fn scores(detectors: &Detectors, (name, value): (&str, &[u8])) -> BTreeMap<&'sta
         direction: Direction::Request,
         part: PartId::BODY,
         classes: Classes::all(),
+        binary: false,
     };
     let mut findings = Findings::default();
     detectors.inspect(&leaf, &context, &mut Scratch::new(), &mut findings);

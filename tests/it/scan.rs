@@ -206,6 +206,34 @@ fn an_object_stream_is_found_compressed_and_in_a_value() {
 }
 
 #[test]
+fn neither_control_characters_nor_magic_numbers_hide_an_attack_in_a_text() {
+    let attack = "<script>alert(document.cookie)</script>";
+    let filler = "a".repeat(250);
+    let [escaped, raw, percent] = ["\\u0001", "\x01", "%01"].map(|text| text.repeat(40));
+    let field = "--b\r\nContent-Disposition: form-data; name=c\r\n\r\n";
+    for (content_type, body) in [
+        (
+            "application/json",
+            format!("{{\"c\":\"{escaped}{filler}{attack}\"}}"),
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("c={percent}{filler}{attack}"),
+        ),
+        ("text/plain", format!("{raw}{filler}{attack}")),
+        ("text/plain", format!("GIF89a{attack}")),
+        ("text/plain; charset=utf-8", format!("%PDF-1.4 {attack}")),
+        (
+            "multipart/form-data; boundary=b",
+            format!("{field}{raw}{filler}{attack}\r\n--b--\r\n"),
+        ),
+    ] {
+        let report = scan_request(&post(content_type), body.as_bytes(), &[]);
+        assert_eq!(code(&report), "xss", "{content_type}");
+    }
+}
+
+#[test]
 fn an_attack_in_the_query_is_found_without_a_body() {
     let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
     assert_eq!(code(&scan_request(head, b"", &[])), "sqli");

@@ -116,7 +116,7 @@ impl Detectors {
         if classes.is_empty() && plain {
             return seen;
         }
-        if sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes) {
+        if context.binary && sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes) {
             let classes = classes & Classes::DESER;
             let whole = Form::default();
             look(

@@ -24,6 +24,7 @@ fn look(detectors: &Detectors, value: &[u8]) {
         direction: Direction::Request,
         part: PartId::BODY,
         classes: Classes::all(),
+        binary: false,
     };
     let mut findings = Findings::default();
     detectors.inspect(&leaf, &context, &mut Scratch::new(), &mut findings);

@@ -61,6 +61,9 @@ pub struct Context {
     pub part: PartId,
     /// The classes that the profile wants looked for.
     pub classes: Classes,
+    /// The part is binary data and says nothing else: where control characters abound, only streams of objects are
+    /// looked for.
+    pub binary: bool,
 }
 
 bitflags::bitflags! {

@@ -117,6 +117,7 @@ impl Scan {
                     direction: self.direction,
                     part: PartId::HEAD,
                     classes: self.classes,
+                    binary: false,
                 },
                 scratch: &mut space.scratch,
                 known: &mut space.known,

@@ -127,7 +127,8 @@ impl Detectors {
             ..
         } = scratch;
         let sight = self.prefilter.read(leaf.bytes, hits);
-        let binary = sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes);
+        let binary =
+            context.binary && sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes);
         let classes = match binary {
             true => sight.classes & context.classes & Classes::DESER,
             false => sight.classes & context.classes,
@@ -260,6 +261,7 @@ mod tests {
             direction: Direction::Request,
             part: PartId::BODY,
             classes: Classes::all(),
+            binary: false,
         };
         let mut findings = Findings::default();
         detectors.inspect(&leaf, &context, &mut Scratch::new(), &mut findings);
