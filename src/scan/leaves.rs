@@ -44,9 +44,11 @@ impl LeafSink for LeafRouter<'_> {
     /// Most of an API's JSON is names that are known and numbers.
     #[inline]
     fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
-        let passes = self.is_idle(value, host)
-            && !self.rules.wants_values(self.place_of(host))
-            && (host != HostSyntax::JsonKey || self.is_noted(value));
+        let passes = !self.rules.wants_values(self.place_of(host))
+            && match host {
+                HostSyntax::JsonKey => self.is_noted(value),
+                _ => self.is_idle(value, host),
+            };
         if passes {
             self.scratch.pass(value.len());
         }
@@ -94,16 +96,17 @@ impl LeafRouter<'_> {
         idle && self.explanation.is_none()
     }
 
-    /// True for names of members that are noted, or that nobody wants noted.
+    /// True for names of members that are idle, and noted where somebody wants them noted.
     #[inline]
     fn is_noted(&mut self, name: &[u8]) -> bool {
-        match &mut self.members {
-            Some(members) => self
-                .known
-                .place(name)
-                .is_some_and(|place| members.again(place)),
+        let Some(place) = self.known.place(name) else {
+            return false;
+        };
+        let noted = match &mut self.members {
+            Some(members) => members.again(place),
             None => true,
-        }
+        };
+        noted && self.explanation.is_none()
     }
 
     /// True for fields of a head in which the same look found nothing before.

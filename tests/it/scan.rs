@@ -233,6 +233,44 @@ fn neither_control_characters_nor_magic_numbers_hide_an_attack_in_a_text() {
     }
 }
 
+/// A thread knows the names of the messages before; what is noted of a message does not depend on them.
+#[test]
+fn the_names_of_members_are_noted_whichever_of_them_are_known() {
+    let noted = |names: &[String]| {
+        let head = post("application/json");
+        let request = RequestHead::parse(Bytes::copy_from_slice(head.as_bytes()));
+        let message = Message {
+            request: Some(&request),
+            ..Message::new(Direction::Request)
+        };
+        let members: Vec<_> = names.iter().map(|name| format!("\"{name}\":1")).collect();
+        let record = format!("{{{}}}", members.join(","));
+        let profile = Arc::new(Profile::built_in(Direction::Request));
+        let mut scan = Scan::new(&RULES, &profile, &Budget::new(1 << 30), &message);
+        scan.watch_members();
+        scan.push(Bytes::from(format!("[{record},{record},{record}]")));
+        scan.end(Ended::Complete);
+        while !matches!(scan.step_here(), Step::Decided | Step::Done) {}
+        scan.take_members().unwrap_or_default()
+    };
+    let names = |range: std::ops::Range<usize>| -> Vec<String> {
+        range.map(|number| format!("n{number}")).collect()
+    };
+    for _ in 0..3 {
+        for range in [0..9, 5..40, 0..40, 100..120] {
+            let expected: String = names(range.clone())
+                .iter()
+                .map(|name| format!("{name}\n"))
+                .collect();
+            assert_eq!(*noted(&names(range)), *expected);
+        }
+        // More than are kept, so that some give way to others.
+        for from in (1000..3000).step_by(40) {
+            noted(&names(from..from + 40));
+        }
+    }
+}
+
 #[test]
 fn an_attack_in_the_query_is_found_without_a_body() {
     let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -4,7 +4,7 @@
 //! separate. What a shell removes from a word (quotes, backslashes, carets, empty expansions) is removed here and
 //! counted as evasion where it breaks a word in two.
 
-use crate::inspect::injection::lexis::run;
+use crate::inspect::injection::lexis::{run, table_of};
 
 /// What ends one command and begins the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +78,7 @@ pub struct Lexer<'a> {
 }
 
 /// Bytes that may end a command or begin one.
-static ENDS_WORDS: [bool; 256] = {
-    let ends = b";|&\n\r`$(){}<>\x1b";
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < ends.len() {
-        table[ends[index] as usize] = true;
-        index += 1;
-    }
-    table
-};
+static ENDS_WORDS: [bool; 256] = table_of(b";|&\n\r`$(){}<>\x1b");
 
 /// Bytes of a word that are kept; no command or path worth knowing is longer.
 const WORD_BYTES: usize = 96;

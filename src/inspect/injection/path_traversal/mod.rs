@@ -14,7 +14,7 @@ mod anchors;
 mod spelling;
 mod targets;
 
-use super::lexis::{self, any_of, find, run};
+use super::lexis::{self, any_of, find, run, table_of};
 use super::{Evidence, Kind, Setting, Value};
 use crate::inspect::leaf::{HostSyntax, Root};
 pub use anchors::ANCHORS;
@@ -455,16 +455,7 @@ fn is_candidate(token: &[u8]) -> bool {
 }
 
 /// Bytes at which a path in a longer text ends.
-static ENDS_PATHS: [bool; 256] = {
-    let ends = b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$";
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < ends.len() {
-        table[ends[index] as usize] = true;
-        index += 1;
-    }
-    table
-};
+static ENDS_PATHS: [bool; 256] = table_of(b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$");
 
 /// Steps above a path in a manifest among which its mount is named.
 const MOUNT_STEPS: usize = 8;
