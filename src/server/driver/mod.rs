@@ -327,11 +327,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         let transaction = &mut current.transaction;
         let began = (current.steps > 0).then(thread_time);
-        let crowded = self.client.membership.account.is_crowded();
-        let Ok(action) = guarded(|| match crowded {
-            true => slices(transaction),
-            false => transaction.poll(),
-        }) else {
+        let pace = match self.client.membership.account.is_crowded() {
+            true => Pace::Slices,
+            false => Pace::Windows,
+        };
+        let Ok(action) = guarded(|| steps(transaction, pace)) else {
             self.panicked();
             return Flow::Socket;
         };
@@ -565,17 +565,19 @@ impl Current {
     }
 }
 
-/// Does the next piece of work in slices, as many as fit into the time that others may be kept waiting.
-fn slices(transaction: &mut Transaction) -> Action {
-    transaction.pace(Pace::Slices);
-    let until = Instant::now() + SLICES_TIME;
+/// Does the next pieces of work, as many as fit into the time that others may be kept waiting.
+fn steps(transaction: &mut Transaction, pace: Pace) -> Action {
+    transaction.pace(pace);
+    let mut until = None;
     loop {
         match transaction.poll() {
-            Action::Yield if Instant::now() < until => {}
-            action => {
-                transaction.pace(Pace::Windows);
-                return action;
+            Action::Yield => {
+                let now = Instant::now();
+                if now >= *until.get_or_insert(now + STEPS_TIME) {
+                    return Action::Yield;
+                }
             }
+            action => return action,
         }
     }
 }
@@ -603,8 +605,8 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
 
-/// How long an inspection goes on while other clients are there: about as long as a small message takes as a whole.
-const SLICES_TIME: Duration = Duration::from_micros(100);
+/// How long an inspection goes on before others get their turn: about as long as a few small messages take as a whole.
+const STEPS_TIME: Duration = Duration::from_micros(100);
 
 /// Answers that may wait unread before no further request is looked at.
 const UNREAD_BYTES: usize = 2 * TRANSMIT_BYTES;
