@@ -109,6 +109,19 @@ const TECHNIQUES: &[Technique] = &[
         format!("/shop/list?page=2&note={}", percent_signs(text))
     }),
     ("blanks-around", |text| format!("  {text} ")),
+    ("blank-lines-before", |text| {
+        format!("{}{text}", "\n".repeat(3000))
+    }),
+    ("graphql-comment", |text| format!("#{text}\n{{a}}")),
+    ("basic-credentials", |text| {
+        format!("Basic {}", STANDARD.encode(text))
+    }),
+    ("token", |text| {
+        let claims = serde_json::json!({"sub": text}).to_string();
+        let [head, claims] =
+            [r#"{"alg":"none"}"#, &claims].map(|json| URL_SAFE_NO_PAD.encode(json));
+        format!("Bearer {head}.{claims}.")
+    }),
     ("quotes-around", |text| format!("\"{text}\"")),
 ];
 

@@ -1,7 +1,7 @@
 //! GraphQL abuse: depth, aliases, repeated fields, directive floods, fragment cycles, batches, introspection.
 //!
 //! A value that is a GraphQL document by its grammar (executable definitions, October 2021 edition, §2) is GraphQL and
-//! nothing else: other detectors see its string literals only ([`strings`]), and this one counts.
+//! nothing else: other detectors see its string literals and comments only ([`texts`]), and this one counts.
 
 use std::collections::HashMap;
 
@@ -65,13 +65,30 @@ fn begins(bytes: &[u8]) -> bool {
     .any(|start| head.starts_with(start))
 }
 
-/// Hands the text of every string literal of a document to `each`, escapes not undone.
-pub(super) fn strings(bytes: &[u8], mut each: impl FnMut(&[u8])) {
-    for token in (Lexer { bytes, at: 0 }) {
-        if let Token::Text(text) = token {
-            each(text);
+/// Free text in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text<'a> {
+    /// A string literal without its quotes, escapes not undone.
+    String(&'a [u8]),
+    /// What follows a `#` in its line.
+    Comment(&'a [u8]),
+}
+
+/// The free texts of a document, in order.
+pub(super) fn texts(bytes: &[u8]) -> impl Iterator<Item = Text<'_>> {
+    let mut lexer = Lexer { bytes, at: 0 };
+    std::iter::from_fn(move || {
+        loop {
+            if let Some(comment) = lexer.comment() {
+                return Some(Text::Comment(comment));
+            }
+            match lexer.token()? {
+                Token::Text(text) => return Some(Text::String(text)),
+                Token::Invalid => return None,
+                _ => {}
+            }
         }
-    }
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +110,47 @@ impl<'a> Lexer<'a> {
     fn run(&self, from: usize, belongs: impl Fn(u8) -> bool) -> usize {
         let tail = self.bytes.get(from..).unwrap_or_default();
         from + tail.iter().take_while(|byte| belongs(**byte)).count()
+    }
+
+    /// The comment that is next, if one is.
+    fn comment(&mut self) -> Option<&'a [u8]> {
+        self.at = self.run(self.at, |byte| byte.is_ascii_whitespace() || byte == b',');
+        let start = self.at + 1;
+        if self.bytes.get(self.at) != Some(&b'#') {
+            return None;
+        }
+        self.at = self.run(start, |byte| !matches!(byte, b'\n' | b'\r'));
+        self.bytes.get(start..self.at)
+    }
+
+    /// The token that is next behind white space and comments.
+    fn token(&mut self) -> Option<Token<'a>> {
+        let start = self.at;
+        let byte = *self.bytes.get(start)?;
+        let token = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
+                self.at = self.run(start, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                Token::Name(self.bytes.get(start..self.at).unwrap_or_default())
+            }
+            b'0'..=b'9' | b'-' => {
+                self.at = self.run(start + 1, |byte| {
+                    byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
+                });
+                Token::Number
+            }
+            b'"' => self.text(start),
+            b'.' if self.bytes.get(start..start + 3) == Some(b"...") => {
+                self.at = start + 3;
+                Token::Spread
+            }
+            b'!' | b'$' | b'(' | b')' | b':' | b'=' | b'@' | b'[' | b']' | b'{' | b'|' | b'}'
+            | b'&' => {
+                self.at = start + 1;
+                Token::Punctuator(byte)
+            }
+            _ => Token::Invalid,
+        };
+        Some(token)
     }
 
     fn text(&mut self, start: usize) -> Token<'a> {
@@ -128,39 +186,8 @@ impl<'a> Iterator for Lexer<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            self.at = self.run(self.at, |byte| byte.is_ascii_whitespace() || byte == b',');
-            if self.bytes.get(self.at) != Some(&b'#') {
-                break;
-            }
-            self.at = self.run(self.at, |byte| byte != b'\n');
-        }
-        let start = self.at;
-        let byte = *self.bytes.get(start)?;
-        let token = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                self.at = self.run(start, |byte| byte.is_ascii_alphanumeric() || byte == b'_');
-                Token::Name(self.bytes.get(start..self.at).unwrap_or_default())
-            }
-            b'0'..=b'9' | b'-' => {
-                self.at = self.run(start + 1, |byte| {
-                    byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-')
-                });
-                Token::Number
-            }
-            b'"' => self.text(start),
-            b'.' if self.bytes.get(start..start + 3) == Some(b"...") => {
-                self.at = start + 3;
-                Token::Spread
-            }
-            b'!' | b'$' | b'(' | b')' | b':' | b'=' | b'@' | b'[' | b']' | b'{' | b'|' | b'}'
-            | b'&' => {
-                self.at = start + 1;
-                Token::Punctuator(byte)
-            }
-            _ => Token::Invalid,
-        };
-        Some(token)
+        while self.comment().is_some() {}
+        self.token()
     }
 }
 
@@ -443,12 +470,19 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_handed_out() {
-        let mut list = Vec::new();
-        strings(
-            b"{ a(x: \"one\\\"\", y: \"\"\"two\"\"\") # \"three\"\n }",
-            |text| list.push(text.to_vec()),
-        );
-        assert_eq!(list, [b"one\\\"".to_vec(), b"two".to_vec()]);
+    fn strings_and_comments_are_handed_out() {
+        let document =
+            b"#!\n{ a(x: \"one\\\"\", y: \"\"\"two\"\"\") # \"three\"\r b(z: \"four\")\n#\n }#";
+        let found: Vec<_> = texts(document).collect();
+        let expected = [
+            Text::Comment(b"!"),
+            Text::String(b"one\\\""),
+            Text::String(b"two"),
+            Text::Comment(b" \"three\""),
+            Text::String(b"four"),
+            Text::Comment(b""),
+            Text::Comment(b""),
+        ];
+        assert_eq!(found, expected);
     }
 }

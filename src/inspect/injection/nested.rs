@@ -6,7 +6,7 @@
 use crate::inspect::json::{self, Fault, Fragment, Mark, Role, Scalar, Tokenizer};
 
 use super::decode;
-use super::graphql;
+use super::graphql::{self, Text};
 use super::walk::Spent;
 
 /// A string found in a nested document.
@@ -88,25 +88,43 @@ impl json::Sink for Strict {
     }
 }
 
-/// Hands the string literals of a GraphQL document to `each`.
-pub(super) fn graphql_strings(
+/// Hands the string literals and the comments of a GraphQL document to `each`; several comments together, too, since
+/// who takes it for another text reads on from one to the next.
+pub(super) fn graphql_texts(
     bytes: &[u8],
     each: &mut dyn FnMut(Found<'_>) -> Result<(), Spent>,
 ) -> Result<(), Spent> {
-    let mut text: Vec<u8> = Vec::new();
-    let mut done = Ok(());
-    graphql::strings(bytes, |raw| {
-        text.clear();
-        unescape(raw, &mut text);
-        if done.is_ok() {
-            done = each(Found {
-                bytes: &text,
-                name: None,
-                is_name: false,
-            });
+    let mut each = |bytes: &[u8]| {
+        each(Found {
+            bytes,
+            name: None,
+            is_name: false,
+        })
+    };
+    let (mut text, mut comments) = (Vec::new(), Vec::new());
+    let mut first = 0;
+    for found in graphql::texts(bytes) {
+        match found {
+            Text::String(raw) => {
+                text.clear();
+                unescape(raw, &mut text);
+                each(&text)?;
+            }
+            Text::Comment(raw) => {
+                if comments.is_empty() {
+                    first = raw.len();
+                } else {
+                    comments.push(b'\n');
+                }
+                comments.extend_from_slice(raw);
+                each(raw)?;
+            }
         }
-    });
-    done
+    }
+    match comments.len() > first {
+        true => each(&comments),
+        false => Ok(()),
+    }
 }
 
 /// Bytes before the closing quote, or all.

@@ -62,13 +62,17 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// Judges by length, lines, and the share of plain words.
+    /// Judges by length, lines, and the share of plain words. Blank lines, and what is blank around all of it, count for
+    /// nothing.
     pub fn of(bytes: &[u8]) -> Self {
         if bytes.len() < SHORTEST_PROSE {
             return Self::Short;
         }
-        let head = bytes.get(..SETTING_BYTES).unwrap_or(bytes);
+        let bytes = bytes.trim_ascii_start();
+        let head = bytes.get(..SETTING_BYTES).unwrap_or(bytes).trim_ascii_end();
         let mut lines = 0_usize;
+        let mut blanks = 0_usize;
+        let mut line_is_blank = false;
         let mut words = 0_usize;
         let mut run = 0_usize;
         let mut plain = 0_usize;
@@ -76,6 +80,7 @@ impl Setting {
             let sort = SORTS[usize::from(*byte)];
             if sort == LETTER {
                 run += 1;
+                line_is_blank = false;
                 continue;
             }
             if run >= 2 && sort >= BLANK {
@@ -83,9 +88,17 @@ impl Setting {
                 plain += run + 1;
             }
             run = 0;
-            lines += usize::from(sort == LINE_END);
+            match sort {
+                LINE_END if line_is_blank => blanks += 1,
+                LINE_END => {
+                    lines += 1;
+                    line_is_blank = true;
+                }
+                BLANK => blanks += usize::from(line_is_blank),
+                _ => line_is_blank = false,
+            }
         }
-        if lines >= DOCUMENT_LINES && head.len() >= DOCUMENT_BYTES {
+        if lines >= DOCUMENT_LINES && head.len() - blanks >= DOCUMENT_BYTES {
             return Self::Document;
         }
         // Seven in ten bytes belong to words that end like words: code and payloads do not come near.
@@ -345,6 +358,8 @@ mod tests {
             Setting::of(b"Please select the items you want and drop them into the table near the door, or ask us."),
             Setting::Prose
         );
+        let hidden = format!("{}1 or 1=1\n\n{}", " \n".repeat(3000), "\r\n ".repeat(3000));
+        assert_eq!(Setting::of(hidden.as_bytes()), Setting::Short);
         assert_eq!(
             Setting::of(b"1' UNION SELECT user, password FROM users-- -"),
             Setting::Short

@@ -139,7 +139,7 @@ impl Forms {
             return Ok(());
         }
         // A document is nothing but its strings; decoding it as a whole would only break it.
-        let document = if !signs.contains(Signs::QUOTE) {
+        let document = if !signs.intersects(TEXTS) {
             None
         } else if nested::is_json(bytes) {
             Some(Decoder::Json)
@@ -166,7 +166,7 @@ impl Forms {
             match decoder {
                 Decoder::Json => nested::json_strings(bytes, &mut add)?,
                 Decoder::Graphql if document.is_none() => {}
-                Decoder::Graphql => nested::graphql_strings(bytes, &mut add)?,
+                Decoder::Graphql => nested::graphql_texts(bytes, &mut add)?,
                 Decoder::Form => nested::form_values(bytes, &mut add)?,
                 _ => self.add_decoded(decoder, (bytes, signs), chain, allowance)?,
             }
@@ -187,7 +187,10 @@ impl Forms {
             Decoder::Percent => decode::percent(bytes, signs, &mut out),
             Decoder::Entity => decode::entity(bytes, &mut out),
             Decoder::Escape => decode::escape(bytes, &mut out),
-            Decoder::Base64 => decode::base64(base64_of(bytes), &mut out),
+            Decoder::Base64 if signs.contains(Signs::NOT_BASE64) => {
+                decode::wrapped(bytes, &mut out)
+            }
+            Decoder::Base64 => decode::base64(bytes, &mut out),
             Decoder::Hex => decode::hex(hex_of(bytes), &mut out),
             Decoder::Unicode => decode::unicode(bytes, &mut out),
             Decoder::Utf7 => decode::utf7(bytes, &mut out),
@@ -250,7 +253,7 @@ impl Forms {
 
 /// True when no decoder can apply.
 pub(super) fn plain(bytes: &[u8], signs: Signs) -> bool {
-    let coded = bytes.len() >= SHORTEST_CODED && !signs.contains(Signs::NOT_BASE64);
+    let coded = bytes.len() >= SHORTEST_CODED && base64_applies(bytes, signs);
     !coded && word(signs)
 }
 
@@ -280,7 +283,7 @@ fn applies(decoder: Decoder, bytes: &[u8], signs: Signs, chain: Chain) -> bool {
             signs.contains(Signs::QUOTE)
                 && matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
         }
-        Decoder::Graphql => signs.contains(Signs::QUOTE),
+        Decoder::Graphql => signs.intersects(TEXTS),
         Decoder::Form => {
             signs.contains(Signs::EQUALS)
                 && chain.last() != Some(Decoder::Form)
@@ -307,19 +310,9 @@ fn has_tag(bytes: &[u8], signs: Signs) -> bool {
             .any(|pair| matches!(pair, [b'<', next] if next.is_ascii_alphabetic() || matches!(next, b'/' | b'!')))
 }
 
+/// Base64 from the first byte to the last, or inside of something that begins as its wrappers do.
 fn base64_applies(bytes: &[u8], signs: Signs) -> bool {
-    !signs.contains(Signs::NOT_BASE64)
-        || bytes.starts_with(b"data:") && memchr::memmem::find(bytes, b";base64,").is_some()
-}
-
-/// What of the value is base64: all of it, or what follows the comma of a data URL.
-fn base64_of(bytes: &[u8]) -> &[u8] {
-    if !bytes.starts_with(b"data:") {
-        return bytes;
-    }
-    memchr::memmem::find(bytes, b";base64,")
-        .and_then(|at| bytes.get(at + 8..))
-        .unwrap_or_default()
+    !signs.contains(Signs::NOT_BASE64) || decode::begins_wrapped(bytes)
 }
 
 fn hex_of(bytes: &[u8]) -> &[u8] {
@@ -359,8 +352,10 @@ const TRIGGERS: Signs = Signs::PERCENT
     .union(Signs::HIGH)
     .union(Signs::CONTROL)
     .union(Signs::EQUALS)
-    .union(Signs::QUOTE)
-    .union(Signs::STAR);
+    .union(Signs::STAR)
+    .union(TEXTS);
+/// Signs of which one stands in every document that has strings or comments.
+const TEXTS: Signs = Signs::QUOTE.union(Signs::HASH);
 /// Decoded bytes for each byte read: an honest value has one or two layers.
 const BUDGET_FACTOR: u64 = 4;
 /// So that small bodies are never cut.

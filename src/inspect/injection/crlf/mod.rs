@@ -407,7 +407,8 @@ impl Seen {
     }
 }
 
-/// A first line that is a piece of a field's value: a word, a path, a number; no sentence, no head of a message.
+/// A first line that is a piece of a field's value: a word, a path, a number; no sentence, no heading, no head of a
+/// message.
 fn is_fragment(first: &Line<'_>, value: &Value<'_>) -> bool {
     let text = first.text.trim_ascii();
     let blanks = text.iter().filter(|byte| **byte == b' ').count();
@@ -416,8 +417,11 @@ fn is_fragment(first: &Line<'_>, value: &Value<'_>) -> bool {
         || text.starts_with(b"http/")
         || find(text, b" http/1", 0).is_some()
         || text.starts_with(b"from ");
-    text.len() <= 80
+    let heading = text.starts_with(b"# ");
+    // A word may be as long as it likes.
+    (text.len() <= 80 || blanks == 0)
         && blanks <= 2
+        && !heading
         && !greeting
         && !head
         && !matches!(value.setting, Setting::Document)

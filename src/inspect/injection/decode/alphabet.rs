@@ -1,5 +1,7 @@
 //! Base64, base64url and hex, where they spell text or a format that carries attacks.
 
+use crate::inspect::leaf::LEAF_OVERLAP_BYTES;
+
 use super::{hex_digits, is_control, is_odd, is_text};
 
 /// Decodes base64 or base64url (line ends skipped) when the whole of `bytes` is of that alphabet and what comes out is
@@ -14,18 +16,83 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     if trimmed.len() < shortest || trimmed.len() % 4 == 1 && !trimmed.contains(&b'\n') {
         return false;
     }
-    let head = trimmed.get(..PROBE_BYTES).unwrap_or(trimmed);
+    // A window of a long value may begin anywhere in a group of four, which line ends may be between.
+    let shifts = match trimmed.len() >= WINDOW_BYTES {
+        true => 0..6,
+        false => 0..1,
+    };
+    shifts
+        .filter_map(|shift| trimmed.get(shift..))
+        .any(|digits| spells(digits, out))
+}
+
+/// Decodes `digits` when text comes out or a format that carries attacks. False when it does not.
+fn spells(digits: &[u8], out: &mut Vec<u8>) -> bool {
+    let head = digits.get(..PROBE_BYTES).unwrap_or(digits);
     if begins_odd(head) {
         return false;
     }
+    out.clear();
     sextets(head, out);
     let plausible = is_text(out) || is_carrier(out);
     if !plausible {
         return false;
     }
     out.clear();
-    sextets(trimmed, out);
+    sextets(digits, out);
     is_text(out) || is_carrier(out)
+}
+
+/// True when `bytes` begins like something with base64 in it: cheap.
+#[inline]
+pub fn begins_wrapped(bytes: &[u8]) -> bool {
+    bytes.first_chunk().is_some_and(|front: &[u8; 3]| {
+        matches!(
+            &front.map(|byte| byte | 0x20),
+            b"dat" | b"bas" | b"bea" | b"eyj"
+        )
+    })
+}
+
+/// Base64 in another text: behind the comma of a data URL, behind `Basic` (RFC 7617); of a token (RFC 7519, RFC 7515
+/// §3.1), alone or behind `Bearer`, the objects of its first two segments as an array. False when it is none of them.
+pub fn wrapped(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let behind = |scheme: &str| {
+        let (front, rest) = bytes.split_at_checked(scheme.len())?;
+        let there = front.eq_ignore_ascii_case(scheme.as_bytes());
+        there.then(|| rest.trim_ascii_start())
+    };
+    if let Some(uri) = behind("data:") {
+        let marked = memchr::memmem::find(uri, b";base64,");
+        let digits = marked.and_then(|at| uri.get(at + 8..));
+        return digits.is_some_and(|digits| base64(digits, out));
+    }
+    if let Some(digits) = behind("basic ") {
+        return base64(digits, out);
+    }
+    let token = behind("bearer ").unwrap_or(bytes);
+    // What `{"` and `{ ` are in base64.
+    if !token.starts_with(b"ey") {
+        return false;
+    }
+    out.push(b'[');
+    for segment in token.split(|byte| *byte == b'.').take(2) {
+        let before = out.len();
+        if before > 1 {
+            out.push(b',');
+        }
+        sextets(segment, out);
+        let object = out.get(before..).unwrap_or_default();
+        if !object
+            .strip_prefix(b",")
+            .unwrap_or(object)
+            .starts_with(b"{")
+        {
+            out.truncate(before);
+        }
+    }
+    out.push(b']');
+    out.len() > 2
 }
 
 pub(super) fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
@@ -137,6 +204,8 @@ const BASE64_BYTES: usize = 8;
 const HEX_BYTES: usize = 12;
 /// Digits that most words are told by: they decode to six bytes.
 const BEGINNING_DIGITS: u32 = 8;
+/// Base64 characters from which on a value may be a window of a longer one.
+const WINDOW_BYTES: usize = LEAF_OVERLAP_BYTES;
 /// Bytes decoded to see whether the rest is worth it.
 const PROBE_BYTES: usize = 64;
 

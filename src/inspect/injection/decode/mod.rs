@@ -16,7 +16,7 @@ mod escape;
 mod reference;
 mod unicode;
 
-pub use alphabet::{base64, hex};
+pub use alphabet::{base64, begins_wrapped, hex, wrapped};
 pub use escape::escape;
 pub use reference::{entity, reference};
 pub use unicode::{unicode, utf7};
@@ -30,13 +30,13 @@ pub enum Decoder {
     Entity,
     /// `\x41`, `\u0041`, `\u{41}`, `\101`.
     Escape,
-    /// Base64 and base64url.
+    /// Base64 and base64url, in data URLs, credentials and tokens too.
     Base64,
     /// Pairs of hex digits.
     Hex,
     /// Strings of a JSON document.
     Json,
-    /// String literals of a GraphQL document.
+    /// String literals and comments of a GraphQL document.
     Graphql,
     /// Values of a form or of a URL's query.
     Form,
@@ -104,6 +104,8 @@ bitflags::bitflags! {
         const SLASH = 1 << 13;
         /// `*`
         const STAR = 1 << 14;
+        /// `#`
+        const HASH = 1 << 15;
     }
 }
 
@@ -137,6 +139,7 @@ const fn signs() -> [u16; 256] {
             b'<' => Signs::ANGLE.bits(),
             b'/' => Signs::SLASH.bits(),
             b'*' => Signs::STAR.bits(),
+            b'#' => Signs::HASH.bits(),
             0x80.. => Signs::HIGH.bits(),
             b'\t' | b'\n' | b'\r' => 0,
             0..0x20 | 0x7f => Signs::CONTROL.bits(),
