@@ -116,6 +116,8 @@ pub(super) struct Doctype<'a> {
     pub(super) external: Option<ExternalId<'a>>,
     /// Entities, in order of declaration; no more than [`MOST_ENTITIES`].
     pub(super) entities: Vec<Entity<'a>>,
+    /// What attributes hold that are not written: the name of the element, the value, and where in the text it stands.
+    pub(super) defaults: Vec<(&'a [u8], &'a [u8], usize)>,
     /// Declarations of entities, those that are not kept included.
     pub(super) entity_count: usize,
     /// A parameter entity is referred to between declarations.
@@ -165,6 +167,23 @@ impl<'a> Doctype<'a> {
         }
     }
 
+    /// After `<!ATTLIST`.
+    fn attributes(&mut self, cursor: &mut Cursor<'a>) {
+        cursor.skip_blanks();
+        let element = cursor.name();
+        while let Some(byte) = cursor.peek() {
+            match byte {
+                b'>' => return,
+                b'"' | b'\'' => {
+                    let start = cursor.pos + 1;
+                    let value = cursor.quoted().unwrap_or_default();
+                    self.defaults.push((element, value, start));
+                }
+                _ => cursor.pos += 1,
+            }
+        }
+    }
+
     fn declaration(&mut self, cursor: &mut Cursor<'a>) {
         if cursor.eat_word(b"<!--") {
             cursor.skip_past(b"-->");
@@ -182,6 +201,8 @@ impl<'a> Doctype<'a> {
                 }
             }
             cursor.skip_declaration();
+        } else if cursor.eat_word(b"<!ATTLIST") {
+            self.attributes(cursor);
         } else {
             cursor.pos += 1;
             cursor.skip_declaration();
@@ -379,6 +400,11 @@ mod tests {
         );
         assert_eq!(doctype.entity_count, 3);
         assert!(doctype.parameter_use);
+        let text = b" a [<!ATTLIST a b CDATA 'x>' c (d|e) \"d\"> <!ATTLIST f g CDATA #IMPLIED>";
+        assert_eq!(
+            Doctype::parse(text).defaults,
+            [(b"a".as_slice(), b"x>".as_slice(), 25), (b"a", b"d", 38)]
+        );
         let kinds: Vec<(&[u8], bool, bool)> = doctype
             .entities
             .iter()

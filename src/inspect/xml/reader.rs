@@ -356,17 +356,20 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         self.state.doctype = kept;
     }
 
-    /// The texts of entities are values too: the document can put them anywhere.
+    /// The texts of entities are values too, since the document can put them anywhere, and so are values of attributes
+    /// that elements have without being given them.
     fn entity_leaves(&mut self, doctype: &Doctype<'_>, base: u64) {
         let state = &mut *self.state;
         state.path.truncate(state.base);
         state.path.push_name(b"!DOCTYPE");
-        for entity in &doctype.entities {
-            let Value::Internal(text) = entity.value else {
-                continue;
-            };
-            state.path.push_name(entity.name);
-            let at = base + entity.place.start as u64;
+        let entities = doctype.entities.iter();
+        let entities = entities.filter_map(|entity| match entity.value {
+            Value::Internal(text) => Some((entity.name, text, entity.place.start)),
+            Value::External(_) => None,
+        });
+        for (name, text, start) in entities.chain(doctype.defaults.iter().copied()) {
+            state.path.push_name(name);
+            let at = base + start as u64;
             let mut out = Outlet {
                 sink: &mut *self.sink,
                 path: &state.path,
