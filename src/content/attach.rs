@@ -82,6 +82,7 @@ impl Found {
         let mut child = Child::new(kind, label);
         child.media_type = node.part.media_type.clone();
         child.name = node.part.name.clone();
+        child.maybe_field = node.part.maybe_field;
         child.field = node.part.field.clone();
         self.readers.push((Reader::Filter(filter), Some(child)));
     }

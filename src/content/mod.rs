@@ -73,6 +73,9 @@ pub struct Part {
     pub media_type: Option<MediaType>,
     /// File or field name, as far as it has one: a zip member's path, a form field's file name.
     pub name: Option<Box<str>>,
+    /// True for a part of a form that not all readers take for a file: its file name is empty, or written as only some
+    /// read it (RFC 8187, RFC 2231), or it has none.
+    pub maybe_field: bool,
     /// The form field it belongs to (multipart/form-data).
     pub field: Option<Box<str>>,
     /// The fields of its head that name neither of them, unfolded: name as written, value.

@@ -51,6 +51,8 @@ pub(super) struct Child {
     pub(super) label: Box<str>,
     /// File name.
     pub(super) name: Option<Box<str>>,
+    /// Not all readers take it for a file.
+    pub(super) maybe_field: bool,
     /// Form field.
     pub(super) field: Option<Box<str>>,
     /// Other fields of its head.
@@ -74,6 +76,7 @@ impl Child {
             kind,
             label: label.into(),
             name: None,
+            maybe_field: false,
             field: None,
             fields: Vec::new(),
             charset: None,

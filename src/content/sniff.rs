@@ -198,6 +198,7 @@ fn magic(head: &[u8]) -> Option<Type> {
     match known {
         // `MZ`, `BM` and the like are also how words begin: text after them is text.
         Some(Type::Pe) if head.len() < 64 || !looks_binary(head) => None,
+        Some(Type::Image) if head.starts_with(b"GIF") && !looks_binary(head) => None,
         Some(Type::JavaClass) => Some(java_or_fat(head)),
         None if is_skippable_frame(head) => Some(Type::Zstd),
         None if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") => Some(Type::Image),
@@ -263,6 +264,8 @@ fn text(head: &[u8]) -> Type {
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let body = body.trim_ascii_start();
     let found = match body.first() {
+        // Behind so many blanks anything may come; only XML needs to be known before.
+        None if head.len() >= MANY_BLANKS => Some(Type::Xml),
         Some(b'<') => markup(body),
         Some(b'{' | b'[') => Some(Type::Json),
         Some(b'-') if is_multipart(body) => Some(Type::Multipart),
@@ -310,6 +313,9 @@ fn markup(body: &[u8]) -> Option<Type> {
         _ => None,
     }
 }
+
+/// Blanks that stand in front of nothing honest.
+const MANY_BLANKS: usize = 16 * 1024;
 
 /// A delimiter line, then a field line of a part head.
 fn is_multipart(body: &[u8]) -> bool {
@@ -435,6 +441,8 @@ mod tests {
             (b"\x1f\x8b\x08", Type::Gzip),
             (b"\x7fELF", Type::Elf),
             (b"MZ is a comic", Type::Text),
+            (b"GIF89a is a format", Type::Text),
+            (b"GIF89a\x01\0\x01\0\x80", Type::Image),
             (b"\xca\xfe\xba\xbe\0\0\0\x34", Type::JavaClass),
             (b"\xca\xfe\xba\xbe\0\0\0\x02", Type::MachO),
             (b"{\\rtf1", Type::Rtf),

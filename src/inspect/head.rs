@@ -77,7 +77,8 @@ impl Reader {
     }
 
     /// One field line: its name, its value without the white space around it, and the value's offset in the head.
-    /// Fields that say how the message travels (lengths, dates, caching …) yield no leaf; `Cookie` yields one a cookie.
+    /// Fields that say how the message travels (lengths, dates, caching …) yield no leaf as long as they are written in
+    /// the few bytes that they need; `Cookie` yields one a cookie, and one for a name that is no word.
     pub fn field<S: LeafSink + ?Sized>(
         &mut self,
         name: &[u8],
@@ -90,7 +91,7 @@ impl Reader {
         }
         if name.eq_ignore_ascii_case(b"cookie") {
             self.cookies(value, base, sink);
-        } else if !travels(name) {
+        } else if !(travels(name) && value.iter().copied().all(is_plain)) {
             self.name.clear();
             self.name.extend(name.iter().map(u8::to_ascii_lowercase));
             self.path.reset(Root::Header);
@@ -117,6 +118,9 @@ impl Reader {
             let value = value.get(skipped..).unwrap_or_default();
             self.path.reset(Root::Cookie);
             self.path.push_name(name);
+            if !name.iter().all(|byte| is_word(*byte)) {
+                self.leaf(HostSyntax::CookieValue, name, start, sink);
+            }
             if !value.is_empty() {
                 self.leaf(HostSyntax::CookieValue, value, value_start, sink);
             }
@@ -155,6 +159,16 @@ fn percent(raw: &[u8]) -> Option<u8> {
             .and_then(|&byte| char::from(byte).to_digit(16))
     };
     u8::try_from(digit(1)? * 16 + digit(2)?).ok()
+}
+
+/// True for what fields that say how a message travels are written in.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" ,-=:*+".contains(&byte)
+}
+
+/// True for what names of cookies are written in.
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
 }
 
 /// True for fields that say how a message travels and are read by intermediaries only, or that have a grammar too narrow
@@ -222,7 +236,10 @@ mod tests {
         reader.query(b"q=a+b%27&f[x]=%", 20, (&mut log, &mut findings));
         reader.field(b"User-Agent", b"curl", 100, &mut log);
         reader.field(b"Content-Length", b"10", 120, &mut log);
+        reader.field(b"Date", b"Thu, 01 Jan 1970 00:00:00 GMT", 130, &mut log);
+        reader.field(b"Date", b"${x}", 160, &mut log);
         reader.field(b"Cookie", b"a=1;  sid=x=y ; flag", 200, &mut log);
+        reader.field(b"Cookie", b"a=1; <b>=2", 300, &mut log);
         assert_eq!(
             log.0,
             [
@@ -232,9 +249,13 @@ mod tests {
                 "query:f.x=f[x] 29..33",
                 "query:f.x=% 34..35",
                 "header:user-agent=curl 100..104",
+                "header:date=${x} 160..164",
                 "cookie:a=1 202..203",
                 "cookie:sid=x=y 210..213",
                 "cookie:=flag 216..220",
+                "cookie:a=1 302..303",
+                "cookie:<b>=<b> 305..308",
+                "cookie:<b>=2 309..310",
             ]
         );
     }

@@ -175,12 +175,31 @@ fn may_be_objects(part: &Part) -> bool {
     part.sniffed == sniff::Type::Binary && matches!(part.kind, PartKind::Body | PartKind::Unpacked)
 }
 
-/// True for what calls itself a text: whoever takes it for one sees all that stands between its control characters, and
-/// behind the beginning of a picture.
+/// True for what calls itself a text of some kind: whoever takes it for one sees all that stands between its control
+/// characters, and behind the beginning of a picture.
 fn says_text(part: &Part) -> bool {
     let media_type = part.media_type.as_ref();
-    media_type.is_some_and(|media_type| media_type.essence.starts_with("text/"))
+    media_type.is_some_and(|media_type| {
+        let essence = &*media_type.essence;
+        let subtype = || essence.rsplit(['/', '+']).next().unwrap_or_default();
+        essence.starts_with("text/")
+            || declared(essence).is_some()
+            || TEXTS.contains(&subtype().trim_start_matches("x-"))
+    })
 }
+
+/// Subtypes and suffixes of texts that are no `text/*`, without `x-`.
+const TEXTS: &[&str] = &[
+    "csv",
+    "ecmascript",
+    "graphql",
+    "javascript",
+    "php",
+    "sql",
+    "toml",
+    "yaml",
+    "yml",
+];
 
 impl Reader {
     fn push<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
@@ -238,7 +257,7 @@ impl Choice {
     fn of(part: &Part) -> ChoiceList {
         let mut list = ChoiceList::default();
         // Text in another charset is read in its UTF-8 form, a multipart body in its parts.
-        if !part.utf8 || part.sniffed == sniff::Type::Multipart {
+        if !part.utf8 || part.sniffed == sniff::Type::Multipart && !says_text(part) {
             return list;
         }
         let declared = part
@@ -263,7 +282,7 @@ impl Choice {
         let looks_like_text = part.sniffed.is_text()
             || says_text(part)
             || may_be_objects(part)
-            || part.kind == PartKind::Multipart && part.name.is_none();
+            || part.kind == PartKind::Multipart && part.maybe_field;
         if list.is_empty() && looks_like_text {
             list.add(Some(Choice::Text));
         }

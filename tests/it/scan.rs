@@ -211,6 +211,7 @@ fn neither_control_characters_nor_magic_numbers_hide_an_attack_in_a_text() {
     let filler = "a".repeat(250);
     let [escaped, raw, percent] = ["\\u0001", "\x01", "%01"].map(|text| text.repeat(40));
     let field = "--b\r\nContent-Disposition: form-data; name=c\r\n\r\n";
+    let file = "--b\r\nContent-Disposition: form-data; name=c; filename=d\r\n\r\n\x01PNG";
     for (content_type, body) in [
         (
             "application/json",
@@ -221,7 +222,19 @@ fn neither_control_characters_nor_magic_numbers_hide_an_attack_in_a_text() {
             format!("c={percent}{filler}{attack}"),
         ),
         ("text/plain", format!("{raw}{filler}{attack}")),
+        (
+            "application/x-www-form-urlencoded",
+            format!("b={raw}&c={raw}{filler}{attack}"),
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("{file}&c={attack}&d=\r\n--b--\r\n"),
+        ),
+        ("text/plain", format!("{file}{attack}\r\n--b--\r\n")),
         ("text/plain", format!("GIF89a{attack}")),
+        ("application/octet-stream", format!("GIF89a: {attack}")),
+        ("application/yaml", format!("%PDF-1.4: {attack}")),
+        ("application/x-yaml", format!("{raw}{filler}{attack}")),
         ("text/plain; charset=utf-8", format!("%PDF-1.4 {attack}")),
         (
             "multipart/form-data; boundary=b",
@@ -275,6 +288,54 @@ fn the_names_of_members_are_noted_whichever_of_them_are_known() {
 fn an_attack_in_the_query_is_found_without_a_body() {
     let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
     assert_eq!(code(&scan_request(head, b"", &[])), "sqli");
+}
+
+#[test]
+fn no_field_of_a_head_is_too_narrow_for_an_attack() {
+    let attack = "<script>alert(document.cookie)</script>";
+    for head in [
+        format!("GET / HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: {attack}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: {attack}=1\r\n\r\n"),
+        format!("GET http://{attack}@a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+    ] {
+        let report = scan_request(&head, b"", &[]);
+        assert_eq!(code(&report), "xss", "{head}");
+    }
+    let head = "GET http://a/b HTTP/1.1\r\nHost: a\r\nRange: bytes=0-9,20-\r\n\
+                If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\nCookie: a.b-c=1\r\n\r\n";
+    assert_eq!(code(&scan_request(head, b"", &[])), "allow");
+}
+
+#[test]
+fn what_stands_far_behind_is_read_like_what_stands_in_front() {
+    use base64::Engine as _;
+    let attack = "<script>alert(document.cookie)</script>";
+    let written = |text: String| {
+        let digits = base64::engine::general_purpose::STANDARD.encode(text);
+        let lines: Vec<_> = digits.as_bytes().chunks(77).collect();
+        String::from_utf8(lines.join(&b"\r\n"[..])).expect("digits")
+    };
+    let far = written(format!("{}{attack}", "a b ".repeat(30_000)));
+    let near = written(attack.into());
+    for digits in [near, far] {
+        let report = scan_request(&post("text/plain"), digits.as_bytes(), &[]);
+        assert_eq!(code(&report), "xss");
+    }
+    for blanks in [0, 70_000] {
+        let body = format!(
+            "{}<r>&#60;script>alert(document.cookie)</r>",
+            " ".repeat(blanks)
+        );
+        let report = scan_request(&post("text/plain"), body.as_bytes(), &[]);
+        assert_eq!(code(&report), "xss", "{blanks}");
+    }
+}
+
+#[test]
+fn what_an_attribute_holds_by_default_is_a_value() {
+    let body = "<!DOCTYPE r [<!ATTLIST r a CDATA '&#60;script>alert(document.cookie)'>]><r/>";
+    let report = scan_request(&post("application/xml"), body.as_bytes(), &[]);
+    assert_eq!(code(&report), "xss");
 }
 
 #[test]
@@ -359,6 +420,42 @@ fn the_name_of_a_part_is_read_as_it_is_spelled_and_as_it_is_meant() {
         "filename*0=\"{half}\"; filename*1*={}",
         &second[90..]
     )));
+}
+
+#[test]
+fn a_part_that_some_readers_take_for_a_field_is_read_as_one() {
+    let attack = "<script>alert(document.cookie)</script>";
+    let blocked = |disposition: &str, content: &str| {
+        let part = format!(
+            "--X\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n--X--\r\n"
+        );
+        let report = scan_request(
+            &post("multipart/form-data; boundary=X"),
+            part.as_bytes(),
+            &[],
+        );
+        code(&report) == "xss"
+    };
+    let content = format!("%PDF-1.4 {attack}");
+    assert!(!blocked("name=a; filename=b", &content));
+    for name in [
+        "filename=\"\"",
+        "filename",
+        "filename*=UTF-8''b",
+        "filename*0=b",
+    ] {
+        assert!(blocked(&format!("name=a; {name}"), &content), "{name}");
+    }
+    let long = "x".repeat(300);
+    for disposition in [
+        format!("name=\"{long}{attack}\""),
+        format!("name=a; filename=\"{long}{attack}\""),
+        format!("name=a; filename=\"{attack}\"; filename*=UTF-8''b"),
+        format!("name=a; filename*=UTF-8''b; filename=\"{attack}\""),
+        format!("name=a; other=\"{attack}\""),
+    ] {
+        assert!(blocked(&disposition, "hello"), "{disposition}");
+    }
 }
 
 #[test]

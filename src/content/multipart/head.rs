@@ -41,6 +41,7 @@ pub(super) fn parse(head: &[u8], kind: Kind, number: u32) -> (Child, bool) {
     };
     let mut child = Child::new(PartKind::Multipart, label);
     child.media_type = found.media_type;
+    child.maybe_field = !found.plainly_file;
     child.name = found.file;
     child.field = found.field;
     child.fields = found.others;
@@ -55,6 +56,8 @@ struct Found {
     media_type: Option<MediaType>,
     transfer: Option<Transfer>,
     others: Vec<(Box<str>, Box<[u8]>)>,
+    /// Every reader sees that it is a file.
+    plainly_file: bool,
     disposed: bool,
     odd: bool,
 }
@@ -96,6 +99,7 @@ impl Found {
             } else if is("filename") {
                 self.odd |= plain.is_some();
                 plain.get_or_insert(text(&value));
+                self.plainly_file |= !value.is_empty();
             } else if is("filename*") {
                 self.odd |= extended.is_some();
                 extended.get_or_insert(extended_value(&value));
@@ -103,8 +107,17 @@ impl Found {
                 // RFC 2231 §3; RFC 7578 §4.2 forbids it, but mail has it.
                 pieces.push_str(&extended_value(&value));
             }
+            // What is shown of a name otherwise is short.
+            let known = is("name") || is("filename");
+            if !known || value.len() > NAME_BYTES {
+                self.others.push((text(name), value.into()));
+            }
         }
         let pieces = (!pieces.is_empty()).then(|| pieces.into_boxed_str());
+        if let (Some(hidden), true) = (&plain, extended.is_some() || pieces.is_some()) {
+            self.others
+                .push(("filename".into(), hidden.as_bytes().into()));
+        }
         if let Some(file) = extended.or(pieces).or(plain) {
             self.odd |= self.file.is_some();
             self.file.get_or_insert(file);

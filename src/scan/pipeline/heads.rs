@@ -159,7 +159,13 @@ fn target(
 ) {
     let target = Target::parse(request.target());
     let base = request.method().len() as u64 + 1;
-    reader.path(target.path, base, router);
+    // A host is in `Host` too; what is no host is part of the URL.
+    let host = |byte: &u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(byte);
+    if !target.authority.iter().all(host) {
+        let at = target.path_at.saturating_sub(target.authority.len());
+        reader.path(target.authority, base + at as u64, router);
+    }
+    reader.path(target.path, base + target.path_at as u64, router);
     if let Some(query) = target.query {
         let at = request.target().len().saturating_sub(query.len());
         reader.query(query, base + at as u64, (router, findings));
