@@ -38,6 +38,8 @@ pub(super) struct LeafRouter<'a> {
     pub(super) explanation: Option<&'a mut Explanation>,
     /// Where names of JSON members are noted; `None` where nobody asks for them.
     pub(super) members: Option<&'a mut Members>,
+    /// Documents inside values are looked into.
+    pub(super) structure: bool,
 }
 
 impl LeafSink for LeafRouter<'_> {
@@ -137,7 +139,8 @@ impl LeafRouter<'_> {
                 }
             }
         }
-        if signs.contains(Signs::ANGLE)
+        if self.structure
+            && signs.contains(Signs::ANGLE)
             && self.context.direction == Direction::Request
             && may_hold_document(leaf.host)
         {

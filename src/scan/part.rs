@@ -30,6 +30,8 @@ pub(super) struct PartScan {
     pub(super) values: Values,
     /// It is binary data, and says nothing else.
     pub(super) binary: bool,
+    /// Misdeeds of JSON's and XML's structure count.
+    structure: bool,
 }
 
 /// Whether a part's values go through the injection detectors.
@@ -76,6 +78,7 @@ impl PartScan {
         part: &Part,
         direction: Direction,
         signatures: Option<Box<SignatureScan>>,
+        structure: bool,
         space: &mut Workspace,
     ) -> Self {
         let readers = Choice::of(part);
@@ -91,6 +94,7 @@ impl PartScan {
             second,
             values: Values::of(part),
             binary: may_be_objects(part) && !says_text(part),
+            structure,
         }
     }
 
@@ -128,14 +132,18 @@ impl PartScan {
             signatures.push(bytes, findings);
         }
         for reader in [&mut self.first, &mut self.second].into_iter().flatten() {
+            let before = findings.list.len();
             reader.push(bytes, sink, findings);
+            reader.discount(self.structure, before, findings);
         }
     }
 
     /// The part is over: ends the readers and puts them back.
     pub(super) fn finish<S: LeafSink>(&mut self, sink: &mut S, findings: &mut Findings) {
         for reader in [&mut self.first, &mut self.second].into_iter().flatten() {
+            let before = findings.list.len();
             reader.finish(sink, findings);
+            reader.discount(self.structure, before, findings);
         }
     }
 
@@ -203,42 +211,43 @@ const TEXTS: &[&str] = &[
 
 impl Reader {
     fn push<S: LeafSink>(&mut self, bytes: &[u8], sink: &mut S, findings: &mut Findings) {
-        let before = findings.list.len();
         match self {
             Reader::Json(reader, _) => reader.push(bytes, sink, findings),
             Reader::Xml(reader, _) => reader.push(bytes, sink, findings),
             Reader::Form(reader) => reader.push(bytes, sink, findings),
             Reader::Text(reader) => reader.push(bytes, sink),
         }
-        self.discount(before, findings);
     }
 
     fn finish<S: LeafSink>(&mut self, sink: &mut S, findings: &mut Findings) {
-        let before = findings.list.len();
         match self {
             Reader::Json(reader, _) => reader.finish(sink, findings),
             Reader::Xml(reader, _) => reader.finish(sink, findings),
             Reader::Form(reader) => reader.finish(sink, findings),
             Reader::Text(reader) => reader.finish(sink),
         }
-        self.discount(before, findings);
     }
 
-    /// A text that only looks like JSON or XML is not broken JSON or XML.
-    fn discount(&self, before: usize, findings: &mut Findings) {
-        match self {
-            Reader::Json(_, trust) | Reader::Xml(_, trust) if *trust != Trust::Declared => {}
-            Reader::Json(..) | Reader::Xml(..) | Reader::Form(_) | Reader::Text(_) => return,
+    /// Takes back what was found from `before` on and does not count: a text that only looks like JSON or XML is not broken
+    /// JSON or XML.
+    fn discount(&self, structure: bool, before: usize, findings: &mut Findings) {
+        let (Reader::Json(_, trust) | Reader::Xml(_, trust)) = self else {
+            return;
+        };
+        let grammar = structure && *trust == Trust::Declared;
+        if grammar {
+            return;
         }
         let mut index = 0;
         findings.list.retain(|finding| {
             let old = index < before;
             index += 1;
-            let grammar = matches!(
-                finding.category,
-                Category::JsonMalformed | Category::XmlMalformed | Category::JsonAbuse
-            );
-            old || !grammar
+            let counts = match finding.category {
+                Category::JsonMalformed | Category::XmlMalformed | Category::JsonAbuse => grammar,
+                Category::Xxe | Category::XmlBomb => structure,
+                _ => true,
+            };
+            old || counts
         });
     }
 }

@@ -54,7 +54,13 @@ impl PartSink for PartRouter<'_> {
                 &facts,
             ));
         }
-        let mut scan = PartScan::new(part, self.direction, signatures, self.space);
+        let mut scan = PartScan::new(
+            part,
+            self.direction,
+            signatures,
+            self.profile.inspect.structure,
+            self.space,
+        );
         if self.rules.signatures.wants_values(Place::Field) {
             scan.values_type = part
                 .media_type
@@ -188,6 +194,7 @@ impl PartRouter<'_> {
             rules: &self.rules.signatures,
             explanation: self.explanation.as_deref_mut(),
             members: self.members.as_deref_mut(),
+            structure: self.profile.inspect.structure,
         };
         work(scan, &mut router, &mut space.findings);
         scan.values_type = values_type;

@@ -285,6 +285,55 @@ fn the_names_of_members_are_noted_whichever_of_them_are_known() {
 }
 
 #[test]
+fn structure_that_is_off_blocks_nothing_and_hides_nothing_else() {
+    let mut off = Profile::built_in(Direction::Request);
+    off.inspect.structure = false;
+    let bomb = "<!DOCTYPE a [<!ENTITY b 'bbbbbbbbbb'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>\
+        <!ENTITY d '&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;'><!ENTITY e '&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;'>\
+        <!ENTITY f '&e;&e;&e;&e;&e;&e;&e;&e;&e;&e;'><!ENTITY g '&f;&f;&f;&f;&f;&f;&f;&f;&f;&f;'>]><a>&g;</a>";
+    let structure = [
+        ("application/xml", bomb),
+        (
+            "application/xml",
+            "<!DOCTYPE a [<!ENTITY b SYSTEM 'x.txt'>]><a>&b;</a>",
+        ),
+        (
+            "application/json",
+            "{\"a\":\"<!DOCTYPE a [<!ENTITY b PUBLIC 'a' 'http://e.example/x'>]><a>&b;</a>\"}",
+        ),
+        ("application/json", "{\"a\":1,\"a\":2}"),
+    ];
+    let others = [
+        (
+            "application/xml",
+            "<a>1' UNION SELECT password FROM users --</a>",
+        ),
+        (
+            "application/json",
+            "{\"a\":\"1' UNION SELECT password FROM users --\"}",
+        ),
+        ("application/json", "{\"__proto__\":{\"admin\":true}}"),
+    ];
+    let allows = |profile: &Profile, (content_type, body): (&str, &str)| {
+        let head = RequestHead::parse(Bytes::from(post(content_type)));
+        let message = Message {
+            request: Some(&head),
+            ..Message::new(Direction::Request)
+        };
+        let report = scan(&message, profile, body.as_bytes(), &[body.len() / 2]);
+        code(&report) == "allow"
+    };
+    let on = Profile::built_in(Direction::Request);
+    for case in structure {
+        assert!(allows(&off, case), "{case:?}");
+        assert!(!allows(&on, case), "{case:?}");
+    }
+    for case in others {
+        assert!(!allows(&off, case), "{case:?}");
+    }
+}
+
+#[test]
 fn an_attack_in_the_query_is_found_without_a_body() {
     let head = "GET /items?id=1%27%20UNION%20SELECT%20password%20FROM%20users-- HTTP/1.1\r\nHost: a\r\n\r\n";
     assert_eq!(code(&scan_request(head, b"", &[])), "sqli");

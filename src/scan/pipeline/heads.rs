@@ -132,6 +132,7 @@ impl Scan {
                 rules,
                 explanation: self.explanation.as_deref_mut(),
                 members: None,
+                structure: self.profile.inspect.structure,
             };
             if let Some(request) = request {
                 target(&mut reader, request, &mut router, &mut space.findings);

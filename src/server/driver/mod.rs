@@ -326,7 +326,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Flow::Socket;
         };
         let transaction = &mut current.transaction;
-        let began = (current.steps > 0).then(thread_time);
+        let long = current.steps > 0 || transaction.bytes_in() > UNTIMED_BYTES;
+        let began = long.then(thread_time);
         let pace = match self.client.membership.account.is_crowded() {
             true => Pace::Slices,
             false => Pace::Windows,
@@ -607,6 +608,10 @@ const TRANSMIT_BYTES: usize = 256 << 10;
 
 /// How long an inspection goes on before others get their turn: about as long as a few small messages take as a whole.
 const STEPS_TIME: Duration = Duration::from_micros(100);
+
+/// Up to this many bytes of a message its inspection is timed only once it has let others go first: asking for the time of
+/// a thread is a call of the kernel.
+const UNTIMED_BYTES: u64 = 64 << 10;
 
 /// Answers that may wait unread before no further request is looked at.
 const UNREAD_BYTES: usize = 2 * TRANSMIT_BYTES;
