@@ -18,24 +18,29 @@ pub fn holds(data: &[u8]) {
     if text.starts_with(&[0xef]) || whole.1.iter().any(|rule| rule.contains("/depth ")) {
         return;
     }
-    let refused = whole
-        .1
-        .iter()
-        .any(|rule| REFUSED.iter().any(|prefix| rule.starts_with(prefix)));
+    let refused = |rules: &[&str]| {
+        let mut found = whole.1.iter();
+        found.any(|rule| rules.iter().any(|prefix| rule.starts_with(prefix)))
+    };
     let oracle = serde_json::from_slice::<serde_json::Value>(text);
     let deep = oracle
         .as_ref()
         .is_err_and(|error| error.to_string().contains("recursion limit"));
-    assert!(deep || refused == oracle.is_err(), "{:?}", whole.1);
+    // An exponent of five digits is out of our range even where it makes a number zero.
+    let agree = match oracle {
+        Ok(_) => !refused(&REFUSED),
+        Err(_) => refused(&REFUSED) || refused(&[RANGE]),
+    };
+    assert!(deep || agree, "{:?}", whole.1);
 }
 
-const REFUSED: [&str; 5] = [
+const REFUSED: [&str; 4] = [
     "json-malformed/",
     "json-abuse/invalid-utf8",
     "json-abuse/lone-surrogate",
-    "json-abuse/number-range",
     "json-abuse/number-length",
 ];
+const RANGE: &str = "json-abuse/number-range";
 
 fn read(text: &[u8], pieces: &[&[u8]]) -> (Log, Vec<String>) {
     let mut log = Log {
