@@ -194,7 +194,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             Some(Arc::clone(&services.find(path)?.path))
         })?,
         admin: server.admin,
-        threads: or_cores(server.threads),
+        threads: or_cores(source, "server.threads", server.threads)?,
         max_connections: server.max_connections,
         max_handshakes: server.max_handshakes,
         confine_writes: file.process.confine_writes,
@@ -206,7 +206,7 @@ pub(super) fn resolve(file: &File, source: &Source<'_>) -> Result<Config, Mistak
             age => Some(seconds(age)),
         },
         in_flight_bytes: mib(server.in_flight_mib),
-        heavy_workers: or_cores(server.heavy_workers),
+        heavy_workers: or_cores(source, "server.heavy-workers", server.heavy_workers)?,
         heavy_queue: server.heavy_queue,
         shutdown: seconds(server.shutdown_seconds),
         protocol: Arc::new(protocol(file)),
@@ -535,12 +535,16 @@ fn at_least_one<N: TryInto<u64>>(source: &Source<'_>, key: &str, value: N) -> Re
     }
 }
 
-fn or_cores(threads: usize) -> usize {
+fn or_cores(source: &Source<'_>, key: &str, threads: usize) -> Result<usize, Mistake> {
     match threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        some => some,
+        0 => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        1..=MOST_THREADS => Ok(threads),
+        _ => Err(source.mistake(None, &format!("{key} must be at most {MOST_THREADS}"))),
     }
 }
+
+/// Far more than the cores of any machine; a system that cannot start so many ends the process.
+const MOST_THREADS: usize = 1024;
 
 /// A time that can be added to any other: the largest number that a file can hold would overflow a clock.
 pub(super) fn seconds(count: u64) -> Duration {

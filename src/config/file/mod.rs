@@ -91,7 +91,7 @@ pub struct Server {
     pub allow: Vec<ipnet::IpNet>,
     /// Address of the admin listener; empty: none.
     pub admin: Option<SocketAddr>,
-    /// Threads of the reactor; 0: one a core.
+    /// Threads of the reactor, at most 1024; 0: one a core.
     pub threads: usize,
     /// Connections at once; above it they are answered 503.
     pub max_connections: usize,
@@ -106,7 +106,7 @@ pub struct Server {
     pub requests_per_connection: u64,
     /// Memory that all connections together may fill before reading pauses.
     pub in_flight_mib: u64,
-    /// Threads for heavy inspections; 0: one a core.
+    /// Threads for heavy inspections, at most 1024; 0: one a core.
     pub heavy_workers: usize,
     /// Heavy inspections that may wait for a thread; above it they are refused.
     pub heavy_queue: usize,

@@ -346,6 +346,14 @@ fn a_start_that_fails_says_in_one_line_what_and_where() {
             ["timeouts.head-ms must be at least 1", "sluice.toml"],
         ),
         (
+            "[server]\nthreads = 100000\n".to_owned(),
+            ["server.threads must be at most 1024", "sluice.toml"],
+        ),
+        (
+            "[server]\nheavy-workers = 100000\n".to_owned(),
+            ["server.heavy-workers must be at most 1024", "sluice.toml"],
+        ),
+        (
             format!("{other}[rules]\nbundles = [\"/nonexistent/rules\"]\n"),
             ["cannot load the rules", "/nonexistent/rules"],
         ),
