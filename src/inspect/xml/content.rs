@@ -163,7 +163,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             piece: Piece::Whole,
         };
         self.sink.leaf(&leaf);
-        if !matches!(host, HostSyntax::XmlText | HostSyntax::XmlComment)
+        // A bare `<` stands in a text, too.
+        if host != HostSyntax::XmlComment
             && let Some(found) = embedded(fragment.raw)
         {
             self.found(found, Span::new(fragment.at, fragment.at));
