@@ -1,17 +1,19 @@
 //! Many fixed words in one pass, in any case of their letters.
 //!
 //! Words of five bytes and more are entered with two neighbouring grams of four bytes, so that one of them begins at an
-//! even place wherever the word stands; shorter ones with their rarest pair. Two bytes of the text cost one look at a
-//! bitmap of 8 KiB and two at tables of 2 KiB, which stay in the first-level cache; what passes is compared as a whole.
-//! An automaton over a thousand words has tables of a megabyte, and each of its steps waits for the one before.
+//! even place wherever the word stands; shorter ones with what three bytes from an even place on show of them. Two bytes
+//! of the text cost one look at a bitmap of 8 KiB and three at tables of 2 KiB, which stay in the first-level cache; what
+//! passes is compared as a whole. An automaton over a thousand words has tables of a megabyte, and each of its steps
+//! waits for the one before.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// The words, compiled. Only words of two bytes and more.
 #[derive(Debug)]
 pub(super) struct Words {
     texts: Vec<&'static [u8]>,
-    pairs: Pairs,
+    shorts: Shorts,
     grams: Grams,
 }
 
@@ -19,80 +21,99 @@ impl Words {
     /// Compiles `texts`; at most 65,535.
     pub(super) fn new(texts: Vec<&'static [u8]>) -> Self {
         debug_assert!(texts.iter().all(|text| text.to_ascii_lowercase() == **text));
-        let (mut grams, mut pairs) = (Vec::new(), Vec::new());
+        let (mut grams, mut glimpses) = (Vec::new(), Vec::new());
         for (text, word) in texts.iter().zip(0_u16..) {
             if text.len() > GRAM {
                 enter_grams(text, word, &mut grams);
             } else {
-                enter_pair(text, word, &mut pairs);
+                enter_glimpses(text, word, &mut glimpses);
             }
         }
         Self {
-            pairs: Pairs::new(pairs),
+            shorts: Shorts::new(glimpses),
             grams: Grams::new(grams),
             texts,
         }
     }
 
-    /// Hands number and place of every word in `bytes` to `each`, almost in order: by the place of its gram or pair.
+    /// Hands number and place of every word in `bytes` to `each`, almost in order: by the place where it was seen.
     #[inline(always)]
     pub(super) fn find(&self, bytes: &[u8], each: &mut impl FnMut(u16, Range<usize>)) {
-        let mut at = 0;
-        while let Some(window) = bytes.get(at..).and_then(<[u8]>::first_chunk::<GRAM>) {
-            let [one, two, three, _] = *window;
-            if self.pairs.has(one, two) | self.pairs.has(two, three) | self.grams.has(window) {
-                self.look((bytes, at), each);
-            }
-            at += 2;
-        }
-        if at + 1 < bytes.len() {
+        let (quads, rest) = bytes.as_chunks::<GRAM>();
+        let mut before = Before::default();
+        let mut left = quads.iter();
+        while left.any(|quad| self.passes(&mut before, *quad)) {
+            let at = GRAM * (quads.len() - left.len() - 1);
             self.look((bytes, at), each);
         }
+        // What is not there any more is taken for zeros: what passes is compared with what is there.
+        let last = [0, 1, 2, 3].map(|place| rest.get(place).copied().unwrap_or_default());
+        if self.passes(&mut before, last) {
+            self.look((bytes, bytes.len() - rest.len()), each);
+        }
     }
 
-    /// Looks closer at what begins at `at` or behind it.
+    /// True when something may be seen at one of the two even places whose third byte is in `quad`.
+    #[inline(always)]
+    fn passes(&self, before: &mut Before, quad: [u8; GRAM]) -> bool {
+        let [first, second, third] = &*self.shorts.tables;
+        let [one, two, three, four] = quad.map(usize::from);
+        let gram = u32::from_le_bytes(quad);
+        let straddling = before.gram >> 16 | gram << 16;
+        let buckets = before.buckets & third[one] | first[one] & second[two] & third[three];
+        let grams = self.grams.bit(straddling) | self.grams.bit(gram);
+        *before = Before {
+            gram,
+            buckets: first[three] & second[four],
+        };
+        buckets | grams != 0
+    }
+
+    /// Looks closer at `at` and at the even place before it.
     #[inline(never)]
     fn look(&self, (bytes, at): (&[u8], usize), each: &mut impl FnMut(u16, Range<usize>)) {
-        let here = bytes.get(at..).unwrap_or_default();
-        for (at, pair) in (at..at + 2).zip(here.windows(PAIR)) {
-            if let [one, two] = pair
-                && self.pairs.has(*one, *two)
-            {
-                let slot = u16::from_le_bytes([*one, *two]);
-                self.compare(self.pairs.entries.of(slot), (bytes, at), each);
+        for at in at.checked_sub(2).into_iter().chain([at]) {
+            let here = bytes.get(at..).unwrap_or_default();
+            let quad = [0, 1, 2, 3].map(|place| here.get(place).copied().unwrap_or_default());
+            let gram = u32::from_le_bytes(quad);
+            let mut buckets = self.shorts.buckets(quad);
+            while let Some(bucket) = self.shorts.entries.get(buckets.trailing_zeros() as usize) {
+                buckets &= buckets - 1;
+                for (glimpse, entry) in bucket {
+                    if glimpse.is_in(gram) {
+                        self.compare(entry, (bytes, at + 1), each);
+                    }
+                }
             }
-        }
-        if let Some(window) = here.first_chunk()
-            && self.grams.has(window)
-        {
-            let entries = self.grams.entries.of(gram_slot(window));
-            self.compare(entries, (bytes, at), each);
+            if self.grams.bit(gram) != 0 {
+                for entry in self.grams.entries.of(gram_slot(gram)) {
+                    self.compare(entry, (bytes, at), each);
+                }
+            }
         }
     }
 
-    /// Compares the words of `entries` for what stands at `at`.
+    /// Compares the word of `entry` with what stands at `at`.
     #[inline(always)]
     fn compare(
         &self,
-        entries: &[Entry],
+        entry: &Entry,
         (bytes, at): (&[u8], usize),
         each: &mut impl FnMut(u16, Range<usize>),
     ) {
-        for entry in entries {
-            let Some(start) = at.checked_sub(usize::from(entry.offset)) else {
-                continue;
-            };
-            let end = start + usize::from(entry.length);
-            let Some([first, between @ .., last]) = bytes.get(start..end) else {
-                continue;
-            };
-            // Most places fail at one of the ends.
-            if first | CASE == entry.ends[0]
-                && last | CASE == entry.ends[1]
-                && self.is(entry.word, *first, between, *last)
-            {
-                each(entry.word, start..end);
-            }
+        let Some(start) = at.checked_sub(usize::from(entry.offset)) else {
+            return;
+        };
+        let end = start + usize::from(entry.length);
+        let Some([first, between @ .., last]) = bytes.get(start..end) else {
+            return;
+        };
+        // Most places fail at one of the ends.
+        if first | CASE == entry.ends[0]
+            && last | CASE == entry.ends[1]
+            && self.is(entry.word, *first, between, *last)
+        {
+            each(entry.word, start..end);
         }
     }
 
@@ -106,44 +127,144 @@ impl Words {
     }
 }
 
-/// Which pairs of bytes belong to a word.
-#[derive(Debug)]
-struct Pairs {
-    /// For each first byte, a bit for each class of second ones.
-    seconds: Box<[u64; 256]>,
-    /// The class of each byte as a second one.
-    classes: Box<[u8; 256]>,
-    entries: Entries,
+/// What was seen of the four bytes before.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    gram: u32,
+    /// The buckets that have a word with the last two of them.
+    buckets: u64,
 }
 
-impl Pairs {
-    fn new(entries: Vec<Entry>) -> Self {
-        let mut classes = Box::new([0; 256]);
-        let mut seconds = Box::new([0; 256]);
-        let mut next = 1;
-        for entry in &entries {
-            let [first, byte] = entry.slot.to_le_bytes();
-            let (first, second) = (usize::from(first), usize::from(byte));
-            if classes[second] == 0 {
-                for case in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-                    classes[usize::from(case)] = next;
-                }
-                // Classes beyond the last are shared: the comparison tells their bytes apart.
-                next = (next + 1).min(63);
-            }
-            seconds[first] |= 1 << classes[second];
+/// Three bytes of a text as a short word shows itself in them: lower case, `None` for those beside it.
+#[derive(Clone, Copy, Debug)]
+struct Glimpse([Option<u8>; 3]);
+
+impl Glimpse {
+    /// How often three bytes of a text are such.
+    fn chance(&self) -> u64 {
+        Bucket::default().chance_with(self)
+    }
+
+    /// The bytes that count, as a number, and which they are.
+    fn mask(&self) -> Mask {
+        let number = |bytes: [u8; 3]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+        let counts = number(self.0.map(|byte| byte.map_or(0, |_| 0xff)));
+        let folded = number(self.0.map(Option::unwrap_or_default)) | FOLD;
+        Mask {
+            counts,
+            folded: folded & counts,
         }
-        Self {
-            seconds,
-            classes,
-            entries: Entries::new(entries),
+    }
+}
+
+/// A [`Glimpse`], compared at once.
+#[derive(Clone, Copy, Debug)]
+struct Mask {
+    counts: u32,
+    folded: u32,
+}
+
+impl Mask {
+    #[inline(always)]
+    fn is_in(self, gram: u32) -> bool {
+        (gram | FOLD) & self.counts == self.folded
+    }
+}
+
+/// Which three bytes may show a short word, and which words then.
+#[derive(Debug)]
+struct Shorts {
+    /// For each of three places and each byte, the buckets that have a word with it there.
+    tables: Box<[[u64; 256]; 3]>,
+    entries: Vec<Vec<(Mask, Entry)>>,
+}
+
+impl Shorts {
+    /// Puts each glimpse into the bucket that it makes least commoner than it was, the commonest first.
+    fn new(mut glimpses: Vec<(Glimpse, Entry)>) -> Self {
+        glimpses.sort_by_key(|(glimpse, _)| Reverse(glimpse.chance()));
+        let mut buckets = vec![Bucket::default(); 64];
+        let mut entries = vec![Vec::new(); buckets.len()];
+        for (glimpse, entry) in glimpses {
+            let dearer = |bucket: &Bucket| bucket.chance_with(&glimpse) - bucket.chance();
+            let places = buckets.iter_mut().zip(entries.iter_mut());
+            if let Some((bucket, entries)) = places.min_by_key(|(bucket, _)| dearer(bucket)) {
+                bucket.add(&glimpse);
+                entries.push((glimpse.mask(), entry));
+            }
+        }
+        let mut tables = Box::new([[0; 256]; 3]);
+        for (bucket, number) in buckets.iter().zip(0..) {
+            for (table, place) in tables.iter_mut().zip(&bucket.places) {
+                let bit = 1_u64 << number;
+                for byte in &place.bytes {
+                    table[usize::from(*byte)] |= bit;
+                    table[usize::from(byte.to_ascii_uppercase())] |= bit;
+                }
+                if place.any {
+                    table.iter_mut().for_each(|buckets| *buckets |= bit);
+                }
+            }
+        }
+        Self { tables, entries }
+    }
+
+    /// The buckets that may have a word in the first three of these bytes.
+    #[inline(always)]
+    fn buckets(&self, quad: [u8; GRAM]) -> u64 {
+        let [first, second, third] = &*self.tables;
+        let [one, two, three, _] = quad.map(usize::from);
+        first[one] & second[two] & third[three]
+    }
+}
+
+/// Glimpses that are not told apart: at each of three places, a set of bytes.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    places: [Place; 3],
+}
+
+/// Bytes of one place of a [`Bucket`], and the sum of their shares.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    bytes: Vec<u8>,
+    any: bool,
+    share: u64,
+}
+
+impl Bucket {
+    fn add(&mut self, glimpse: &Glimpse) {
+        for (place, byte) in self.places.iter_mut().zip(glimpse.0) {
+            place.share = place.share_with(byte);
+            place.bytes.extend(byte);
+            place.any |= byte.is_none();
         }
     }
 
-    #[inline(always)]
-    fn has(&self, first: u8, second: u8) -> bool {
-        let class = self.classes[usize::from(second)];
-        self.seconds[usize::from(first)] >> (class & 63) & 1 != 0
+    /// How often three bytes of a text fall into it.
+    fn chance(&self) -> u64 {
+        self.places.iter().map(|place| place.share).product()
+    }
+
+    /// The same, were `glimpse` in it.
+    fn chance_with(&self, glimpse: &Glimpse) -> u64 {
+        let places = self.places.iter().zip(glimpse.0);
+        places.map(|(place, byte)| place.share_with(byte)).product()
+    }
+}
+
+impl Place {
+    fn has(&self, byte: u8) -> bool {
+        self.any || self.bytes.contains(&byte)
+    }
+
+    fn share_with(&self, byte: Option<u8>) -> u64 {
+        match byte {
+            _ if self.any => WHOLE,
+            None => WHOLE,
+            Some(byte) if self.has(byte) => self.share,
+            Some(byte) => WHOLE.min(self.share + SHARES[usize::from(byte)]),
+        }
     }
 }
 
@@ -167,13 +288,13 @@ impl Grams {
     }
 
     #[inline(always)]
-    fn has(&self, gram: &[u8; GRAM]) -> bool {
+    fn bit(&self, gram: u32) -> u64 {
         let slot = gram_slot(gram);
-        self.bitmap[usize::from(slot >> 6)] >> (slot & 63) & 1 != 0
+        self.bitmap[usize::from(slot >> 6)] >> (slot & 63) & 1
     }
 }
 
-/// A gram or a pair of a word, where in the word it is, and what of the word is compared first.
+/// A gram or a glimpse of a word, where in the word it is, and what of the word is compared first.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     slot: u16,
@@ -247,36 +368,28 @@ fn enter_grams(text: &[u8], word: u16, entries: &mut Vec<Entry>) {
     };
     for (offset, gram) in (offset..).zip(window.windows(GRAM)) {
         if let Some(gram) = gram.first_chunk() {
-            entries.push(Entry::new(gram_slot(gram), offset, word, text));
+            let slot = gram_slot(u32::from_le_bytes(*gram));
+            entries.push(Entry::new(slot, offset, word, text));
         }
     }
 }
 
-/// Enters the rarest pair of `text` in each case that its letters may have.
-fn enter_pair(text: &[u8], word: u16, entries: &mut Vec<Entry>) {
-    let rarest = text
-        .windows(PAIR)
-        .enumerate()
-        .min_by_key(|(_, window)| commonness(window));
-    let Some((offset, [first, second])) = rarest else {
-        return;
+/// Enters what three bytes show of `text` where they begin at the rarest of its places and one before it.
+fn enter_glimpses(text: &[u8], word: u16, entries: &mut Vec<(Glimpse, Entry)>) {
+    let glimpse = |offset: usize| {
+        Glimpse([0, 1, 2].map(|place| Some(*text.get((offset + place).checked_sub(1)?)?)))
     };
-    let cases = |byte: &u8| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
-    for one in cases(first) {
-        for two in cases(second) {
-            let slot = u16::from_le_bytes([one, two]);
-            let is_in = |entry: &Entry| entry.slot == slot && entry.word == word;
-            if !entries.iter().any(is_in) {
-                entries.push(Entry::new(slot, offset, word, text));
-            }
-        }
+    let rarity = |offset: &usize| glimpse(*offset).chance() + glimpse(offset + 1).chance();
+    let rarest = (0..text.len() - 1).min_by_key(rarity);
+    for offset in rarest.into_iter().flat_map(|offset| [offset, offset + 1]) {
+        entries.push((glimpse(offset), Entry::new(0, offset, word, text)));
     }
 }
 
 /// A slot for four bytes, the same for letters of either case. Fibonacci hashing: the upper bits depend on all of it.
 #[inline(always)]
-fn gram_slot(gram: &[u8; GRAM]) -> u16 {
-    let folded = u32::from_le_bytes(*gram) | FOLD;
+fn gram_slot(gram: u32) -> u16 {
+    let folded = gram | FOLD;
     u16::try_from(folded.wrapping_mul(0x9E37_79B1) >> 16).unwrap_or_default()
 }
 
@@ -294,13 +407,27 @@ fn commonness(bytes: &[u8]) -> usize {
         .sum()
 }
 
+/// About how many of [`WHOLE`] bytes of a text are this byte, a small letter standing for both: Zipf's law over
+/// [`BY_RARITY`].
+static SHARES: [u64; 256] = {
+    let mut shares = [WHOLE * 45 / 100 / (BY_RARITY.len() + 4) as u64; 256];
+    let mut rank = 0;
+    while rank < BY_RARITY.len() {
+        shares[BY_RARITY[BY_RARITY.len() - 1 - rank] as usize] =
+            WHOLE * 45 / 100 / (rank + 4) as u64;
+        rank += 1;
+    }
+    shares
+};
+
 /// From the rarest to the most common, in what APIs send.
 const BY_RARITY: &[u8] =
     b"^`~|\\#!&?@+*;[]<>{}$%()'=zqjxkv9876_35420w1yb\"fg\n/-:,.pmuhcdlrnsioate ";
 
-/// Bytes of a gram and of a pair.
+/// Bytes of a gram.
 const GRAM: usize = 4;
-const PAIR: usize = 2;
+/// What [`SHARES`] are shares of.
+const WHOLE: u64 = 4096;
 /// Upper and lower case letters fall together; so do some other pairs, which the comparison tells apart.
 const FOLD: u32 = 0x2020_2020;
 /// The bit in which the cases of a letter differ.
@@ -370,11 +497,21 @@ mod tests {
     }
 
     #[test]
-    fn no_gram_is_shared_by_so_many_anchors_that_a_flood_of_it_is_dear() {
+    fn no_bytes_are_shared_by_so_many_anchors_that_a_flood_of_them_is_dear() {
         let words = anchors();
-        for entries in [&words.grams.entries, &words.pairs.entries] {
-            let crowd = (0..=u16::MAX).map(|slot| entries.of(slot).len());
-            assert!(crowd.max() <= Some(32));
+        let crowd = (0..=u16::MAX).map(|slot| words.grams.entries.of(slot).len());
+        assert!(crowd.max() <= Some(32));
+        let crowd = |buckets: u64| {
+            let buckets = (0..64).filter(|bucket| buckets >> bucket & 1 != 0);
+            let lengths = buckets.map(|bucket| words.shorts.entries[bucket].len());
+            lengths.sum::<usize>()
+        };
+        let [first, second, third] = &*words.shorts.tables;
+        let pairs = first
+            .iter()
+            .flat_map(|one| second.iter().map(move |two| one & two));
+        for pair in pairs.filter(|pair| *pair != 0) {
+            assert!(third.iter().map(|three| crowd(pair & three)).max() <= Some(48));
         }
     }
 

@@ -133,7 +133,7 @@ struct Walk<'a, 'v> {
     /// The value begins with a command: a line of a script, as manifests have them.
     opens_with_command: bool,
     commands: u32,
-    /// Words since the last separator.
+    /// Words since the last separator, but for those passed over behind the first.
     words: usize,
     redirect: bool,
 }
@@ -233,9 +233,9 @@ impl<'a, 'v> Walk<'a, 'v> {
         // Words that follow where no command stands are passed over at speed.
         if self.command.is_none() && self.words > 0 {
             let passed = self.lexer.skip_words();
-            self.words += passed;
             if self.separators == 0 {
-                self.opening += passed;
+                let words = passed.split(|byte| matches!(byte, b' ' | b'\t'));
+                self.opening += words.filter(|word| !word.is_empty()).take(3).count();
             }
         }
     }

@@ -80,6 +80,18 @@ pub struct Lexer<'a> {
 /// Bytes that may end a command or begin one.
 static ENDS_WORDS: [bool; 256] = table_of(b";|&\n\r`$(){}<>\x1b");
 
+/// Bytes that a word is made of and nothing else.
+static PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let others = b" \t\x0b\x0c\0+,;|&\n\r<>(){}\x1b`$'\"\\^%?*[";
+    let mut index = 0;
+    while index < others.len() {
+        plain[others[index] as usize] = false;
+        index += 1;
+    }
+    plain
+};
+
 /// Bytes of a word that are kept; no command or path worth knowing is longer.
 const WORD_BYTES: usize = 96;
 
@@ -117,7 +129,9 @@ impl<'a> Lexer<'a> {
         self.skip_blanks();
         self.start = self.at;
         let byte = self.peek(0)?;
-        if let Some((token, length)) = self.operator(byte) {
+        if !PLAIN[usize::from(byte)]
+            && let Some((token, length)) = self.operator(byte)
+        {
             self.at += length;
             return Some(token);
         }
@@ -129,15 +143,11 @@ impl<'a> Lexer<'a> {
         Some(Token::Word)
     }
 
-    /// Passes over words up to what may end a command or begin one; tells how many, counting to three.
-    pub fn skip_words(&mut self) -> usize {
+    /// Passes over words up to what may end a command or begin one.
+    pub fn skip_words(&mut self) -> &'a [u8] {
         let passed = run(self.text, self.at, |byte| !ENDS_WORDS[usize::from(byte)]);
         self.at += passed.len();
         passed
-            .split(|byte| matches!(byte, b' ' | b'\t'))
-            .filter(|word| !word.is_empty())
-            .take(3)
-            .count()
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -223,6 +233,10 @@ impl<'a> Lexer<'a> {
 
     fn read_word(&mut self) {
         while let Some(byte) = self.peek(0) {
+            if PLAIN[usize::from(byte)] {
+                self.push_plain();
+                continue;
+            }
             if self.is_blank(byte) {
                 return;
             }
@@ -263,6 +277,17 @@ impl<'a> Lexer<'a> {
                 _ => self.push(byte),
             }
         }
+    }
+
+    fn push_plain(&mut self) {
+        let plain = run(self.text, self.at, |byte| PLAIN[usize::from(byte)]);
+        self.at += plain.len();
+        let free = self.word.get_mut(self.length..).unwrap_or_default();
+        let kept = free.len().min(plain.len());
+        for (slot, byte) in free.iter_mut().zip(plain) {
+            *slot = *byte;
+        }
+        self.length += kept;
     }
 
     fn push(&mut self, byte: u8) {

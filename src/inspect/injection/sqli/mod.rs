@@ -307,23 +307,37 @@ fn continues(after: &[u8]) -> bool {
         })
         .count();
     let rest = after.get(skipped..).unwrap_or_default();
-    let Some(first) = rest.first().filter(|first| FIRST_BYTES.contains(first)) else {
+    let Some(first) = rest.first() else {
         return false;
     };
-    CONTINUATIONS.iter().any(|word| {
-        word.as_bytes().first() == Some(first)
-            && rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
-                !word.ends_with(|last: char| last.is_ascii_alphabetic())
-                    || !next
-                        .first()
-                        .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            })
-    })
+    let mut words = CONTINUED_BY[usize::from(*first)];
+    while let Some(word) = CONTINUATIONS.get(words.trailing_zeros() as usize) {
+        words &= words - 1;
+        let continues = rest.strip_prefix(word.as_bytes()).is_some_and(|next| {
+            !word.ends_with(|last: char| last.is_ascii_alphabetic())
+                || !next
+                    .first()
+                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        });
+        if continues {
+            return true;
+        }
+    }
+    false
 }
 
-/// First bytes of [`CONTINUATIONS`].
-const FIRST_BYTES: &[u8] = b"oaxuhgl|&ib;-/#rcewp=!*^%+sdn~?:@,";
+/// For each first byte, which of [`CONTINUATIONS`] begin with it.
+static CONTINUED_BY: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut word = 0;
+    while word < CONTINUATIONS.len() {
+        table[CONTINUATIONS[word].as_bytes()[0] as usize] |= 1 << word;
+        word += 1;
+    }
+    table
+};
 
+/// At most 63.
 const CONTINUATIONS: &[&str] = &[
     "or",
     "and",
@@ -392,6 +406,7 @@ fn temper(setting: Setting, tokens: &[Token], evidence: &mut Evidence) {
     let rows = tokens
         .windows(3)
         .filter(|row| row.iter().all(plain))
+        .take(3)
         .count();
     if rows >= 1 {
         evidence.temper(if rows >= 3 {

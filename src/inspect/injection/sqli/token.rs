@@ -186,9 +186,7 @@ impl Lexer<'_> {
                 None => (Kind::Other, start + 2),
             };
         }
-        let end = self.run(start, |byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
-        });
+        let end = self.run(start, |byte| IN_WORDS[usize::from(byte)]);
         let word = self.lower.get(start..end).unwrap_or_default();
         // Strings with a type in front: N'…', X'…', E'…'.
         if matches!(word, b"n" | b"x" | b"e" | b"b" | b"_utf8")
@@ -306,6 +304,18 @@ impl Lexer<'_> {
         memchr::memchr(b'\n', tail).map_or(self.lower.len(), |at| start + at)
     }
 }
+
+/// Bytes that words are made of, in lower case or not.
+static IN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] =
+            (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'_' | b'$' | 0x80..);
+        byte += 1;
+    }
+    table
+};
 
 /// Bytes of a quoted phrase in written text.
 const PROSE_TEXT_BYTES: usize = 256;

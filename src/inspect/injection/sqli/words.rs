@@ -99,7 +99,7 @@ impl Word {
             }
         }
         // Packages of database servers: their names only begin alike.
-        let packaged = memchr::memchr2(b'_', b'$', lower).is_some()
+        let packaged = matches!(lower.first(), Some(b'd' | b'r' | b'v' | b'm' | b'u'))
             && SYSTEM_PREFIXES
                 .iter()
                 .any(|prefix| lower.starts_with(prefix.as_bytes()));
@@ -517,6 +517,7 @@ const SYSTEM: &[&str] = &[
     "xtype",
 ];
 
+/// Their first letters stand in [`Word::of`] too.
 const SYSTEM_PREFIXES: &[&str] = &["dbms_", "rdb$", "v$", "mon$", "utl_"];
 
 const PRIZES: &[&str] = &[

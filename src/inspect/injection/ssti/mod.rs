@@ -9,7 +9,9 @@ mod words;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::lexis::{Places, WordSets, any_of, find, has, is_ident, joined, run, skip_blanks};
+use super::lexis::{
+    Places, WordSets, any_of, find, has, is_ident, joined, run, skip_blanks, table_of,
+};
 use super::{Evidence, Kind, Setting, Value};
 use words::{CALLS, FILTER_TRICKS, FRAMEWORK_OBJECTS, OBJECT_WALKS, SMARTY, TARGETS};
 
@@ -268,10 +270,17 @@ const OF_ANGLE: &[Delimiter] = &[
 ];
 const OF_UNDERSCORE: &[Delimiter] = &[delimited(b"__${", b"}", Sort::Expression)];
 
+/// The first bytes of all delimiters.
+static OPENS: [bool; 256] = table_of(b"{$#*~%@[<_");
+
 /// The next delimiter at or behind `from`, and where it is.
 fn next_open(lower: &[u8], from: usize) -> Option<(usize, &'static Delimiter)> {
     let rest = lower.get(from..)?;
-    rest.iter().enumerate().find_map(|(at, byte)| {
+    let mut opens = rest
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| OPENS[usize::from(**byte)]);
+    opens.find_map(|(at, byte)| {
         let group = match byte {
             b'{' => OF_BRACE,
             b'$' => OF_DOLLAR,
