@@ -46,9 +46,7 @@ impl Words {
             let at = GRAM * (quads.len() - left.len() - 1);
             self.look((bytes, at), each);
         }
-        // What is not there any more is taken for zeros: what passes is compared with what is there.
-        let last = [0, 1, 2, 3].map(|place| rest.get(place).copied().unwrap_or_default());
-        if self.passes(&mut before, last) {
+        if self.passes(&mut before, padded(rest)) {
             self.look((bytes, bytes.len() - rest.len()), each);
         }
     }
@@ -74,7 +72,7 @@ impl Words {
     fn look(&self, (bytes, at): (&[u8], usize), each: &mut impl FnMut(u16, Range<usize>)) {
         for at in at.checked_sub(2).into_iter().chain([at]) {
             let here = bytes.get(at..).unwrap_or_default();
-            let quad = [0, 1, 2, 3].map(|place| here.get(place).copied().unwrap_or_default());
+            let quad = here.first_chunk().copied().unwrap_or_else(|| padded(here));
             let gram = u32::from_le_bytes(quad);
             let mut buckets = self.shorts.buckets(quad);
             while let Some(bucket) = self.shorts.entries.get(buckets.trailing_zeros() as usize) {
@@ -125,6 +123,12 @@ impl Words {
             && last.eq_ignore_ascii_case(back)
             && between.eq_ignore_ascii_case(middle)
     }
+}
+
+/// The bytes of `rest`, fewer than four, before zeros: what passes is compared with what is there.
+fn padded(rest: &[u8]) -> [u8; GRAM] {
+    let at = |place: usize| rest.get(place).copied().unwrap_or_default();
+    [at(0), at(1), at(2), 0]
 }
 
 /// What was seen of the four bytes before.
