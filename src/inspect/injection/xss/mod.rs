@@ -407,7 +407,9 @@ impl<'a> Look<'a> {
         let percent = match self.value.setting {
             Setting::Short => return,
             Setting::Prose => 75,
-            Setting::Document => 65,
+            // Scripts belong into pages; what is text otherwise has none outside of quoted code.
+            Setting::Document if is_page(self.value.lower) => 65,
+            Setting::Document => 72,
         };
         self.evidence.temper(percent);
         if let Some(span) = self.evidence.span()
@@ -431,6 +433,12 @@ fn local(name: &[u8]) -> &[u8] {
         Some(colon) => name.get(colon + 1..).unwrap_or_default(),
         None => name,
     }
+}
+
+/// True for a page of its own.
+fn is_page(lower: &[u8]) -> bool {
+    let front = lower.trim_ascii_start();
+    front.starts_with(b"<!doctype html") || front.starts_with(b"<html")
 }
 
 /// True when the byte at `at` stands in a fenced block or between backticks of its line.
