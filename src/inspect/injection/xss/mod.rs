@@ -11,6 +11,7 @@ mod script;
 mod text;
 
 use super::{Evidence, Kind, Setting, Value};
+use crate::inspect::leaf::HostSyntax;
 use events::is_handler;
 use html::{Attribute, Attributes, Tag};
 use script::{Scheme, Script};
@@ -407,8 +408,8 @@ impl<'a> Look<'a> {
         let percent = match self.value.setting {
             Setting::Short => return,
             Setting::Prose => 75,
-            // Scripts belong into pages; what is text otherwise has none outside of quoted code.
-            Setting::Document if is_page(self.value.lower) => 65,
+            // Scripts belong into pages, which bodies are; what is text otherwise has none outside of quoted code.
+            Setting::Document if is_of_page(self.value) => 65,
             Setting::Document => 72,
         };
         self.evidence.temper(percent);
@@ -435,10 +436,13 @@ fn local(name: &[u8]) -> &[u8] {
     }
 }
 
-/// True for a page of its own.
-fn is_page(lower: &[u8]) -> bool {
-    let front = lower.trim_ascii_start();
-    front.starts_with(b"<!doctype html") || front.starts_with(b"<html")
+/// True for a page, for what decodes from one, and for a body that may be one.
+fn is_of_page(value: &Value<'_>) -> bool {
+    let front = value.lower.trim_ascii_start();
+    value.host == HostSyntax::Raw
+        || value.layers > 0
+        || front.starts_with(b"<!doctype html")
+        || front.starts_with(b"<html")
 }
 
 /// True when the byte at `at` stands in a fenced block or between backticks of its line.
