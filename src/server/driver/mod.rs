@@ -11,7 +11,8 @@
 //! a scan step is busy nothing is read, and other connections get their turn between two steps.
 //!
 //! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer;
-//! `model` is a peer that fails at every byte, for the tests.
+//! For the tests, `model` is a peer that fails at every byte, `steady` one that asks again and again, `turns` one whose bytes are
+//! always there.
 
 mod endings;
 #[cfg(test)]
@@ -19,6 +20,8 @@ mod model;
 mod socket;
 #[cfg(test)]
 mod steady;
+#[cfg(test)]
+mod turns;
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -70,6 +73,7 @@ where
         pause: Pause::None,
         buffers: Buffers::Returned,
         flush: Flush::Done,
+        turn: Turn::begin(Instant::now(), 0),
         retire: config
             .connection_age
             .map(|age| Instant::now() + jittered(age)),
@@ -90,6 +94,7 @@ struct Driver<S> {
     pause: Pause,
     buffers: Buffers,
     flush: Flush,
+    turn: Turn,
     live: Arc<Entry>,
     /// From when on the next answer is the last.
     retire: Option<Instant>,
@@ -142,6 +147,32 @@ enum Pause {
     /// The peer does not read what it asked for. After a while we read on all the same: it may be one that writes
     /// everything before it reads.
     Backlog(Instant),
+}
+
+/// When this task has had its turn; it then lets others go first, even if its peer keeps it busy.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    until: Instant,
+    company: Company,
+}
+
+/// How many transactions there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Few,
+    /// Too many to go on for longer than a window.
+    Many,
+}
+
+impl Turn {
+    fn begin(now: Instant, transactions: i64) -> Self {
+        let (company, time) = match transactions {
+            ..=FEW => (Company::Few, LONG_TURN_TIME),
+            _ => (Company::Many, TURN_TIME),
+        };
+        let until = now + time;
+        Self { until, company }
+    }
 }
 
 /// The transaction that is being worked on.
@@ -320,6 +351,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Flow::More
     }
 
+    /// Lets others go first.
+    async fn give_way(&mut self) {
+        tokio::task::yield_now().await;
+        self.begin_turn(Instant::now());
+    }
+
+    fn begin_turn(&mut self, now: Instant) {
+        self.turn = Turn::begin(now, self.shared.telemetry.metrics.inflight.get());
+    }
+
     /// Does one action of the transaction.
     async fn work(&mut self) -> Flow {
         let Some(current) = &mut self.current else {
@@ -328,11 +369,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let transaction = &mut current.transaction;
         let long = current.steps > 0 || transaction.bytes_in() > UNTIMED_BYTES;
         let began = long.then(thread_time);
-        let pace = match self.client.membership.account.is_crowded() {
-            true => Pace::Slices,
-            false => Pace::Windows,
-        };
-        let Ok(action) = guarded(|| steps(transaction, pace)) else {
+        let turn = self.turn;
+        let crowded = self.client.membership.account.is_crowded();
+        let Ok(action) = guarded(|| match (crowded, turn.company) {
+            (true, _) => steps(transaction, Pace::Slices, turn.until),
+            (false, Company::Few) => steps(transaction, Pace::Windows, turn.until),
+            (false, Company::Many) => {
+                transaction.pace(Pace::Windows);
+                transaction.poll()
+            }
+        }) else {
             self.panicked();
             return Flow::Socket;
         };
@@ -353,7 +399,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Action::Wait => return Flow::Socket,
             Action::Yield => {
                 current.steps = current.steps.saturating_add(1);
-                tokio::task::yield_now().await;
+                self.give_way().await;
             }
             Action::Continue => {
                 self.connection.send_continue();
@@ -566,18 +612,12 @@ impl Current {
     }
 }
 
-/// Does the next pieces of work, as many as fit into the time that others may be kept waiting.
-fn steps(transaction: &mut Transaction, pace: Pace) -> Action {
+/// Does the next pieces of work, as many as are done by `until`, at least one.
+fn steps(transaction: &mut Transaction, pace: Pace, until: Instant) -> Action {
     transaction.pace(pace);
-    let mut until = None;
     loop {
         match transaction.poll() {
-            Action::Yield => {
-                let now = Instant::now();
-                if now >= *until.get_or_insert(now + STEPS_TIME) {
-                    return Action::Yield;
-                }
-            }
+            Action::Yield if Instant::now() < until => {}
             action => return action,
         }
     }
@@ -606,8 +646,14 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
 
-/// How long an inspection goes on before others get their turn: about as long as a few small messages take as a whole.
-const STEPS_TIME: Duration = Duration::from_micros(100);
+/// How long a connection goes on before others get their turn: about as long as a small message takes as a whole.
+const TURN_TIME: Duration = Duration::from_micros(50);
+
+/// The same where few others are there.
+const LONG_TURN_TIME: Duration = Duration::from_micros(200);
+
+/// So many transactions are few: to give way costs more than they would wait.
+const FEW: i64 = 2;
 
 /// Up to this many bytes of a message its inspection is timed only once it has let others go first: asking for the time of
 /// a thread is a call of the kernel.

@@ -21,7 +21,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         mut timer: Pin<&mut Sleep>,
         mut draining: Pin<&mut impl Future>,
     ) -> Exchange {
-        let now = Instant::now();
+        let mut now = Instant::now();
+        if now >= self.turn.until {
+            self.give_way().await;
+            now = Instant::now();
+        }
         let waiting = self.waiting();
         self.clock.enter(waiting, now);
         if let Some(current) = &self.current {
@@ -33,7 +37,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             timer.as_mut().reset(alarm.into());
         }
+        let mut waited = false;
         let done = poll_fn(|cx| {
+            if waited {
+                self.begin_turn(Instant::now());
+            }
+            waited = true;
             if let Some(done) = self.transfer(cx) {
                 return Poll::Ready(done);
             }
