@@ -1,11 +1,15 @@
 //! The members that the walk has found, and what the central directory says of them.
 
+use std::collections::HashSet;
+
 use super::record::{Entry, u16_at, u32_at};
 
 /// What is known of the archive so far. At most as many entries as the limit on archive members lets through.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     entries: Vec<Entry>,
+    /// Their names' hashes.
+    names: HashSet<u64>,
     /// What offsets in the directory count from: 0, or the first local header behind other data.
     origin: Option<u64>,
     listed: u64,
@@ -27,11 +31,12 @@ impl Directory {
 
     /// True when no member of that name was there before.
     pub(super) fn is_new(&self, entry: &Entry) -> bool {
-        self.entries.iter().all(|known| known.name != entry.name)
+        !self.names.contains(&entry.name)
     }
 
     /// A member that the walk has passed.
     pub(super) fn add(&mut self, entry: Entry) {
+        self.names.insert(entry.name);
         self.entries.push(entry);
     }
 
