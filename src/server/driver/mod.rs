@@ -8,11 +8,10 @@
 //! ```
 //!
 //! `advance` does everything that needs no socket; `exchange` waits for the socket, the clock or the server's end. While
-//! a scan step is busy nothing is read, and other connections get their turn between two steps.
+//! a scan step is busy nothing is read, and other connections get their turn between two steps (`turn`).
 //!
-//! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer;
-//! For the tests, `model` is a peer that fails at every byte, `steady` one that asks again and again, `turns` one whose bytes are
-//! always there.
+//! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer.
+//! For the tests, `model` is a peer that fails at every byte, `steady` one that asks again and again.
 
 mod endings;
 #[cfg(test)]
@@ -20,8 +19,7 @@ mod model;
 mod socket;
 #[cfg(test)]
 mod steady;
-#[cfg(test)]
-mod turns;
+mod turn;
 
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -33,7 +31,6 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::content::Pace;
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
@@ -45,6 +42,7 @@ use super::quota::Ticket;
 use super::spool::Spool;
 use super::{Shared, Stage};
 use crate::telemetry::live::Entry;
+use turn::Turn;
 
 /// Carries one connection from its first byte to its close. `draining` ends when the server is to stop.
 pub(super) async fn serve<S>(stream: S, client: Client, shared: Arc<Shared>, draining: impl Future)
@@ -147,32 +145,6 @@ enum Pause {
     /// The peer does not read what it asked for. After a while we read on all the same: it may be one that writes
     /// everything before it reads.
     Backlog(Instant),
-}
-
-/// When this task has had its turn; it then lets others go first, even if its peer keeps it busy.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    until: Instant,
-    company: Company,
-}
-
-/// How many transactions there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Company {
-    Few,
-    /// Too many to go on for longer than a window.
-    Many,
-}
-
-impl Turn {
-    fn begin(now: Instant, transactions: i64) -> Self {
-        let (company, time) = match transactions {
-            ..=FEW => (Company::Few, LONG_TURN_TIME),
-            _ => (Company::Many, TURN_TIME),
-        };
-        let until = now + time;
-        Self { until, company }
-    }
 }
 
 /// The transaction that is being worked on.
@@ -351,16 +323,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Flow::More
     }
 
-    /// Lets others go first.
-    async fn give_way(&mut self) {
-        tokio::task::yield_now().await;
-        self.begin_turn(Instant::now());
-    }
-
-    fn begin_turn(&mut self, now: Instant) {
-        self.turn = Turn::begin(now, self.shared.telemetry.metrics.inflight.get());
-    }
-
     /// Does one action of the transaction.
     async fn work(&mut self) -> Flow {
         let Some(current) = &mut self.current else {
@@ -371,14 +333,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let began = long.then(thread_time);
         let turn = self.turn;
         let crowded = self.client.membership.account.is_crowded();
-        let Ok(action) = guarded(|| match (crowded, turn.company) {
-            (true, _) => steps(transaction, Pace::Slices, turn.until),
-            (false, Company::Few) => steps(transaction, Pace::Windows, turn.until),
-            (false, Company::Many) => {
-                transaction.pace(Pace::Windows);
-                transaction.poll()
-            }
-        }) else {
+        let Ok(action) = guarded(|| turn.work(transaction, crowded)) else {
             self.panicked();
             return Flow::Socket;
         };
@@ -612,17 +567,6 @@ impl Current {
     }
 }
 
-/// Does the next pieces of work, as many as are done by `until`, at least one.
-fn steps(transaction: &mut Transaction, pace: Pace, until: Instant) -> Action {
-    transaction.pace(pace);
-    loop {
-        match transaction.poll() {
-            Action::Yield if Instant::now() < until => {}
-            action => return action,
-        }
-    }
-}
-
 /// `age`, a tenth more or less: connections that were opened together do not end together.
 pub(super) fn jittered(age: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish() % 201;
@@ -645,15 +589,6 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// Bytes handed to the protocol ahead of the socket.
 const TRANSMIT_BYTES: usize = 256 << 10;
-
-/// How long a connection goes on before others get their turn: about as long as a small message takes as a whole.
-const TURN_TIME: Duration = Duration::from_micros(50);
-
-/// The same where few others are there.
-const LONG_TURN_TIME: Duration = Duration::from_micros(200);
-
-/// So many transactions are few: to give way costs more than they would wait.
-const FEW: i64 = 2;
 
 /// Up to this many bytes of a message its inspection is timed only once it has let others go first: asking for the time of
 /// a thread is a call of the kernel.

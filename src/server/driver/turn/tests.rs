@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::service::facts::Peer;
 
-use super::model::House;
+use crate::server::driver::model::House;
 
 /// A client whose next bytes are always there.
 struct Eager {
@@ -86,7 +86,7 @@ async fn waited(house: &House, service: &str) -> Duration {
         }
     };
     let began = Instant::now();
-    let busy = super::serve(
+    let busy = crate::server::driver::serve(
         eager,
         client,
         Arc::clone(&house.shared),
