@@ -122,6 +122,19 @@ const TECHNIQUES: &[Technique] = &[
             [r#"{"alg":"none"}"#, &claims].map(|json| URL_SAFE_NO_PAD.encode(json));
         format!("Bearer {head}.{claims}.")
     }),
+    ("token-with-blanks", |text| {
+        let claims = serde_json::json!({"sub": text}).to_string();
+        let [head, claims] = ["\n{ \"alg\":\"none\"}", &format!("  {claims}")]
+            .map(|json| URL_SAFE_NO_PAD.encode(json));
+        format!("JWT {head}.{claims}.")
+    }),
+    ("lines-before", |text| {
+        format!(
+            "The order came yesterday and was complete.\nPlease send the next one to the new address.\n\
+             We have moved to the second floor of the house.\nThe bell does not work at the moment.\n\
+             Call us when you are there, somebody will come down.\nThank you, the team of the shop.\n{text}"
+        )
+    }),
     ("quotes-around", |text| format!("\"{text}\"")),
 ];
 

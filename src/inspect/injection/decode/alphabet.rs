@@ -46,16 +46,43 @@ fn spells(digits: &[u8], out: &mut Vec<u8>) -> bool {
 /// True when `bytes` begins like something with base64 in it: cheap.
 #[inline]
 pub fn begins_wrapped(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_some_and(|front: &[u8; 3]| {
+    let scheme = bytes.first_chunk().is_some_and(|front: &[u8; 3]| {
         matches!(
             &front.map(|byte| byte | 0x20),
-            b"dat" | b"bas" | b"bea" | b"eyj"
+            b"dat" | b"bas" | b"bea" | b"jwt" | b"tok"
         )
-    })
+    });
+    scheme || begins_object(bytes)
+}
+
+/// True when `digits` are the base64 of an object of JSON, as far as its brace, blanks before it included.
+#[inline]
+fn begins_object(digits: &[u8]) -> bool {
+    // The first digits of a brace, a space, a tab or a line feed, and a carriage return.
+    if !matches!(digits.first(), Some(b'e' | b'I' | b'C' | b'D')) {
+        return false;
+    }
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    for digit in digits {
+        let value = SEXTETS[usize::from(*digit)];
+        if value > 63 {
+            return false;
+        }
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            match bits >> held & 0xff {
+                0x20 | 0x09 | 0x0a | 0x0d => {}
+                byte => return byte == u32::from(b'{'),
+            }
+        }
+    }
+    false
 }
 
 /// Base64 in another text: behind the comma of a data URL, behind `Basic` (RFC 7617); of a token (RFC 7519, RFC 7515
-/// §3.1), alone or behind `Bearer`, the objects of its first two segments as an array. False when it is none of them.
+/// §3.1), alone or behind a scheme, the objects of its first two segments as an array. False when it is none of them.
 pub fn wrapped(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let behind = |scheme: &str| {
         let (front, rest) = bytes.split_at_checked(scheme.len())?;
@@ -70,26 +97,14 @@ pub fn wrapped(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     if let Some(digits) = behind("basic ") {
         return base64(digits, out);
     }
-    let token = behind("bearer ").unwrap_or(bytes);
-    // What `{"` and `{ ` are in base64.
-    if !token.starts_with(b"ey") {
-        return false;
-    }
+    let token = TOKEN_SCHEMES.iter().find_map(|scheme| behind(scheme));
+    let segments = token.unwrap_or(bytes).split(|byte| *byte == b'.');
     out.push(b'[');
-    for segment in token.split(|byte| *byte == b'.').take(2) {
-        let before = out.len();
-        if before > 1 {
+    for segment in segments.take(2).filter(|segment| begins_object(segment)) {
+        if out.len() > 1 {
             out.push(b',');
         }
         sextets(segment, out);
-        let object = out.get(before..).unwrap_or_default();
-        if !object
-            .strip_prefix(b",")
-            .unwrap_or(object)
-            .starts_with(b"{")
-        {
-            out.truncate(before);
-        }
     }
     out.push(b']');
     out.len() > 2
@@ -206,6 +221,8 @@ const HEX_BYTES: usize = 12;
 const BEGINNING_DIGITS: u32 = 8;
 /// Base64 characters from which on a value may be a window of a longer one.
 const WINDOW_BYTES: usize = LEAF_OVERLAP_BYTES;
+/// What stands before a token in `Authorization`.
+const TOKEN_SCHEMES: [&str; 3] = ["bearer ", "jwt ", "token "];
 /// Bytes decoded to see whether the rest is worth it.
 const PROBE_BYTES: usize = 64;
 
