@@ -76,7 +76,7 @@ impl Setting {
         let mut words = 0_usize;
         let mut run = 0_usize;
         let mut plain = 0_usize;
-        for byte in head {
+        for (at, byte) in head.iter().enumerate() {
             let sort = SORTS[usize::from(*byte)];
             if sort == LETTER {
                 run += 1;
@@ -93,6 +93,10 @@ impl Setting {
                 LINE_END => {
                     lines += 1;
                     line_is_blank = true;
+                    // What follows takes nothing away.
+                    if lines >= DOCUMENT_LINES && at - blanks >= DOCUMENT_BYTES {
+                        return Self::Document;
+                    }
                 }
                 BLANK => blanks += usize::from(line_is_blank),
                 _ => line_is_blank = false,
