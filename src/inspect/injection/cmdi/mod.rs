@@ -182,7 +182,9 @@ impl<'a, 'v> Walk<'a, 'v> {
             Separator::Group | Separator::Brace => Ending::Group,
             _ => Ending::Separator,
         };
-        self.finish(ending, evidence);
+        if self.command.is_some() {
+            self.finish(ending, evidence);
+        }
         if separator == Separator::Group {
             self.bracket(evidence);
         }
@@ -219,6 +221,10 @@ impl<'a, 'v> Walk<'a, 'v> {
         let before = lower
             .get(at.saturating_sub(RUNNER_BYTES)..at)
             .unwrap_or_default();
+        // The names of all runners end in a letter.
+        if !before.last().is_some_and(u8::is_ascii_lowercase) {
+            return;
+        }
         let name = before
             .iter()
             .rposition(|byte| !(lexis::is_ident(*byte) || matches!(byte, b'.' | b'-')))
@@ -258,16 +264,19 @@ impl<'a, 'v> Walk<'a, 'v> {
         if self.words > 1 || (self.redirect && self.separator != Separator::Start) {
             return;
         }
-        batch::look(self.value.lower, self.lexer.start, evidence);
+        let first = self.value.lower.get(self.lexer.start);
+        if matches!(first, Some(b'f' | b'i')) {
+            batch::look(self.value.lower, self.lexer.start, evidence);
+        }
         self.open(evidence);
     }
 
     /// A word in command position.
     fn open(&mut self, evidence: &mut Evidence) {
         let word = self.lexer.word();
-        // Most words are nothing but letters, and no command.
-        if word.iter().all(u8::is_ascii_lowercase) && trade(word).is_none() {
-            if KEYWORDS.contains(&word) {
+        // Most words stand for themselves, and are no command.
+        if !word.iter().any(|byte| TELLING[usize::from(*byte)]) && trade(word).is_none() {
+            if word.len() <= LONGEST_KEYWORD && KEYWORDS.contains(&word) {
                 self.words = 0;
             }
             return;
@@ -513,6 +522,10 @@ const BRIEF_SUBSTITUTION_BYTES: usize = 5;
 /// Bytes of the longest of [`RUNNERS`], and one more.
 const RUNNER_BYTES: usize = 26;
 
+/// Bytes of a word that may be more than its name: an assignment, a variable, a directory, an extension, a prefix.
+static TELLING: [bool; 256] = lexis::table_of(b"=$%/\\.@+");
+
+const LONGEST_KEYWORD: usize = 5;
 const KEYWORDS: &[&[u8]] = &[
     b"then", b"do", b"else", b"if", b"while", b"until", b"!", b"@", b".", b"-",
 ];

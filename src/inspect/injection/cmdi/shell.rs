@@ -67,6 +67,8 @@ pub struct Lexer<'a> {
     /// `+` stands for a blank: a form's spelling that survived.
     plus_is_blank: bool,
     in_brace: bool,
+    /// The current word, when the shell removes nothing of it.
+    plain: Option<&'a [u8]>,
     word: [u8; WORD_BYTES],
     length: usize,
     /// What the current word was made of.
@@ -92,6 +94,9 @@ static PLAIN: [bool; 256] = {
     plain
 };
 
+/// Bytes behind which no more of a word can come.
+static ENDS_PLAIN: [bool; 256] = table_of(b" \t\x0b\x0c\0;|&\n\r<>(){}\x1b");
+
 /// Bytes of a word that are kept; no command or path worth knowing is longer.
 const WORD_BYTES: usize = 96;
 
@@ -104,6 +109,7 @@ impl<'a> Lexer<'a> {
             at: 0,
             plus_is_blank: !blank && text.contains(&b'+'),
             in_brace: false,
+            plain: None,
             word: [0; WORD_BYTES],
             length: 0,
             marks: Marks::empty(),
@@ -114,6 +120,14 @@ impl<'a> Lexer<'a> {
 
     /// The text of the last word, as the shell would see it.
     pub fn word(&self) -> &[u8] {
+        match self.plain {
+            Some(plain) => plain,
+            None => self.kept(),
+        }
+    }
+
+    /// What is kept so far of a word that the shell removes something of.
+    fn kept(&self) -> &[u8] {
         self.word.get(..self.length).unwrap_or_default()
     }
 
@@ -125,6 +139,7 @@ impl<'a> Lexer<'a> {
     /// The next token.
     pub fn next(&mut self) -> Option<Token> {
         self.length = 0;
+        self.plain = None;
         self.marks = Marks::empty();
         self.skip_blanks();
         self.start = self.at;
@@ -135,7 +150,14 @@ impl<'a> Lexer<'a> {
             self.at += length;
             return Some(token);
         }
-        self.read_word();
+        let plain = run(self.text, self.at, |byte| PLAIN[usize::from(byte)]);
+        let end = self.text.get(self.at + plain.len());
+        if plain.len() <= WORD_BYTES && end.is_none_or(|end| ENDS_PLAIN[usize::from(*end)]) {
+            self.plain = Some(plain);
+            self.at += plain.len();
+        } else {
+            self.read_word();
+        }
         if self.blank_expanded {
             self.marks |= Marks::EXPANDED;
             self.blank_expanded = false;
@@ -325,7 +347,7 @@ impl<'a> Lexer<'a> {
             return;
         }
         let drive = self.length == 2 && self.word.get(1) == Some(&b':');
-        let windows = drive || self.word().contains(&b'\\') || self.length == 0;
+        let windows = drive || self.kept().contains(&b'\\') || self.length == 0;
         match self.peek(1) {
             // `c\at`: gone. In `c:\dir` and `\\host` it separates.
             Some(next) if next.is_ascii_alphanumeric() && !windows => self.remove(1),
