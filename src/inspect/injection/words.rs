@@ -70,23 +70,36 @@ impl Words {
     /// Looks closer at `at` and at the even place before it.
     #[inline(never)]
     fn look(&self, (bytes, at): (&[u8], usize), each: &mut impl FnMut(u16, Range<usize>)) {
-        for at in at.checked_sub(2).into_iter().chain([at]) {
-            let here = bytes.get(at..).unwrap_or_default();
-            let quad = here.first_chunk().copied().unwrap_or_else(|| padded(here));
-            let gram = u32::from_le_bytes(quad);
-            let mut buckets = self.shorts.buckets(quad);
-            while let Some(bucket) = self.shorts.entries.get(buckets.trailing_zeros() as usize) {
-                buckets &= buckets - 1;
-                for (glimpse, entry) in bucket {
-                    if glimpse.is_in(gram) {
-                        self.compare(entry, (bytes, at + 1), each);
-                    }
+        let here = bytes.get(at..).unwrap_or_default();
+        let quad = here.first_chunk().copied().unwrap_or_else(|| padded(here));
+        let before = bytes.get(..at).unwrap_or_default().last_chunk::<2>();
+        if let Some([one, two]) = before {
+            self.look_at([*one, *two, quad[0], quad[1]], (bytes, at - 2), each);
+        }
+        self.look_at(quad, (bytes, at), each);
+    }
+
+    /// Compares what the bytes at `at`, which are `quad`, show.
+    #[inline(always)]
+    fn look_at(
+        &self,
+        quad: [u8; GRAM],
+        (bytes, at): (&[u8], usize),
+        each: &mut impl FnMut(u16, Range<usize>),
+    ) {
+        let gram = u32::from_le_bytes(quad);
+        let mut buckets = self.shorts.buckets(quad);
+        while let Some(bucket) = self.shorts.entries.get(buckets.trailing_zeros() as usize) {
+            buckets &= buckets - 1;
+            for (glimpse, entry) in bucket {
+                if glimpse.is_in(gram) {
+                    self.compare(entry, (bytes, at + 1), each);
                 }
             }
-            if self.grams.bit(gram) != 0 {
-                for entry in self.grams.entries.of(gram_slot(gram)) {
-                    self.compare(entry, (bytes, at), each);
-                }
+        }
+        if self.grams.bit(gram) != 0 {
+            for entry in self.grams.entries.of(gram_slot(gram)) {
+                self.compare(entry, (bytes, at), each);
             }
         }
     }
