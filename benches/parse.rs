@@ -50,7 +50,7 @@ fn transact(connection: &mut Connection, input: &[u8], answer: &Answer, istag: I
     let mut pieces: Vec<Bytes> = Vec::new();
     while let Ok(Some(event)) = connection.poll_event() {
         match event {
-            Event::Request(request) => head = request.http_request,
+            Event::Request(mut request) => head = request.http_request.take(),
             Event::Body(piece) => pieces.push(piece),
             Event::PreviewEnd { .. } => {}
             Event::BodyEnd { .. } => match answer {

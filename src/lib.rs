@@ -15,7 +15,7 @@
 //! content        what a body is                flate2, brotli, zstd, encoding_rs
 //! icap   http1   rules                         nom, bytes | nom | serde, toml
 //! wire           heads and field lines         nom, memchr
-//! span   paced   budget ► anomaly              std only
+//! span   paced   shelf   budget ► anomaly      std only
 //! ```
 //!
 //! # Laws
@@ -35,6 +35,7 @@
 pub mod anomaly;
 pub mod budget;
 pub mod paced;
+pub mod shelf;
 pub mod span;
 
 pub mod wire;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sluice::icap::{
     BodyEnding, BodySection, Connection, Event, IsTag, Limits, Request, Response, Status,
 };
+use sluice::shelf::Shelved;
 use sluice::wire::Fields;
 
 /// Panics when the property does not hold for `data`: a service, four cut points, a conversation.
@@ -44,7 +45,7 @@ struct Heard {
 struct Service {
     choice: u8,
     heard: Heard,
-    request: Option<Box<Request>>,
+    request: Option<Shelved<Request>>,
     body: Vec<u8>,
 }
 

@@ -1,6 +1,7 @@
 //! An ICAP head: what is accepted says the same when it is written again from its parts.
 
 use sluice::icap::{Connection, Event, IsTag, Request};
+use sluice::shelf::Shelved;
 
 /// Panics when the property does not hold for `data`, an ICAP head without its blank line.
 pub fn holds(data: &[u8]) {
@@ -32,7 +33,7 @@ pub fn holds(data: &[u8]) {
 }
 
 /// The request, when the head is legal and has no embedded heads.
-fn read(head: &[u8]) -> Option<Box<Request>> {
+fn read(head: &[u8]) -> Option<Shelved<Request>> {
     let mut connection = Connection::new(Default::default(), IsTag::new("FUZZ").expect("legal"));
     connection.receive(head);
     match connection.poll_event() {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use bytes::BytesMut;
 use nom::bytes::complete::tag;
 use nom::sequence::separated_pair;
 use nom::{IResult, Parser};
@@ -166,7 +167,7 @@ impl Encapsulated {
 
 impl Encapsulated {
     /// Appends the value of the header, offsets computed from the lengths.
-    pub fn write_to(&self, out: &mut Vec<u8>) {
+    pub fn write_to(&self, out: &mut BytesMut) {
         let mut offset = 0u32;
         for (name, len) in [
             ("req-hdr=", self.request_head),
@@ -194,21 +195,21 @@ impl Encapsulated {
 /// The value of the header.
 impl fmt::Display for Encapsulated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut value = Vec::new();
+        let mut value = BytesMut::new();
         self.write_to(&mut value);
         f.write_str(&String::from_utf8_lossy(&value))
     }
 }
 
 /// Digits without the formatting machinery: an answer is written for every transaction.
-fn write_decimal(out: &mut Vec<u8>, number: u32) {
+fn write_decimal(out: &mut BytesMut, number: u32) {
     let mut divisor = 1u32;
     while number / divisor >= 10 {
         divisor *= 10;
     }
     while divisor > 0 {
         let digit = u8::try_from(number / divisor % 10).unwrap_or_default();
-        out.push(b'0' + digit);
+        out.extend_from_slice(&[b'0' + digit]);
         divisor /= 10;
     }
 }

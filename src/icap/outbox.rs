@@ -4,14 +4,13 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// The outgoing bytes of one connection, in order: `queue`, then `tail`.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Bytes>,
-    tail: Vec<u8>,
-    tail_sent: usize,
+    tail: BytesMut,
     bytes: usize,
 }
 
@@ -26,7 +25,10 @@ impl Outbox {
     }
 
     /// Lets `write` append to the copied part.
-    pub(super) fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        if self.tail.capacity() - self.tail.len() < SPARE_BYTES {
+            self.tail.reserve(TAIL_BYTES);
+        }
         let before = self.tail.len();
         write(&mut self.tail);
         self.bytes += self.tail.len().saturating_sub(before);
@@ -45,8 +47,8 @@ impl Outbox {
 
     /// Fills `slices` with what is to be written next; says how many were filled.
     pub(super) fn fill<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = self.tail.get(self.tail_sent..).unwrap_or_default();
-        let pieces = self.queue.iter().map(|piece| &piece[..]).chain([tail]);
+        let pieces = self.queue.iter().map(|piece| &piece[..]);
+        let pieces = pieces.chain([&self.tail[..]]);
         let mut filled = 0;
         for (slot, piece) in slices
             .iter_mut()
@@ -64,7 +66,7 @@ impl Outbox {
         self.bytes -= left;
         while left > 0 {
             let Some(piece) = self.queue.front_mut() else {
-                self.tail_sent += left;
+                self.tail.advance(left.min(self.tail.len()));
                 break;
             };
             let step = left.min(piece.len());
@@ -75,8 +77,8 @@ impl Outbox {
             }
         }
         if self.bytes == 0 {
-            self.tail.clear();
-            self.tail_sent = 0;
+            // All of the buffer is free again, where nobody holds a part of it.
+            let _ = self.tail.try_reclaim(TAIL_BYTES);
         }
     }
 
@@ -88,16 +90,20 @@ impl Outbox {
     }
 
     fn close_tail(&mut self) {
-        let mut tail = Bytes::from(std::mem::take(&mut self.tail));
-        tail.advance(std::mem::take(&mut self.tail_sent).min(tail.len()));
-        if !tail.is_empty() {
-            self.queue.push_back(tail);
+        if !self.tail.is_empty() {
+            self.queue.push_back(self.tail.split().freeze());
         }
     }
 }
 
 /// Up to this many bytes a copy is cheaper than another slice in the write.
 const COPIED_BYTES: usize = 4 * 1024;
+
+/// Room that is made at once for what is copied: the head of an answer, or the lines of many chunks.
+const TAIL_BYTES: usize = 512;
+
+/// When it is made: a chunk's lines are shorter.
+const SPARE_BYTES: usize = 32;
 
 #[cfg(test)]
 mod tests {

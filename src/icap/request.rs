@@ -1,5 +1,8 @@
 //! An ICAP request: request line (RFC 3507 §4.3.2), the header fields that mean something to us, the embedded heads.
 
+use std::cell::RefCell;
+use std::thread::LocalKey;
+
 use bytes::Bytes;
 use memchr::memchr;
 
@@ -8,6 +11,7 @@ use super::error::ProtocolError;
 use super::limits::Limits;
 use super::uri::{Uri, host_port};
 use crate::http1::{RequestHead, ResponseHead};
+use crate::shelf::{Boxes, Shelf};
 use crate::wire::fields::Field;
 use crate::wire::grammar::{decimal, is_token, list};
 use crate::wire::{Deviations, Fields};
@@ -66,6 +70,13 @@ bitflags::bitflags! {
         const PARTIAL_CONTENT = 1 << 1;
         /// ICAP trailers.
         const TRAILERS = 1 << 2;
+    }
+}
+
+impl Shelf for Request {
+    fn shelf() -> &'static LocalKey<Boxes<Self>> {
+        thread_local!(static SHELF: Boxes<Request> = const { RefCell::new(Vec::new()) });
+        &SHELF
     }
 }
 

@@ -3,7 +3,7 @@
 //! The ISTag is an argument of the only constructor, so that no answer can leave without one; offsets are computed from
 //! the heads, so that they cannot be wrong.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::encapsulated::{BodySection, Encapsulated};
 use super::istag::IsTag;
@@ -184,7 +184,7 @@ impl Response {
     }
 
     /// Appends the head and the encapsulated heads to `out`.
-    pub(super) fn render(&self, out: &mut Vec<u8>, last_answer: LastAnswer) {
+    pub(super) fn render(&self, out: &mut BytesMut, last_answer: LastAnswer) {
         out.extend_from_slice(self.status.line().as_bytes());
         // RFC 3507 §4.7: every answer carries the tag.
         out.extend_from_slice(b"ISTag: \"");

@@ -1,10 +1,9 @@
 //! The look at a preview: what is bad already needs no second look.
 
-use bytes::Bytes;
-
 use crate::inspect::Category;
 use crate::policy::Reason;
 use crate::policy::judge::Ruling;
+use crate::wire::Pieces;
 
 use super::{Ended, Message, Scan, Step};
 
@@ -14,9 +13,9 @@ impl Scan {
     /// that more text could weaken) is left to the scan of the whole. The finished scan and the reason, or nothing.
     ///
     /// The scan of the whole would find the same; this only spares the client the upload.
-    pub fn glance(&self, message: &Message<'_>, beginning: &[Bytes]) -> Option<(Self, Reason)> {
+    pub fn glance(&self, message: &Message<'_>, beginning: &Pieces) -> Option<(Self, Reason)> {
         let mut scan = self.glancing(message);
-        for bytes in beginning {
+        for bytes in beginning.iter() {
             scan.push(bytes.clone());
         }
         scan.end(Ended::Complete);

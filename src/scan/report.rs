@@ -38,8 +38,8 @@ pub struct Report {
     pub body_bytes: u64,
     /// Bytes that decompressors yielded.
     pub decoded_bytes: u64,
-    /// Bytes that passed without full inspection, and why.
-    pub uninspected: Vec<(Uninspected, u64)>,
+    /// Why all of the body passed without full inspection, if it did.
+    pub uninspected: Uninspected,
     /// Redactions by entity, observed ones too.
     pub redactions: BTreeMap<Cow<'static, str>, u64>,
     /// Redactions made, in all; those that a profile only observes are not among them.
@@ -53,32 +53,37 @@ pub struct Report {
 }
 
 /// Why bytes passed without full inspection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Uninspected {
+    /// They did not.
+    #[default]
+    No,
     /// The profile inspects nothing.
     ProfileOff,
-    /// An anomaly for which the profile is open.
-    Open(Anomaly),
+    /// Anomalies for which the profile is open, each kind once.
+    Open(Vec<Anomaly>),
 }
 
 impl Uninspected {
-    /// The stable code for metrics and logs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Uninspected::ProfileOff => "profile-off",
-            Uninspected::Open(anomaly) => anomaly.code(),
-        }
+    /// The stable codes for metrics and logs.
+    pub fn codes(&self) -> impl Iterator<Item = &'static str> {
+        let (off, open) = match self {
+            Uninspected::No => (None, &[][..]),
+            Uninspected::ProfileOff => (Some("profile-off"), &[][..]),
+            Uninspected::Open(anomalies) => (None, anomalies.as_slice()),
+        };
+        off.into_iter()
+            .chain(open.iter().map(|anomaly| anomaly.code()))
     }
 }
 
 impl Report {
     /// Bytes that passed without full inspection, for whatever reason; a byte counts once.
     pub fn uninspected_bytes(&self) -> u64 {
-        self.uninspected
-            .iter()
-            .map(|(_, bytes)| *bytes)
-            .max()
-            .unwrap_or(0)
+        match self.uninspected {
+            Uninspected::No => 0,
+            Uninspected::ProfileOff | Uninspected::Open(_) => self.body_bytes,
+        }
     }
 
     /// Redactions made in the body.

@@ -7,7 +7,6 @@
 //! File work is done on the blocking pool, never on a reactor thread. The file has no name (`O_TMPFILE`, mode 0600), so
 //! nothing is left behind by a crash. Everything held counts against shared quotas, and is given back on drop.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -18,6 +17,7 @@ use bytes::{Bytes, BytesMut};
 use super::pool::step_back;
 use crate::budget::{Budget, Reservation};
 use crate::paced;
+use crate::wire::Pieces;
 
 /// Where spools put their bytes, and how many.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub struct SpoolLimits {
 #[derive(Debug)]
 pub struct Spool {
     limits: Arc<SpoolLimits>,
-    front: VecDeque<Bytes>,
+    front: Pieces,
     front_bytes: u64,
     file: Option<Overflow>,
     tail: BytesMut,
@@ -75,7 +75,7 @@ impl Spool {
     /// An empty one; holds nothing until bytes come.
     pub fn new(limits: &Arc<SpoolLimits>) -> Self {
         Self {
-            front: VecDeque::new(),
+            front: Pieces::default(),
             front_bytes: 0,
             file: None,
             tail: BytesMut::new(),
@@ -173,7 +173,7 @@ impl Spool {
                 self.front.push_back(joined.freeze());
             }
             last => {
-                self.front.extend(last);
+                last.into_iter().for_each(|last| self.front.push_back(last));
                 self.front.push_back(bytes);
             }
         }
@@ -348,7 +348,7 @@ mod tests {
                 .await
                 .expect("room");
         }
-        assert!(spool.front.len() < 16);
+        assert!(spool.front.iter().count() < 16);
         assert!(drained(&mut spool).await == body);
     }
 

@@ -347,10 +347,10 @@ impl Metrics {
             };
             self.rule_timeouts.get_or_create(&labels).inc();
         }
-        for (why, bytes) in &report.uninspected {
+        for reason in report.uninspected.codes() {
             self.unscanned_bytes
-                .get_or_create(&ReasonLabels { reason: why.code() })
-                .inc_by(*bytes);
+                .get_or_create(&ReasonLabels { reason })
+                .inc_by(report.body_bytes);
         }
     }
 

@@ -1,14 +1,17 @@
 //! Heads and field lines, as ICAP and HTTP/1 share them: where a head ends, which lines it has, how they are edited.
 //!
 //! [`framing`] finds the end of a head without reading a byte twice; [`grammar`] holds the byte classes and the small
-//! parsers; [`fields`] indexes field lines in place and edits them byte-faithfully. Nothing here judges: what departs
-//! from the grammar is a [`Deviations`] bit, which is an error on the ICAP level and a fact on the HTTP level.
+//! parsers; [`fields`] indexes field lines in place and edits them byte-faithfully; [`pieces`] queues what a body comes
+//! in. Nothing here judges: what departs from the grammar is a [`Deviations`] bit, which is an error on the ICAP level
+//! and a fact on the HTTP level.
 
 pub mod fields;
 pub mod framing;
 pub mod grammar;
+pub mod pieces;
 
 pub use fields::Fields;
+pub use pieces::Pieces;
 
 bitflags::bitflags! {
     /// Ways in which a head departs from its grammar or contradicts itself.

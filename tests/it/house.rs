@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The rows, lowest first. Within a row nothing may import a neighbour, except where [`NEIGHBOURS`] says so.
 const ROWS: &[&[&str]] = &[
-    &["span", "paced", "budget", "anomaly"],
+    &["span", "paced", "shelf", "budget", "anomaly"],
     &["wire"],
     &["icap", "http1", "rules"],
     &["content"],

@@ -11,6 +11,8 @@ mod ebcdic;
 mod transcode;
 mod utf7;
 
+use std::borrow::Cow;
+
 use encoding_rs::Encoding;
 
 use crate::anomaly::Anomaly;
@@ -74,7 +76,7 @@ pub(super) fn detect(head: &[u8], sniffed: Type, label: Option<&str>) -> Reading
     let labelled = label
         .filter(|label| !label.is_empty())
         .map(|label| of_label(label, head));
-    let inside = declared_inside(head, seen, sniffed).map(|name| of_label(&name, head));
+    let inside = declared_inside(head, seen, sniffed);
     let mut reading = Reading {
         charsets: [None, None],
         as_is: seen.is_none_or(|(charset, _)| !charset.is_wide()),
@@ -177,7 +179,12 @@ struct Unknown;
 
 /// The charset of a label. Where it leaves the byte order open, `head` decides.
 fn of_label(label: &str, head: &[u8]) -> Result<Charset, Unknown> {
-    let label = label.trim().to_ascii_lowercase();
+    let label = label.trim();
+    // Nearly all, which are not to cost an allocation each.
+    if label.eq_ignore_ascii_case("utf-8") {
+        return Ok(Charset::Utf8);
+    }
+    let label = label.to_ascii_lowercase();
     let open = by_bytes(head).map(|(charset, _)| charset);
     Ok(match label.as_str() {
         // WHATWG and RFC 2781 differ on UTF-16 without a mark; browsers take the former.
@@ -274,7 +281,7 @@ fn ebcdic_page(head: &[u8]) -> Page {
         .map(|byte| ascii(Page::Cp037, *byte))
         .collect();
     xml_encoding(&ascii)
-        .and_then(|name| Page::of_label(&name.to_ascii_lowercase()))
+        .and_then(|name| Page::of_label(&String::from_utf8_lossy(name).to_ascii_lowercase()))
         .unwrap_or(Page::Cp037)
 }
 
@@ -354,27 +361,32 @@ fn is_structured(sniffed: Type) -> bool {
     )
 }
 
-/// The name in an XML declaration, or in an HTML `meta` element.
-fn declared_inside(head: &[u8], seen: Option<(Charset, usize)>, sniffed: Type) -> Option<String> {
-    let head = head.get(..DECLARATION_BYTES).unwrap_or(head);
-    let ascii: Vec<u8> = match seen {
-        Some((Charset::Ebcdic(page), _)) => head.iter().map(|byte| ascii(page, *byte)).collect(),
-        Some((charset, mark)) if charset.is_wide() => {
-            let text = head.get(mark..).unwrap_or_default();
-            text.iter().copied().filter(|byte| *byte != 0).collect()
-        }
-        Some((_, mark)) => head.get(mark..).unwrap_or_default().to_vec(),
-        None if matches!(sniffed, Type::Xml | Type::Html) => head.to_vec(),
-        None => return None,
+/// What an XML declaration says, or an HTML `meta` element.
+fn declared_inside(
+    head: &[u8],
+    seen: Option<(Charset, usize)>,
+    sniffed: Type,
+) -> Option<Result<Charset, Unknown>> {
+    if seen.is_none() && !matches!(sniffed, Type::Xml | Type::Html) {
+        return None;
+    }
+    let declared = head.get(..DECLARATION_BYTES).unwrap_or(head);
+    let (charset, mark) = seen.unwrap_or((Charset::Utf8, 0));
+    let text = declared.get(mark..).unwrap_or_default();
+    let ascii: Cow<'_, [u8]> = match charset {
+        Charset::Ebcdic(page) => declared.iter().map(|byte| ascii(page, *byte)).collect(),
+        charset if charset.is_wide() => text.iter().copied().filter(|byte| *byte != 0).collect(),
+        _ => text.into(),
     };
-    match sniffed {
+    let name = match sniffed {
         Type::Html => meta_charset(&ascii),
         _ => xml_encoding(&ascii),
-    }
+    };
+    name.map(|name| of_label(&String::from_utf8_lossy(name), head))
 }
 
 /// `encoding="…"` of an XML declaration (XML 1.0 §2.8).
-fn xml_encoding(text: &[u8]) -> Option<String> {
+fn xml_encoding(text: &[u8]) -> Option<&[u8]> {
     let text = text.trim_ascii_start();
     let inside = text.strip_prefix(b"<?xml")?;
     let end = memchr::memmem::find(inside, b"?>").unwrap_or(inside.len());
@@ -384,15 +396,22 @@ fn xml_encoding(text: &[u8]) -> Option<String> {
 }
 
 /// `charset=…` in a `meta` element, as the prescan of the HTML standard finds it, roughly.
-fn meta_charset(text: &[u8]) -> Option<String> {
-    let lower = text.to_ascii_lowercase();
-    let meta = memchr::memmem::find(&lower, b"<meta")?;
-    let rest = lower.get(meta..)?;
-    let at = memchr::memmem::find(rest, b"charset")?;
-    value_after(rest.get(at + b"charset".len()..)?)
+fn meta_charset(text: &[u8]) -> Option<&[u8]> {
+    let is = |at: usize, word: &[u8]| {
+        let here = text.get(at..at + word.len());
+        here.is_some_and(|here| here.eq_ignore_ascii_case(word))
+    };
+    let is_meta = |at: &usize| is(*at, b"<meta");
+    let small = memchr::memmem::find_iter(text, b"<m").find(is_meta);
+    let before = text.get(..small.unwrap_or(text.len()))?;
+    let capital = memchr::memmem::find_iter(before, b"<M").find(is_meta);
+    let meta = capital.or(small)?;
+    let mut places = memchr::memchr2_iter(b'c', b'C', text.get(meta..)?).map(|at| meta + at);
+    let at = places.find(|at| is(*at, b"charset"))?;
+    value_after(text.get(at + b"charset".len()..)?)
 }
 
-fn value_after(text: &[u8]) -> Option<String> {
+fn value_after(text: &[u8]) -> Option<&[u8]> {
     let text = text
         .trim_ascii_start()
         .strip_prefix(b"=")?
@@ -407,7 +426,7 @@ fn value_after(text: &[u8]) -> Option<String> {
         .position(|byte| matches!(byte, b'"' | b'\'' | b' ' | b';' | b'>' | b'/' | b'?'))
         .unwrap_or(text.len().min(LABEL_BYTES));
     let name = text.get(..end)?;
-    (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned())
+    (!name.is_empty()).then_some(name)
 }
 
 /// Byte order marks; UTF-32LE before UTF-16LE, whose mark it begins with.
@@ -525,6 +544,28 @@ mod tests {
             let seen = run_split(&typed("application/xml"), &ebcdic(&text, page));
             assert_eq!(String::from_utf8_lossy(seen.bytes("body/utf-8")), text);
             assert_eq!(seen.anomalies, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_meta_element_is_read_in_any_case_the_first_one_only() {
+        let named = |text: &str| meta_charset(text.as_bytes()).map(<[u8]>::to_vec);
+        for (text, name) in [
+            ("<html><META CharSet='GBK'><meta charset=x>", Some("GBK")),
+            (
+                "<mark><MeTa http-equiv=x content=\"a/b;cHARSET = gbk\">",
+                Some("gbk"),
+            ),
+            ("<meta charset=a><META charset=b>", Some("a")),
+            ("<meta charset><meta charset=b>", None),
+            ("charset=a<met charset=b<MET", None),
+            ("<meta", None),
+        ] {
+            assert_eq!(
+                named(text),
+                name.map(|name| name.as_bytes().to_vec()),
+                "{text}"
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! Answers in, bytes out.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Answer, Connection, Phase, Reading, Section};
 use crate::icap::error::{ProtocolError, Scope};
@@ -192,7 +192,7 @@ impl Connection {
 }
 
 /// `size CRLF`, in hexadecimal.
-fn write_chunk_size(out: &mut Vec<u8>, size: usize) {
+fn write_chunk_size(out: &mut BytesMut, size: usize) {
     let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
     for at in (0..digits).rev() {
         let nibble = (size >> (at * 4)) & 15;
@@ -202,7 +202,7 @@ fn write_chunk_size(out: &mut Vec<u8>, size: usize) {
 }
 
 /// RFC 9110 §6.5.1: fields that frame or route a message are not trailers.
-fn write_trailers(out: &mut Vec<u8>, trailers: &Fields) {
+fn write_trailers(out: &mut BytesMut, trailers: &Fields) {
     out.extend_from_slice(b"0\r\n");
     for field in trailers.iter() {
         let barred = |name: &&str| field.name.eq_ignore_ascii_case(name.as_bytes());

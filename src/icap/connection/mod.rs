@@ -32,6 +32,7 @@ use super::istag::IsTag;
 use super::limits::Limits;
 use super::outbox::Outbox;
 use super::request::{Persistence, Request};
+use crate::shelf::Shelved;
 use crate::wire::Fields;
 use crate::wire::framing::HeadFramer;
 
@@ -59,7 +60,7 @@ pub struct Connection {
 #[derive(Debug)]
 pub enum Event {
     /// A request with its embedded heads. `Body` events follow only when [`Request::has_body`].
-    Request(Box<Request>),
+    Request(Shelved<Request>),
     /// Body bytes, never empty.
     Body(Bytes),
     /// The preview is over.
@@ -121,7 +122,7 @@ enum Reading {
         stray_lines: usize,
     },
     IcapHead(HeadFramer),
-    HttpHeads(Box<Request>, HeadFramer),
+    HttpHeads(Shelved<Request>, HeadFramer),
     Preview(ChunkDecoder),
     AwaitingContinue(ChunkDecoder),
     Body(ChunkDecoder),

@@ -7,6 +7,7 @@ use crate::http1::{RequestHead, ResponseHead};
 use crate::icap::chunked::{Chunk, ChunkDecoder, EndOfFile};
 use crate::icap::error::ProtocolError;
 use crate::icap::request::{Persistence, Request, check_request_line};
+use crate::shelf::Shelved;
 use crate::wire::framing::{HeadFramer, LineEnds};
 use crate::wire::grammar::is_tchar;
 
@@ -28,6 +29,10 @@ impl Connection {
 
     /// Takes bytes that were read elsewhere.
     pub fn receive(&mut self, bytes: &[u8]) {
+        // What is left of the buffer behind the last request may not do for the rest of this one.
+        if self.input.is_empty() && matches!(self.reading, Reading::Idle { .. }) {
+            let _ = self.input.try_reclaim(BODY_READ_BYTES);
+        }
         self.input.extend_from_slice(bytes);
     }
 
@@ -140,7 +145,7 @@ impl Connection {
         // After a refusal that leaves the position known, the request counts as read.
         self.reading = Reading::Complete;
         self.answer = Answer::Owed;
-        let request = Box::new(Request::parse(head, &self.limits)?);
+        let request = Shelved::new(Request::parse(head, &self.limits)?);
         self.persistence = request.persistence;
         self.reading = Reading::HttpHeads(request, HeadFramer::new(LineEnds::Lenient));
         Ok(Step::Go)
@@ -149,10 +154,10 @@ impl Connection {
     /// Reads the sections that `Encapsulated` announces; each must end exactly where it says.
     fn http_heads(
         &mut self,
-        mut request: Box<Request>,
+        mut request: Shelved<Request>,
         mut framer: HeadFramer,
     ) -> Result<Step, ProtocolError> {
-        let sections = &request.encapsulated;
+        let sections = request.encapsulated;
         if let Some(len) = sections
             .request_head_len()
             .filter(|_| request.http_request.is_none())

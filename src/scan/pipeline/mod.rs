@@ -52,7 +52,8 @@ pub struct Scan {
     /// Values that are open in the stack: the part that each lies in, and its own.
     open_values: Vec<(PartId, PartId)>,
     heavy: Vec<(YaraWork, Option<Box<str>>)>,
-    redaction: Option<Redaction>,
+    /// Boxed: few messages are edited, and what is edited takes much to keep.
+    redaction: Option<Box<Redaction>>,
     head_edits: Vec<HeadEdit>,
     purpose: Purpose,
     state: State,
@@ -252,28 +253,30 @@ impl Scan {
     /// True when the profile may edit this body, so that [`released`](Self::released) carries the outgoing bytes. False
     /// once inspection is given up: then the original is what passes, if policy lets it.
     pub fn edits(&self) -> bool {
-        self.redaction.as_ref().is_some_and(Redaction::edits)
+        self.redaction.as_deref().is_some_and(Redaction::edits)
     }
 
     /// True when the released bytes differ from the original even where nothing was edited (they are coded anew), so
     /// that the original must be kept for an unedited message.
     pub fn recodes(&self) -> bool {
-        self.redaction.as_ref().is_some_and(Redaction::recodes)
+        self.redaction.as_deref().is_some_and(Redaction::recodes)
     }
 
     /// True when the released bytes are in no content-coding although the body came in one.
     pub fn decodes(&self) -> bool {
-        self.redaction.as_ref().is_some_and(Redaction::decodes)
+        self.redaction.as_deref().is_some_and(Redaction::decodes)
     }
 
     /// True when the message as a whole must not be edited, so that a value in it leads to a block, or to nothing.
     pub fn forbids_edits(&self) -> bool {
-        self.redaction.as_ref().is_some_and(Redaction::is_forbidden)
+        self.redaction
+            .as_deref()
+            .is_some_and(Redaction::is_forbidden)
     }
 
     /// After [`Step::Done`]: where the rest of the body begins that goes out byte for byte as it came, if that is known.
     pub fn seam(&self) -> Option<Seam> {
-        self.redaction.as_ref()?.seam()
+        self.redaction.as_deref()?.seam()
     }
 
     /// What is to be replaced in the head; known from the beginning.
@@ -283,7 +286,7 @@ impl Scan {
 
     /// Outgoing bytes that have settled since the last call (only when [`edits`](Self::edits)).
     pub fn released(&mut self) -> Option<Bytes> {
-        self.redaction.as_mut()?.released()
+        self.redaction.as_deref_mut()?.released()
     }
 
     /// Notes the names of JSON members from here on.
@@ -336,11 +339,8 @@ impl Scan {
         if self.state == State::Inspecting {
             return Step::NeedInput;
         }
-        let bytes = self.report.body_bytes;
-        if bytes > 0 {
-            self.report
-                .uninspected
-                .push((Uninspected::ProfileOff, bytes));
+        if self.report.body_bytes > 0 {
+            self.report.uninspected = Uninspected::ProfileOff;
         }
         self.state = State::Done;
         Step::Done
@@ -359,7 +359,7 @@ impl Scan {
                     space: &mut self.space,
                     values: &mut self.values,
                     heavy: &mut self.heavy,
-                    redaction: self.redaction.as_mut(),
+                    redaction: self.redaction.as_deref_mut(),
                     report: &mut self.report,
                     explanation: self.explanation.as_deref_mut(),
                     members: self.members.as_deref_mut(),
@@ -417,7 +417,7 @@ impl Scan {
         self.report.absorb(summary);
     }
 
-    fn redaction_of(&mut self, message: &Message<'_>) -> Option<Redaction> {
+    fn redaction_of(&mut self, message: &Message<'_>) -> Option<Box<Redaction>> {
         let essence = self
             .declared
             .media_type()
@@ -450,7 +450,7 @@ impl Scan {
             budget: self.budget.clone(),
         };
         match Redaction::new(way, &self.declared) {
-            Ok(redaction) => Some(redaction),
+            Ok(redaction) => Some(Box::new(redaction)),
             Err(anomaly) => {
                 self.space.findings.anomaly(anomaly, PartId::BODY, 0);
                 None
@@ -556,7 +556,7 @@ impl Scan {
 
     fn is_cut(&mut self, part: PartId) -> bool {
         self.redaction
-            .as_mut()
+            .as_deref_mut()
             .is_some_and(|redaction| redaction.answers(part))
     }
 
@@ -594,7 +594,7 @@ impl Scan {
 
     fn conclude(&mut self) {
         self.state = State::Done;
-        if self.redaction.as_ref().is_some_and(Redaction::owes_cut) {
+        if self.redaction.as_deref().is_some_and(Redaction::owes_cut) {
             self.judge_anomaly(AnomalyAt {
                 anomaly: Anomaly::UnreachableEdit,
                 part: PartId::BODY,
@@ -609,17 +609,15 @@ impl Scan {
             self.report.verdict = Verdict::Redact { edits };
         }
         if !self.is_decided() {
-            let bytes = self.report.body_bytes;
+            let mut open = Vec::new();
             for judged in &self.report.anomalies {
-                let reason = Uninspected::Open(judged.fact.anomaly);
-                let counted = self
-                    .report
-                    .uninspected
-                    .iter()
-                    .any(|(known, _)| *known == reason);
-                if judged.ruling == Ruling::Observed && !counted {
-                    self.report.uninspected.push((reason, bytes));
+                let anomaly = judged.fact.anomaly;
+                if judged.ruling == Ruling::Observed && !open.contains(&anomaly) {
+                    open.push(anomaly);
                 }
+            }
+            if !open.is_empty() {
+                self.report.uninspected = Uninspected::Open(open);
             }
         }
     }

@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let outcome =
             current
                 .transaction
-                .into_outcome(self.client.peer.address, timing, current.bytes_out);
+                .take_outcome(self.client.peer.address, timing, current.bytes_out);
         self.client.record(&outcome, &self.shared);
         outcome.message.give_back();
     }

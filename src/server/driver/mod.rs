@@ -34,6 +34,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::icap::{BodyEnding, Connection, Event, Phase, Response};
 use crate::service::outcome::Failure;
 use crate::service::transaction::{Action, Copy, Source, Tail, Transaction};
+use crate::shelf::Shelved;
 
 use super::client::Client;
 use super::deadline::{Clock, Waiting};
@@ -149,7 +150,7 @@ enum Pause {
 
 /// The transaction that is being worked on.
 struct Current {
-    transaction: Box<Transaction>,
+    transaction: Shelved<Transaction>,
     ticket: Option<Ticket>,
     original: Option<Spool>,
     edited: Option<Spool>,
@@ -538,7 +539,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl Current {
-    fn new(transaction: Box<Transaction>, began: Instant) -> Self {
+    fn new(transaction: Shelved<Transaction>, began: Instant) -> Self {
         Self {
             transaction,
             ticket: None,

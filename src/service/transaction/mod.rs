@@ -19,9 +19,10 @@ mod beginning;
 mod ending;
 mod middle;
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use bytes::Bytes;
 
@@ -35,7 +36,8 @@ use crate::policy::profile::Profile;
 use crate::policy::route::{Routes, Rule};
 use crate::redact::Seam;
 use crate::scan::{Ended, Job, JobResult, Report, Ruleset, Scan, Uninspected};
-use crate::wire::Fields;
+use crate::shelf::{Boxes, Shelf, Shelved};
+use crate::wire::{Fields, Pieces};
 
 use super::facts::{Peer, Watch};
 use super::outcome::{Ending, Facts, Failure, Method, Outcome, Timing, TransactionId};
@@ -155,8 +157,8 @@ pub struct Transaction {
     input: Input,
     pending: Option<Bytes>,
     /// The preview, as long as the client waits for what becomes of it.
-    preview: Vec<Bytes>,
-    held: VecDeque<Bytes>,
+    preview: Pieces,
+    held: Pieces,
     held_bytes: usize,
     trailers: Option<Fields>,
     state: State,
@@ -168,6 +170,13 @@ pub struct Transaction {
     /// Set when the answer is a 206.
     seam: Option<Seam>,
     outcome: Partial,
+}
+
+impl Shelf for Transaction {
+    fn shelf() -> &'static LocalKey<Boxes<Self>> {
+        thread_local!(static SHELF: Boxes<Transaction> = const { RefCell::new(Vec::new()) });
+        &SHELF
+    }
 }
 
 /// How the body is treated.
@@ -234,8 +243,8 @@ impl Transaction {
         house: &Arc<House>,
         budget: &Budget,
         peer: &Peer,
-        mut request: Box<Request>,
-    ) -> Box<Self> {
+        mut request: Shelved<Request>,
+    ) -> Shelved<Self> {
         let method = match request.method {
             crate::icap::Method::Options => Method::Options,
             crate::icap::Method::Reqmod => Method::Reqmod,
@@ -258,7 +267,7 @@ impl Transaction {
         let has_body = request.has_body();
         let facts = super::facts::of(&request, &heads, house.watch);
         // Thousands of bytes, which are not to be moved from hand to hand.
-        let mut begun = Box::new(Self {
+        let mut begun = Shelved::new(Self {
             house: Arc::clone(house),
             id: TransactionId::next(),
             method,
@@ -277,8 +286,8 @@ impl Transaction {
             work: Work::Over,
             input: if has_body { Input::Open } else { Input::Ended },
             pending: None,
-            preview: Vec::new(),
-            held: VecDeque::new(),
+            preview: Pieces::default(),
+            held: Pieces::default(),
             held_bytes: 0,
             trailers: None,
             state: State::Undecided,
@@ -341,7 +350,7 @@ impl Transaction {
             return;
         }
         if self.stage == Stage::Preview {
-            self.preview.push(bytes.clone());
+            self.preview.push_back(bytes.clone());
         }
         if let Some(scan) = &mut self.scan {
             scan.push(bytes.clone());
@@ -478,8 +487,8 @@ impl Transaction {
     }
 
     /// What became of it. Timing and bytes sent are the driver's.
-    pub fn into_outcome(
-        mut self: Box<Self>,
+    pub fn take_outcome(
+        &mut self,
         peer: Option<IpAddr>,
         timing: Timing,
         bytes_out: u64,
@@ -490,22 +499,25 @@ impl Transaction {
         let mut report = seen.unwrap_or_else(|| Report {
             body_bytes: bytes_in,
             uninspected: match self.profile {
-                Some(_) if bytes_in > 0 => vec![(Uninspected::ProfileOff, bytes_in)],
-                Some(_) | None => Vec::new(),
+                Some(_) if bytes_in > 0 => Uninspected::ProfileOff,
+                Some(_) | None => Uninspected::No,
             },
             ..Report::default()
         });
-        if let Some(verdict) = self.outcome.verdict {
+        if let Some(verdict) = self.outcome.verdict.take() {
             report.verdict = verdict;
         }
         Outcome {
             id: self.id,
             peer,
             method: self.method,
-            service: self.service.map(|service| Arc::clone(&service.path)),
-            profile: self.profile.map(|profile| Arc::clone(&profile.name)),
-            route: self.route,
-            message: self.facts,
+            service: self.service().cloned(),
+            profile: self
+                .profile
+                .as_ref()
+                .map(|profile| Arc::clone(&profile.name)),
+            route: self.route.take(),
+            message: std::mem::take(&mut self.facts),
             report,
             status: self.outcome.status,
             ending: self.outcome.ending,

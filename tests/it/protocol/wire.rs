@@ -7,6 +7,7 @@ use bytes::Bytes;
 use sluice::icap::{
     BodyEnding, Connection, Event, IsTag, Limits, Phase, Request, Response, Status,
 };
+use sluice::shelf::Shelved;
 use sluice::wire::Fields;
 
 /// How the service answers.
@@ -89,7 +90,7 @@ struct Service {
     plays: Play,
     log: Vec<String>,
     output: Vec<u8>,
-    request: Option<Box<Request>>,
+    request: Option<Shelved<Request>>,
     body: Vec<u8>,
 }
 
