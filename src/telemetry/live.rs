@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::service::facts::Peer;
 use crate::service::outcome::{Method, TransactionId};
 
 /// All connections.
@@ -30,7 +31,7 @@ pub struct Registered<'a> {
 #[derive(Debug)]
 pub struct Entry {
     /// Who is connected, and where: fixed for the connection.
-    client: Box<str>,
+    client: Peer,
     listener: Arc<str>,
     /// Moments are counted from here.
     since: Instant,
@@ -66,7 +67,7 @@ pub struct Live {
 
 impl Register {
     /// Registers a connection of `client` to `listener`.
-    pub fn connection(&self, client: Box<str>, listener: Arc<str>) -> Registered<'_> {
+    pub fn connection(&self, client: Peer, listener: Arc<str>) -> Registered<'_> {
         let entry = Arc::new(Entry {
             client,
             listener,
@@ -161,7 +162,7 @@ impl Entry {
             id: TransactionId::numbered(id),
             service: service.clone(),
             method: METHODS[usize::from(self.method.load(Ordering::Relaxed)) % METHODS.len()],
-            client: self.client.clone(),
+            client: self.client.to_string().into(),
             listener: Arc::clone(&self.listener),
             age_ms: now.saturating_sub(began),
             state: STATES[usize::from(self.state.load(Ordering::Relaxed)) % STATES.len()],
@@ -193,7 +194,11 @@ mod tests {
     #[test]
     fn a_transaction_is_listed_from_its_beginning_to_its_end_and_the_connection_leaves_nothing() {
         let register = Register::default();
-        let registered = register.connection("127.0.0.1".into(), "plain".into());
+        let peer = Peer {
+            address: "127.0.0.1".parse().ok(),
+            tls_identity: None,
+        };
+        let registered = register.connection(peer, "plain".into());
         assert!(register.list(10).is_empty());
         let id = TransactionId::next();
         let service: Arc<str> = "/reqmod".into();
@@ -201,6 +206,7 @@ mod tests {
         registered.entry.at(3, 17);
         let list = register.list(10);
         assert_eq!((list[0].id, list[0].state, list[0].bytes), (id, "body", 17));
+        assert_eq!(&*list[0].client, "127.0.0.1");
         assert_eq!(list[0].service.as_deref(), Some("/reqmod"));
         assert!(register.list(0).is_empty());
         registered.entry.end();

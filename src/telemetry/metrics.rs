@@ -429,15 +429,15 @@ impl Metrics {
             .set(i64::try_from(loaded.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Counts a connection of `listener` in; the guard counts it out.
-    pub fn connection(&self, listener: &str) -> ConnectionGuard {
+    /// The counts of a listener's connections.
+    pub fn arrivals(&self, listener: &str) -> Arrivals {
         let labels = ListenerLabels {
             listener: listener.to_owned(),
         };
-        self.accepted.get_or_create(&labels).inc();
-        let open = self.connections.get_or_create_owned(&labels);
-        open.inc();
-        ConnectionGuard { open }
+        Arrivals {
+            accepted: self.accepted.get_or_create_owned(&labels),
+            open: self.connections.get_or_create_owned(&labels),
+        }
     }
 
     /// Counts a message that was unusual.
@@ -488,6 +488,23 @@ const ALERTED_ERRORS: [&str; 2] = ["panic", "spool"];
 
 /// The same of reloads.
 const ALERTED_RELOADS: [&str; 2] = ["refused", "certificate-refused"];
+
+/// The counts of one listener's connections, looked up once.
+#[derive(Debug)]
+pub struct Arrivals {
+    accepted: Counter,
+    open: Gauge,
+}
+
+impl Arrivals {
+    /// Counts a connection in; the guard counts it out.
+    pub fn connection(&self) -> ConnectionGuard {
+        self.accepted.inc();
+        let open = self.open.clone();
+        open.inc();
+        ConnectionGuard { open }
+    }
+}
 
 /// Keeps one connection counted as open.
 #[derive(Debug)]

@@ -52,6 +52,8 @@ pub struct Connection {
     discard: Option<u64>,
     outbox: Outbox,
     persistence: Persistence,
+    /// What the client of the current request said of it.
+    announced: Persistence,
     requests: u64,
     body_bytes: u64,
 }
@@ -165,6 +167,7 @@ impl Connection {
             discard: None,
             outbox: Outbox::default(),
             persistence: Persistence::KeepAlive,
+            announced: Persistence::KeepAlive,
             requests: 0,
             body_bytes: 0,
         }
@@ -215,7 +218,7 @@ impl Connection {
     }
 
     /// True when the peer may still be sending while we close: then half-close, and read and forget for a second, or an
-    /// RST destroys the answer on its way.
+    /// RST destroys the answer on its way. Whoever announced that this request is his last sends nothing behind it.
     pub fn lingers(&self) -> bool {
         self.input_end == InputEnd::Open
     }
@@ -263,6 +266,9 @@ impl Connection {
             Persistence::KeepAlive => Reading::Idle { stray_lines: 0 },
             Persistence::Close => Reading::Closed,
         };
+        if self.announced == Persistence::Close && self.input.is_empty() {
+            self.input_end = InputEnd::Reached;
+        }
         self.answer = Answer::NotOwed;
         self.discard = None;
     }

@@ -147,6 +147,7 @@ impl Connection {
         self.answer = Answer::Owed;
         let request = Shelved::new(Request::parse(head, &self.limits)?);
         self.persistence = request.persistence;
+        self.announced = request.persistence;
         self.reading = Reading::HttpHeads(request, HeadFramer::new(LineEnds::Lenient));
         Ok(Step::Go)
     }

@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// The peer is gone: nothing more can be said.
-    pub(super) fn gone(mut self) {
+    pub(super) fn gone(&mut self) {
         if let Some(current) = &mut self.current {
             current.transaction.lose(Failure::PeerGone);
         }

@@ -53,10 +53,9 @@ where
     let snapshot = shared.snapshot.load_full();
     let config = &snapshot.config;
     let ours = Arc::clone(&shared);
-    let who = client.peer.to_string().into_boxed_str();
     let register = &ours.telemetry.live;
-    let registered = register.connection(who, Arc::clone(&client.listener.name));
-    let driver = Driver {
+    let registered = register.connection(client.peer.clone(), Arc::clone(&client.listener.name));
+    let mut driver = Driver {
         live: Arc::clone(&registered.entry),
         connection: Connection::new(Arc::clone(&config.protocol), snapshot.house.istag),
         clock: Clock::new(config.deadlines, Instant::now()),
@@ -199,7 +198,7 @@ enum Flow {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    async fn run(mut self, draining: impl Future) {
+    async fn run(&mut self, draining: impl Future) {
         let mut draining = pin!(draining);
         let mut timer = pin!(tokio::time::sleep(Duration::from_secs(1)));
         loop {

@@ -234,12 +234,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.clock.received(bytes as u64, now);
     }
 
-    /// Half-closes and waits a moment for the peer's close, so that no RST overtakes the answer.
-    pub(super) async fn close(mut self) {
+    /// Half-closes and waits a moment for the peer's close, so that no RST overtakes the answer; only closes where the peer
+    /// sends nothing more.
+    pub(super) async fn close(&mut self) {
+        let lingers = self.connection.lingers();
+        // The end of a socket is said when it is dropped; TLS has a word of its own for it.
+        if !lingers && self.client.listener.tls.is_none() {
+            return;
+        }
         let linger = self.shared.snapshot.load().config.deadlines.linger;
         let _ = tokio::time::timeout(linger, async {
             // That of TLS says good-bye first, which a peer that reads nothing can hold up.
-            if self.stream.shutdown().await.is_err() || !self.connection.lingers() {
+            if self.stream.shutdown().await.is_err() || !lingers {
                 return;
             }
             let mut sink = Vec::with_capacity(LINGER_READ_BYTES);

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::config::Config;
 use crate::icap::Status;
+use crate::telemetry::metrics::Arrivals;
 
 pub(super) use entrance::{Entrance, Open, Openings};
 pub(super) use socket::{Inherited, Socket, Stream};
@@ -56,6 +57,7 @@ impl Accept {
     pub(super) async fn run(self) {
         let mut spare = Spare::new();
         let metrics = &self.entrance.shared.telemetry.metrics;
+        let arrivals = metrics.arrivals(&self.entrance.open.name);
         let mut stop = std::pin::pin!(self.entrance.drained());
         loop {
             let accepted = tokio::select! {
@@ -64,7 +66,7 @@ impl Accept {
                 accepted = self.socket.accept() => accepted,
             };
             match accepted {
-                Ok(stream) => self.admit(stream),
+                Ok(stream) => self.admit(stream, &arrivals),
                 Err(error) if is_out_of_files(&error) => {
                     metrics.shed("open-files");
                     tracing::warn!("no file descriptor is left; a connection is turned away");
@@ -81,17 +83,12 @@ impl Accept {
         }
     }
 
-    fn admit(&self, stream: Stream) {
+    fn admit(&self, stream: Stream, arrivals: &Arrivals) {
         let entrance = self.entrance.clone();
         let Ok(permit) = Arc::clone(&self.admission.connections).try_acquire_owned() else {
             return self.turn_away(stream);
         };
-        let guard = entrance
-            .shared
-            .telemetry
-            .metrics
-            .connection(&entrance.open.name);
-        let held = (permit, guard, self.alive.clone());
+        let held = (permit, arrivals.connection(), self.alive.clone());
         let early = Arc::clone(&self.admission.handshakes);
         match stream {
             Stream::Tcp(stream, peer) if entrance.open.tls.is_some() => {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::config::listeners::Address;
@@ -38,7 +39,7 @@ impl Socket {
             return Ok(socket);
         }
         match address {
-            Address::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            Address::Tcp(address) => Ok(Self::tcp(TcpListener::bind(address).await?)),
             Address::Unix { path, mode } => {
                 let (listener, file) = bind_unix(path, *mode).await?;
                 Ok(Self::Unix {
@@ -49,12 +50,17 @@ impl Socket {
         }
     }
 
+    /// Answers are written whole: to wait for more would only add latency. What is accepted inherits it, which spares a call
+    /// a connection.
+    fn tcp(listener: TcpListener) -> Self {
+        let _ = SockRef::from(&listener).set_tcp_nodelay(true);
+        Self::Tcp(listener)
+    }
+
     pub(super) async fn accept(&self) -> io::Result<Stream> {
         match self {
             Socket::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers are written whole: to wait for more would only add latency.
-                let _ = stream.set_nodelay(true);
                 Ok(Stream::Tcp(stream, peer.ip()))
             }
             Socket::Unix { listener, .. } => Ok(Stream::Unix(listener.accept().await?.0)),
@@ -146,7 +152,7 @@ impl Inherited {
         Ok(Some(match self.0.swap_remove(at) {
             Given::Tcp(listener, _) => {
                 listener.set_nonblocking(true)?;
-                Socket::Tcp(TcpListener::from_std(listener)?)
+                Socket::tcp(TcpListener::from_std(listener)?)
             }
             Given::Unix(listener, _) => {
                 listener.set_nonblocking(true)?;
@@ -164,5 +170,22 @@ impl Inherited {
             Given::Tcp(_, address) => address.to_string(),
             Given::Unix(_, path) => format!("unix:{}", path.display()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_accepted_sends_at_once() {
+        let address = Address::Tcp("127.0.0.1:0".parse().expect("an address"));
+        let socket = Socket::bind(&address, &mut Inherited::default()).await;
+        let socket = socket.expect("it binds");
+        let _client = TcpStream::connect(socket.address().expect("TCP")).await;
+        let Ok(Stream::Tcp(stream, _)) = socket.accept().await else {
+            panic!("a connection");
+        };
+        assert!(stream.nodelay().expect("an open socket"));
     }
 }

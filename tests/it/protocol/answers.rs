@@ -211,6 +211,35 @@ fn a_timeout_is_answered_with_408_and_closes_wherever_it_strikes() {
 }
 
 #[test]
+fn only_who_announced_the_close_and_sent_nothing_more_is_not_waited_for() {
+    let close = "Connection: close\r\n";
+    let whole = "4\r\nabcd\r\n0\r\n\r\n";
+    let behind = format!("{whole}\r\n");
+    for (input, lingers) in [
+        (bodiless(close), false),
+        (reqmod(close, whole), false),
+        (reqmod(close, &behind), true),
+    ] {
+        let mut connection = after(&input);
+        connection.send_response(&Response::new(Status::NoContent, istag()));
+        sent(&mut connection);
+        assert!(connection.wants().close, "{input}");
+        assert_eq!(connection.lingers(), lingers, "{input}");
+    }
+    // We close, and the peer does not know yet.
+    let mut connection = after(&reqmod("", whole));
+    connection.close_after_response();
+    connection.send_response(&Response::new(Status::NoContent, istag()));
+    sent(&mut connection);
+    assert!(connection.wants().close && connection.lingers());
+    // The answer is there before the body.
+    let mut connection = after(&reqmod(close, "4\r\nab"));
+    connection.send_response(&Response::new(Status::NoContent, istag()));
+    sent(&mut connection);
+    assert!(connection.wants().close && connection.lingers());
+}
+
+#[test]
 fn an_answer_before_any_request_announces_the_close() {
     let mut connection = after("");
     connection.send_response(&Response::new(Status::Overloaded, istag()));
