@@ -5,6 +5,7 @@ use super::super::number;
 use super::super::rule::Rule;
 use super::super::string::{Flaw, Flaws};
 use super::super::token::Role;
+use super::habits::Cursor;
 use super::{Pass, Purpose, Shape};
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{LeafSink, Notice, Step};
@@ -73,6 +74,33 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         };
         let span = frame.key;
         let hash = state.keys.hash_name(name);
+        let may_reach_prototype = may_reach_prototype(name);
+        frame.cursor = match may_reach_prototype {
+            true => Cursor::default(),
+            false => state.habits.learn(frame.cursor, name, hash),
+        };
+        self.note_key(name, hash);
+        if !may_reach_prototype {
+            return;
+        }
+        let parent = match self.state.path.steps().nth_back(1) {
+            Some(Step::Name(parent)) => Some(parent),
+            Some(Step::Attribute(_) | Step::Index(_)) | None => None,
+        };
+        if reaches_prototype(name, parent) {
+            self.record(Rule::PrototypeKey, span);
+            self.sink.notice(Notice::PrototypeName, span);
+        }
+    }
+
+    /// Compares a name with those of its object; `hash` is its hash.
+    #[inline]
+    pub(super) fn note_key(&mut self, name: &[u8], hash: u64) {
+        let state = &mut *self.state;
+        let Some(frame) = state.frames.last_mut() else {
+            return;
+        };
+        let span = frame.key;
         frame.hash = state.keys.join(frame.hash, hash);
         let kept = state.keys.key(name, hash, state.limits.keys);
         if name.len() > state.limits.key_bytes as usize {
@@ -89,17 +117,6 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
                     span.start,
                 );
             }
-        }
-        if !may_reach_prototype(name) {
-            return;
-        }
-        let parent = match self.state.path.steps().nth_back(1) {
-            Some(Step::Name(parent)) => Some(parent),
-            Some(Step::Attribute(_) | Step::Index(_)) | None => None,
-        };
-        if reaches_prototype(name, parent) {
-            self.record(Rule::PrototypeKey, span);
-            self.sink.notice(Notice::PrototypeName, span);
         }
     }
 

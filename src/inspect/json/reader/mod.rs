@@ -1,6 +1,7 @@
 //! From tokens to leaves and findings.
 
 mod compare;
+mod habits;
 
 use super::keys::{Keys, Kind};
 use super::rule::Rule;
@@ -14,6 +15,7 @@ use crate::inspect::leaf::{
 use crate::inspect::record::Recorder;
 use crate::inspect::{Findings, PartId};
 use crate::span::Span;
+use habits::{Cursor, Habits};
 
 /// What is known about a JSON document before its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +108,7 @@ struct State {
     /// Open levels that are too deep to have a frame.
     beyond: u64,
     keys: Keys,
+    habits: Habits,
     decoder: Decoder,
     value: Assembler,
     verbatim: OffsetMap,
@@ -126,6 +129,8 @@ struct Frame {
     hash: u64,
     /// The last name.
     key: Span,
+    /// Which name to expect next.
+    cursor: Cursor,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +153,7 @@ impl Reader {
                 frames: Vec::new(),
                 beyond: 0,
                 keys: Keys::new(),
+                habits: Habits::default(),
                 decoder: Decoder::default(),
                 value: Assembler::default(),
                 verbatim: OffsetMap::default(),
@@ -248,6 +254,22 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
             Mark::CloseObject | Mark::CloseArray => self.close(),
             Mark::Colon | Mark::Comma => {}
         }
+    }
+
+    #[inline]
+    fn foresaw(&mut self, text: &[u8], at: u64) -> Option<usize> {
+        let state = &mut *self.state;
+        if state.beyond > 0 || state.document.purpose != Purpose::Structure {
+            return None;
+        }
+        let frame = state.frames.last_mut()?;
+        let foreseen = state.habits.foreseen(frame.cursor, text)?;
+        frame.cursor = foreseen.cursor;
+        let name = text.get(1..)?.get(..foreseen.length)?;
+        self.enter(Role::Key, name, at + 1);
+        self.verbatim(HostSyntax::JsonKey, name, at + 1);
+        self.note_key(name, foreseen.hash);
+        Some(foreseen.length)
     }
 
     #[inline(always)]
@@ -471,8 +493,10 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
             }
             return;
         }
+        let around = state.frames.last().map(|frame| frame.cursor);
         state.frames.push(Frame {
             shape,
+            cursor: around.unwrap_or_default().inside(),
             depth: state.path.depth(),
             index: 0,
             hash: match shape {
@@ -756,6 +780,41 @@ mod tests {
         assert!(findings.is_empty());
         let (_, findings) = read([b"{\"a\":1}{\"a\":2}".as_slice()], lines);
         assert_eq!(findings.list.len(), 1);
+    }
+
+    #[test]
+    fn what_was_read_before_does_not_matter() {
+        let texts: [&[u8]; 12] = [
+            br#"{"id":1,"op":"x","sub":{"k":[{"id":2},{"id":3}]},"op2":2}"#,
+            br#"[{"id":1,"op":"x","id":1},{"id":1,"op":"x","id":2},{"id":1,"Op":"x","op":"y"}]"#,
+            b"{\"id\" :1,\"op\": \"x\", \"sub\"\t:{\"k\" : [ ] },\"op2\":2}",
+            br#"{"id":1,"\u006fp":"x","sub":{"k":[{"id":2,"id":2}],"k":1},"op":2}"#,
+            br#"{'id':1,"op":"x","sub":[[{"k":1}]],op2:2}"#,
+            br#"{"id":1 "op":"x",,"sub":{"k":1},"id""#,
+            b"{\"i\x01d\":1,\"op\":2,\"i\x01d\":2}",
+            br#"{"id":1,"__proto__":{"op":1},"op":{"prototype":1,"constructor":{"prototype":{}}}}"#,
+            br#"[{"path":"/__proto__/x","op":"add"},{"op":"add","path":"/__proto__/x"}]"#,
+            br#"{"":1,"a\"b":2,"a\\b":3,"a":4,"a":"5"}"#,
+            br#""id":1,"op":2}{"id":1}"#,
+            br#"{"id":1,"op":{"id":"#,
+        ];
+        let read = |reader: &mut Reader, text: &[u8], size: usize| {
+            let (mut log, mut findings) = (Log::default(), Findings::default());
+            reader.begin(Document::default());
+            for piece in text.chunks(size) {
+                reader.push(piece, &mut log, &mut findings);
+            }
+            reader.finish(&mut log, &mut findings);
+            (log.0, findings.list)
+        };
+        let mut used = Reader::default();
+        for round in 1..60 {
+            for text in texts {
+                let size = [usize::MAX, round, 3][round % 3];
+                let expected = read(&mut Reader::default(), text, usize::MAX);
+                assert_eq!(read(&mut used, text, size), expected, "in pieces of {size}");
+            }
+        }
     }
 
     #[test]

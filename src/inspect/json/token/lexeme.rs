@@ -147,6 +147,10 @@ impl Tokenizer {
     ) -> usize {
         let role = match self.expect {
             Expect::FirstKey | Expect::NextKey => {
+                let text = window.get(pos..).unwrap_or_default();
+                if let Some(length) = sink.foresaw(text, self.offset(pos)) {
+                    return self.behind(Role::Key, window, pos + length + 2, sink);
+                }
                 self.expect = Expect::Colon;
                 Role::Key
             }

@@ -25,6 +25,13 @@ use levels::{Levels, Shape};
 pub trait Sink {
     /// `{`, `}`, `[`, `]`, `:` or `,` at `at`.
     fn mark(&mut self, mark: Mark, at: u64);
+    /// A member name begins at `at`, the front of `text`, with its quote. How long it is, when the sink knows what comes, to
+    /// the colon right behind the name, and has taken it: it is handed out no more.
+    #[inline]
+    fn foresaw(&mut self, text: &[u8], at: u64) -> Option<usize> {
+        let _ = (text, at);
+        None
+    }
     /// A piece of a string, between its quotes and with its escapes.
     fn string(&mut self, role: Role, fragment: Fragment<'_>);
     /// A piece of a number, a literal or of something that is neither. The kind may change to [`Scalar::Other`] between
