@@ -291,25 +291,27 @@ fn tie(text: &[u8], name: usize, at: usize) -> Option<Tie> {
         reader.at += 1;
     }
     let quote = reader.peek().filter(|byte| b"\"'`".contains(byte));
-    let line = memchr::memchr(b'\n', text.get(reader.at..)?)
-        .map_or(text.len(), |length| reader.at + length);
+    // No further than the value can reach: else each name of a long line would read all of it.
     let Some(quote) = quote else {
+        let run = text.get(reader.at..)?;
+        let run = run.get(..RUN_BYTES).unwrap_or(run);
         return Some(Tie {
             link,
             value: reader.at,
-            limit: line.min(reader.at + RUN_BYTES),
+            limit: reader.at + memchr::memchr(b'\n', run).unwrap_or(run.len()),
             quoted: false,
         });
     };
     let value = reader.at + 1;
-    let close = memchr::memchr(quote, text.get(value..line)?)
-        .map(|length| value + length)
-        .map(|close| close - usize::from(escaped && text.get(close - 1) == Some(&b'\\')));
+    let end = memchr::memchr2(quote, b'\n', text.get(value..)?)
+        .map_or(text.len(), |length| value + length);
+    let quoted = text.get(end) == Some(&quote);
+    let behind = quoted && escaped && text.get(end - 1) == Some(&b'\\');
     Some(Tie {
         link,
         value,
-        limit: close.unwrap_or(line),
-        quoted: close.is_some(),
+        limit: end - usize::from(behind),
+        quoted,
     })
 }
 
