@@ -3,7 +3,7 @@
 //! Each connection registers once, when it begins; its transactions then only store numbers in an entry of its own, with
 //! no lock and no allocation. A reader may see a transaction a moment after its end: a look, not a ledger.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::service::outcome::{Method, TransactionId};
 /// All connections.
 #[derive(Debug, Default)]
 pub struct Register {
-    shards: [Mutex<HashMap<u64, Arc<Entry>>>; SHARDS],
+    shards: [Mutex<BTreeMap<u64, Arc<Entry>>>; SHARDS],
     next: AtomicU64,
 }
 
@@ -101,7 +101,7 @@ impl Register {
         list
     }
 
-    fn shard(&self, key: u64) -> MutexGuard<'_, HashMap<u64, Arc<Entry>>> {
+    fn shard(&self, key: u64) -> MutexGuard<'_, BTreeMap<u64, Arc<Entry>>> {
         let shard = usize::try_from(key % SHARDS as u64).unwrap_or_default();
         self.shards[shard]
             .lock()

@@ -10,6 +10,7 @@ mod socket;
 
 use std::fs::File;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,26 +91,18 @@ impl Accept {
         };
         let held = (permit, arrivals.connection(), self.alive.clone());
         let early = Arc::clone(&self.admission.handshakes);
-        match stream {
+        // Boxed, since the runtime moves what it is given, and at its end what is left of it, from hand to hand.
+        let carried: Pin<Box<dyn Future<Output = ()> + Send>> = match stream {
             Stream::Tcp(stream, peer) if entrance.open.tls.is_some() => {
-                tokio::spawn(async move {
-                    entrance.secure(stream, peer, early).await;
-                    drop(held);
-                });
+                Box::pin(entrance.secure(stream, peer, early))
             }
-            Stream::Tcp(stream, peer) => {
-                tokio::spawn(async move {
-                    entrance.plain(stream, Some(peer), early).await;
-                    drop(held);
-                });
-            }
-            Stream::Unix(stream) => {
-                tokio::spawn(async move {
-                    entrance.plain(stream, None, early).await;
-                    drop(held);
-                });
-            }
-        }
+            Stream::Tcp(stream, peer) => Box::pin(entrance.plain(stream, Some(peer), early)),
+            Stream::Unix(stream) => Box::pin(entrance.plain(stream, None, early)),
+        };
+        tokio::spawn(async move {
+            carried.await;
+            drop(held);
+        });
     }
 
     /// 503, unless the peer would have to shake hands for it, or too many are told already: then it is just closed.
