@@ -161,7 +161,11 @@ pub(super) fn form_values(
         None => bytes,
     };
     // A form's names are words: prose with a stray `&` and `=` is not worth the forms.
-    for pair in query.split(|byte| *byte == b'&') {
+    let ends = memchr::memchr_iter(b'&', query).chain([query.len()]);
+    let mut start = 0;
+    for end in ends {
+        let pair = query.get(start..end).unwrap_or_default();
+        start = end + 1;
         let Some(at) = memchr::memchr(b'=', pair) else {
             continue;
         };

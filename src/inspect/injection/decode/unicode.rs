@@ -7,7 +7,7 @@ pub fn unicode(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let mut changed = false;
     let mut rest = bytes;
     loop {
-        let ascii = rest.iter().take_while(|byte| byte.is_ascii()).count();
+        let ascii = ascii_length(rest);
         let (plain, tail) = rest.split_at_checked(ascii).unwrap_or((rest, &[]));
         out.extend_from_slice(plain);
         rest = tail;
@@ -30,6 +30,14 @@ pub fn unicode(bytes: &[u8], out: &mut Vec<u8>) -> bool {
             Folded::Same => out.extend_from_slice(unit),
         }
     }
+}
+
+/// Length of the run of ASCII at the front, eight bytes at a time where it is long.
+fn ascii_length(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let plain = words.iter().take_while(|word| word.is_ascii()).count() * 8;
+    let rest = bytes.get(plain..).unwrap_or_default();
+    plain + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 /// The scalar at the start, overlong forms included, and its length in bytes.
