@@ -112,12 +112,24 @@ impl Editor {
     #[inline]
     fn opening(&mut self, leaf: &Leaf<'_>, hint: Hint) -> Option<Opening> {
         let named = hint.rules == Rules::Some || self.is_paired(hint, leaf.path.depth());
-        if leaf.piece != Piece::Whole || named || !self.open {
+        if named || !self.open {
             return Some(Opening::default());
         }
-        match leaf.host {
-            HostSyntax::JsonNumber => self.scanner.may_be(leaf.bytes).then(Opening::default),
-            _ => self.scanner.opening(leaf.bytes),
+        match (leaf.host, leaf.piece) {
+            (HostSyntax::JsonNumber, Piece::Whole) => {
+                self.scanner.may_be(leaf.bytes).then(Opening::default)
+            }
+            (HostSyntax::JsonNumber, Piece::Window { .. }) => Some(Opening::default()),
+            (_, Piece::Whole) => self.scanner.opening(leaf.bytes),
+            (_, Piece::Window { .. }) => {
+                let opening = self.scanner.opening(leaf.bytes);
+                if opening.is_none() && self.reach == Reach::All {
+                    // Nothing was found in it.
+                    self.hits.clear();
+                    self.keep_found(leaf);
+                }
+                opening
+            }
         }
     }
 
