@@ -128,15 +128,25 @@ const TECHNIQUES: &[Technique] = &[
             .map(|json| URL_SAFE_NO_PAD.encode(json));
         format!("JWT {head}.{claims}.")
     }),
-    ("lines-before", |text| {
-        format!(
-            "The order came yesterday and was complete.\nPlease send the next one to the new address.\n\
-             We have moved to the second floor of the house.\nThe bell does not work at the moment.\n\
-             Call us when you are there, somebody will come down.\nThank you, the team of the shop.\n{text}"
-        )
+    ("lines-before", |text| format!("{LETTER}\n{text}")),
+    ("lines-after", |text| format!("{text}\n{LETTER}")),
+    ("lines-around", |text| format!("{LETTER}\n{text}\n{LETTER}")),
+    ("words-before", |text| format!("{SENTENCES} {text}")),
+    ("words-after", |text| format!("{text} {SENTENCES}")),
+    ("words-around", |text| {
+        format!("{SENTENCES} {text} {SENTENCES}")
     }),
     ("quotes-around", |text| format!("\"{text}\"")),
 ];
+
+/// Text of many lines.
+const LETTER: &str = "The order came yesterday and was complete.\nPlease send the next one to the new address.\n\
+    We have moved to the second floor of the house.\nThe bell does not work at the moment.\n\
+    Call us when you are there, somebody will come down.\nThank you, the team of the shop.";
+
+/// Text of one line.
+const SENTENCES: &str = "The order came yesterday and was complete. Please send the next one to the new address, since \
+    we have moved to the second floor of the house.";
 
 fn each(text: &str, one: impl Fn(u8) -> String) -> String {
     text.bytes().map(one).collect()
@@ -277,5 +287,23 @@ fn a_flood_of_tags_inside_attributes_is_judged_and_a_page_is_not_one() {
         "<p data-html=\"<ul><li>one</li><li>two</li></ul>\">A paragraph with a list in it.</p>\n",
     ] {
         assert!(xss(page.repeat(800)) < DEFAULT_THRESHOLD, "{page:?}");
+    }
+}
+
+/// A text around an attack is no disguise.
+#[test]
+fn nine_tricks_in_ten_are_seen_among_lines_and_words() {
+    let detectors = Detectors::new();
+    let among = |name: &str| name.starts_with("lines-") || name.starts_with("words-");
+    for (technique, apply) in TECHNIQUES.iter().filter(|(name, _)| among(name)) {
+        let (mut seen, mut all) = (0, 0);
+        for object in lines(TRICKS) {
+            let found = scores(&detectors, ("note", apply(text(&object, "value")).as_bytes()));
+            let score = found.get(text(&object, "class")).copied().unwrap_or(0);
+            seen += u32::from(score >= DEFAULT_THRESHOLD);
+            all += 1;
+        }
+        println!("{technique}: {seen} of {all}");
+        assert!(seen * 10 >= all * 9, "{technique}: {seen} of {all}");
     }
 }

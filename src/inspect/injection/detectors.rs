@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ops::Range;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
@@ -10,8 +11,9 @@ use crate::span::Span;
 
 use super::decode::Signs;
 use super::graphql;
+use super::islands;
 use super::nested;
-use super::prefilter::{Hit, Prefilter};
+use super::prefilter::{self, Hit, Prefilter};
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
@@ -30,12 +32,20 @@ pub struct Detectors {
 /// Buffers that one scan reuses from leaf to leaf, and the scan's allowance of decoded bytes.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    lower: Vec<u8>,
+    desk: Desk,
     hits: Vec<Hit>,
     probe: RefCell<Vec<Hit>>,
     forms: Forms,
     allowance: Allowance,
     best: Best,
+}
+
+/// Buffers of one look.
+#[derive(Debug, Default)]
+struct Desk {
+    lower: Vec<u8>,
+    islands: Vec<Range<usize>>,
+    hits: Vec<Hit>,
 }
 
 /// What the detectors saw of a leaf, for those who look at it next.
@@ -98,7 +108,7 @@ impl Detectors {
     ) -> Seen {
         scratch.allowance.read(leaf.bytes.len());
         let Scratch {
-            lower,
+            desk,
             hits,
             probe,
             forms,
@@ -128,7 +138,7 @@ impl Detectors {
                     hits,
                 },
                 classes,
-                lower,
+                desk,
                 best,
             );
             record(leaf, context, best, findings);
@@ -145,7 +155,7 @@ impl Detectors {
                 hits,
             },
             classes,
-            lower,
+            desk,
             best,
         );
         let worth = |bytes: &[u8]| {
@@ -175,7 +185,7 @@ impl Detectors {
                     hits,
                 },
                 sight.classes & context.classes,
-                lower,
+                desk,
                 best,
             );
             cut |= forms
@@ -243,8 +253,8 @@ struct View<'a> {
 }
 
 /// Runs the rooms of `classes` over one form and keeps what beats the forms before.
-fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best) {
-    evidence(view, classes, lower, |number, _, evidence| {
+fn look(view: &View<'_>, classes: Classes, desk: &mut Desk, best: &mut Best) {
+    evidence(view, classes, desk, |number, _, evidence| {
         let Some(kept) = best.get_mut(number) else {
             return;
         };
@@ -260,25 +270,32 @@ fn look(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, best: &mut Best)
     });
 }
 
-/// Runs the rooms of `classes` over one form: number, room and evidence of each go to `each`.
+/// Runs the rooms of `classes` over one form, and over its islands when it is a text: number, room and evidence of each go
+/// to `each`.
 fn evidence(
     view: &View<'_>,
     classes: Classes,
-    lower: &mut Vec<u8>,
+    desk: &mut Desk,
     mut each: impl FnMut(usize, &Room, Evidence),
 ) {
     if classes.is_empty() {
         return;
     }
-    let classes = classes & visible(view.bytes, classes);
+    let visible_here = visible(view.bytes, classes);
+    let classes = classes & visible_here;
     if classes.is_empty() {
         return;
     }
+    let Desk {
+        lower,
+        islands,
+        hits,
+    } = desk;
     lower.clear();
     lower.extend_from_slice(view.bytes);
     lower.make_ascii_lowercase();
     let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
-    let mut value = Value {
+    let text = Value {
         bytes: view.bytes,
         lower,
         path: view.leaf.path,
@@ -294,16 +311,58 @@ fn evidence(
         hits: view.hits,
         room: 0,
     };
-    for (number, room) in ROOMS.iter().enumerate() {
-        if !classes.contains(room.class) {
+    run(&text, classes, &mut each);
+    // Browsers look for tags wherever they stand, and so does their room.
+    let classes = classes - Classes::XSS;
+    if text.setting == Setting::Short || visible_here != Classes::all() || classes.is_empty() {
+        return;
+    }
+    islands::find(view.bytes, islands);
+    for (number, at) in islands.iter().enumerate() {
+        let (Some(bytes), Some(lower)) = (text.bytes.get(at.clone()), text.lower.get(at.clone()))
+        else {
             continue;
-        }
-        value.room = number;
-        let mut evidence = Evidence::default();
-        (room.look)(&value, &mut evidence);
-        each(number, room, evidence);
+        };
+        let woken = prefilter::part(text.hits, at, hits);
+        let island = Value {
+            bytes,
+            lower,
+            setting: Setting::of(bytes),
+            hits,
+            ..text
+        };
+        let is_end = number == 0 || number + 1 == islands.len();
+        let classes = classes & woken & visible(bytes, classes);
+        run(&island, classes, &mut |number, room, mut evidence| {
+            if !is_end {
+                evidence.temper(ISLAND_PERCENT);
+            }
+            evidence.shift(at.start);
+            each(number, room, evidence);
+        });
     }
 }
+
+/// Runs the rooms of `classes` over one value.
+fn run(value: &Value<'_>, classes: Classes, each: &mut impl FnMut(usize, &Room, Evidence)) {
+    for (number, room) in ROOMS.iter().enumerate() {
+        if classes.contains(room.class) {
+            let mut evidence = Evidence::default();
+            (room.look)(
+                &Value {
+                    room: number,
+                    ..*value
+                },
+                &mut evidence,
+            );
+            each(number, room, evidence);
+        }
+    }
+}
+
+/// What is left of a score on an island between others, which samples of code and tables of documents are. The first and
+/// the last one count in full: an attack ends a text, or begins one.
+const ISLAND_PERCENT: u8 = 66;
 
 /// Documents are full of quotes, brackets and names by their nature: most classes see their strings only, which are
 /// forms of their own.

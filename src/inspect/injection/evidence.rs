@@ -91,6 +91,11 @@ impl Evidence {
         self.span = Some((start.min(at.start), end.max(at.end)));
     }
 
+    /// Says that the value begins at `by` of another, whose bytes are meant from now on.
+    pub(super) fn shift(&mut self, by: usize) {
+        self.span = self.span.map(|(start, end)| (start + by, end + by));
+    }
+
     /// Lowers the sum to `percent` of it: for signs that stand in prose, in code samples, in documentation. The lowest
     /// percentage given counts.
     pub fn temper(&mut self, percent: u8) {

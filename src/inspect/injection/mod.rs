@@ -33,6 +33,7 @@ pub mod xss;
 
 mod detectors;
 mod evidence;
+mod islands;
 mod lexis;
 #[cfg(test)]
 mod linear;

@@ -125,6 +125,46 @@ impl Prefilter {
     }
 }
 
+/// The hits that lie in a part of a form go to `inside`, with their places in that part. Returns the classes that may find
+/// something in it: those of the hits, and those that have anchors of one byte.
+pub(super) fn part(hits: &[Hit], part: &Range<usize>, inside: &mut Vec<Hit>) -> Classes {
+    inside.clear();
+    let first = hits.partition_point(|hit| hit.end as usize <= part.start);
+    let begin = u32::try_from(part.start).unwrap_or(u32::MAX);
+    let mut classes = WOKEN_BY_BYTES;
+    for hit in hits.get(first..).unwrap_or_default() {
+        if hit.end as usize > part.end {
+            break;
+        }
+        let (Some(start), Some(end)) = (hit.start.checked_sub(begin), hit.end.checked_sub(begin))
+        else {
+            continue;
+        };
+        if let Some(room) = ROOMS.get(usize::from(hit.room)) {
+            classes |= room.class;
+        }
+        inside.push(Hit { start, end, ..*hit });
+    }
+    classes
+}
+
+/// Classes that have anchors of one byte.
+const WOKEN_BY_BYTES: Classes = {
+    let mut classes = Classes::empty();
+    let mut room = 0;
+    while room < ROOMS.len() {
+        let mut anchor = 0;
+        while anchor < ROOMS[room].anchors.len() {
+            if ROOMS[room].anchors[anchor].len() == 1 {
+                classes = classes.union(ROOMS[room].class);
+            }
+            anchor += 1;
+        }
+        room += 1;
+    }
+    classes
+};
+
 /// Sorts hits that are almost in order: a word's end lies less than its length behind the place where it was seen, so that
 /// each hit moves past few others, however many there are.
 fn sort(hits: &mut [Hit]) {

@@ -226,8 +226,11 @@ impl Reader {
         self.tokens.push(window, &mut pass);
     }
 
-    /// Ends the document.
+    /// Ends the document. Nothing at all is no document, and no broken one.
     pub fn finish<S: LeafSink + ?Sized>(&mut self, sink: &mut S, findings: &mut Findings) {
+        if self.tokens.is_fresh() {
+            return;
+        }
         let mut pass = Pass {
             state: &mut self.state,
             sink,
@@ -696,10 +699,11 @@ mod tests {
         assert_eq!(rules(&format!("<a{namespaces}/>")), ["xml-bomb/namespaces"]);
         let deep = format!("{}{}", "<a>".repeat(257), "</a>".repeat(257));
         assert_eq!(rules(&deep), ["xml-bomb/depth"]);
+        assert_eq!(rules(""), [""; 0]);
         let name = "a".repeat(4097);
         assert_eq!(rules(&format!("<{name}></{name}>")), ["xml-bomb/long-name"]);
         let table = [
-            ("", "xml-malformed/no-root"),
+            (" ", "xml-malformed/no-root"),
             ("x<a/>", "xml-malformed/outside-root"),
             ("<![CDATA[x]]>", "xml-malformed/outside-root"),
             ("<a/><b/>", "xml-malformed/second-root"),

@@ -119,7 +119,7 @@ impl Detectors {
     ) {
         scratch.allowance.read(leaf.bytes.len());
         let Scratch {
-            lower,
+            desk,
             hits,
             probe,
             forms,
@@ -141,7 +141,7 @@ impl Detectors {
             bytes: leaf.bytes,
             hits,
         };
-        keep(&view, classes, lower, value);
+        keep(&view, classes, desk, value);
         if binary {
             return;
         }
@@ -163,7 +163,7 @@ impl Detectors {
                 bytes: &form.bytes,
                 hits,
             };
-            keep(&view, sight.classes & context.classes, lower, value);
+            keep(&view, sight.classes & context.classes, desk, value);
             let next = (form.bytes.as_slice(), sight.signs);
             value.cut |= forms.expand(next, form.chain, allowance, &worth).is_err();
             forms.put_back(index, form);
@@ -173,9 +173,9 @@ impl Detectors {
 }
 
 /// Runs the rooms of `classes` over one form and keeps all that they note.
-fn keep(view: &View<'_>, classes: Classes, lower: &mut Vec<u8>, value: &mut ExplainedValue) {
+fn keep(view: &View<'_>, classes: Classes, desk: &mut Desk, value: &mut ExplainedValue) {
     let mut found = Vec::new();
-    evidence(view, classes, lower, |number, room, evidence| {
+    evidence(view, classes, desk, |number, room, evidence| {
         if evidence.score() == 0 {
             return;
         }

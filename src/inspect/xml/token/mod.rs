@@ -167,6 +167,11 @@ impl Tokenizer {
         *self = Self::new();
     }
 
+    /// True before the first byte of a document.
+    pub fn is_fresh(&self) -> bool {
+        self.at == 0
+    }
+
     /// Reads one window, of any size.
     pub fn push<S: Sink + ?Sized>(&mut self, window: &[u8], sink: &mut S) {
         let mut pos = 0;
