@@ -298,7 +298,10 @@ fn nine_tricks_in_ten_are_seen_among_lines_and_words() {
     for (technique, apply) in TECHNIQUES.iter().filter(|(name, _)| among(name)) {
         let (mut seen, mut all) = (0, 0);
         for object in lines(TRICKS) {
-            let found = scores(&detectors, ("note", apply(text(&object, "value")).as_bytes()));
+            let found = scores(
+                &detectors,
+                ("note", apply(text(&object, "value")).as_bytes()),
+            );
             let score = found.get(text(&object, "class")).copied().unwrap_or(0);
             seen += u32::from(score >= DEFAULT_THRESHOLD);
             all += 1;

@@ -13,7 +13,7 @@ use super::decode::Signs;
 use super::graphql;
 use super::islands;
 use super::nested;
-use super::prefilter::{self, Hit, Prefilter};
+use super::prefilter::{Hit, Prefilter};
 use super::walk::{self, Allowance, Chain, Form, Forms};
 use super::{Classes, Context, Evidence, Hints, REPORT_SCORE, ROOMS, Room, Setting, Value};
 
@@ -129,7 +129,7 @@ impl Detectors {
         if context.binary && sight.signs.contains(Signs::CONTROL) && is_binary(leaf.bytes) {
             let classes = classes & Classes::DESER;
             let whole = Form::default();
-            look(
+            self.look(
                 &View {
                     leaf,
                     context,
@@ -139,14 +139,17 @@ impl Detectors {
                 },
                 classes,
                 desk,
-                best,
+                &mut Keeper {
+                    best,
+                    chain: Chain::default(),
+                },
             );
             record(leaf, context, best, findings);
             return seen;
         }
         forms.clear();
         let whole = Form::default();
-        look(
+        self.look(
             &View {
                 leaf,
                 context,
@@ -156,7 +159,10 @@ impl Detectors {
             },
             classes,
             desk,
-            best,
+            &mut Keeper {
+                best,
+                chain: Chain::default(),
+            },
         );
         let worth = |bytes: &[u8]| {
             let sight = self.prefilter.read(bytes, &mut probe.borrow_mut());
@@ -176,7 +182,7 @@ impl Detectors {
         let mut index = 0;
         while let Some(form) = forms.take(index) {
             let sight = self.prefilter.read(&form.bytes, hits);
-            look(
+            self.look(
                 &View {
                     leaf,
                     context,
@@ -186,7 +192,10 @@ impl Detectors {
                 },
                 sight.classes & context.classes,
                 desk,
-                best,
+                &mut Keeper {
+                    best,
+                    chain: form.chain,
+                },
             );
             cut |= forms
                 .expand((&form.bytes, sight.signs), form.chain, allowance, &worth)
@@ -252,101 +261,123 @@ struct View<'a> {
     hits: &'a [Hit],
 }
 
-/// Runs the rooms of `classes` over one form and keeps what beats the forms before.
-fn look(view: &View<'_>, classes: Classes, desk: &mut Desk, best: &mut Best) {
-    evidence(view, classes, desk, |number, _, evidence| {
-        let Some(kept) = best.get_mut(number) else {
-            return;
-        };
-        let beaten = kept
-            .as_ref()
-            .map_or(REPORT_SCORE, |kept| kept.evidence.score().saturating_add(1));
-        if evidence.score() >= beaten {
+/// Who is told what the rooms see of a form.
+trait Notes {
+    /// True when a score of `most`, and no higher one, is worth a look of that room.
+    fn wants(&self, number: usize, most: u8) -> bool;
+    /// What the room of that number saw.
+    fn take(&mut self, number: usize, room: &Room, evidence: Evidence);
+}
+
+/// Keeps what beats the forms before.
+struct Keeper<'a> {
+    best: &'a mut Best,
+    chain: Chain,
+}
+
+impl Notes for Keeper<'_> {
+    fn wants(&self, number: usize, most: u8) -> bool {
+        let kept = self.best.get(number).and_then(Option::as_ref);
+        kept.is_none_or(|kept| kept.evidence.score() < most)
+    }
+
+    fn take(&mut self, number: usize, _: &Room, evidence: Evidence) {
+        if evidence.score() >= REPORT_SCORE
+            && self.wants(number, evidence.score())
+            && let Some(kept) = self.best.get_mut(number)
+        {
             *kept = Some(Sighting {
                 evidence,
-                chain: view.form.chain,
+                chain: self.chain,
             });
         }
-    });
+    }
 }
 
-/// Runs the rooms of `classes` over one form, and over its islands when it is a text: number, room and evidence of each go
-/// to `each`.
-fn evidence(
-    view: &View<'_>,
-    classes: Classes,
-    desk: &mut Desk,
-    mut each: impl FnMut(usize, &Room, Evidence),
-) {
-    if classes.is_empty() {
-        return;
-    }
-    let visible_here = visible(view.bytes, classes);
-    let classes = classes & visible_here;
-    if classes.is_empty() {
-        return;
-    }
-    let Desk {
-        lower,
-        islands,
-        hits,
-    } = desk;
-    lower.clear();
-    lower.extend_from_slice(view.bytes);
-    lower.make_ascii_lowercase();
-    let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
-    let text = Value {
-        bytes: view.bytes,
-        lower,
-        path: view.leaf.path,
-        host: if view.form.is_name {
-            HostSyntax::JsonKey
-        } else {
-            view.leaf.host
-        },
-        hints: view.form.hints.unwrap_or_else(own),
-        setting: Setting::of(view.bytes),
-        layers: view.form.chain.layers(),
-        context: view.context,
-        hits: view.hits,
-        room: 0,
-    };
-    run(&text, classes, &mut each);
-    // Browsers look for tags wherever they stand, and so does their room.
-    let classes = classes - Classes::XSS;
-    if text.setting == Setting::Short || visible_here != Classes::all() || classes.is_empty() {
-        return;
-    }
-    islands::find(view.bytes, islands);
-    for (number, at) in islands.iter().enumerate() {
-        let (Some(bytes), Some(lower)) = (text.bytes.get(at.clone()), text.lower.get(at.clone()))
-        else {
-            continue;
-        };
-        let woken = prefilter::part(text.hits, at, hits);
-        let island = Value {
-            bytes,
+impl Detectors {
+    /// Runs the rooms of `classes` over one form, and over its islands when it is a text.
+    fn look(&self, view: &View<'_>, classes: Classes, desk: &mut Desk, notes: &mut impl Notes) {
+        if classes.is_empty() {
+            return;
+        }
+        let visible_here = visible(view.bytes, classes);
+        let classes = classes & visible_here;
+        if classes.is_empty() {
+            return;
+        }
+        let Desk {
             lower,
-            setting: Setting::of(bytes),
+            islands,
             hits,
-            ..text
+        } = desk;
+        lower.clear();
+        lower.extend_from_slice(view.bytes);
+        lower.make_ascii_lowercase();
+        let own = || view.leaf.path.last_name().map_or(Hints::empty(), Hints::of);
+        let text = Value {
+            bytes: view.bytes,
+            lower,
+            path: view.leaf.path,
+            host: if view.form.is_name {
+                HostSyntax::JsonKey
+            } else {
+                view.leaf.host
+            },
+            hints: view.form.hints.unwrap_or_else(own),
+            setting: Setting::of(view.bytes),
+            layers: view.form.chain.layers(),
+            context: view.context,
+            hits: view.hits,
+            room: 0,
         };
-        let is_end = number == 0 || number + 1 == islands.len();
-        let classes = classes & woken & visible(bytes, classes);
-        run(&island, classes, &mut |number, room, mut evidence| {
-            if !is_end {
-                evidence.temper(ISLAND_PERCENT);
+        rooms(&text, classes, 100, notes, |_| ());
+        // Browsers look for tags wherever they stand, and so does their room.
+        let classes = classes - Classes::XSS;
+        if text.setting == Setting::Short || visible_here != Classes::all() || classes.is_empty() {
+            return;
+        }
+        islands::find(view.bytes, islands);
+        for (number, at) in islands.iter().enumerate() {
+            let (Some(bytes), Some(lower)) =
+                (text.bytes.get(at.clone()), text.lower.get(at.clone()))
+            else {
+                continue;
+            };
+            let classes = classes & self.prefilter.part(bytes, (text.hits, at), hits);
+            if classes.is_empty() {
+                continue;
             }
-            evidence.shift(at.start);
-            each(number, room, evidence);
-        });
+            let island = Value {
+                bytes,
+                lower,
+                setting: Setting::of(bytes),
+                hits,
+                ..text
+            };
+            let is_end = number == 0 || number + 1 == islands.len();
+            let most = if is_end { 100 } else { INNER_MOST };
+            let classes = classes & visible(bytes, classes);
+            rooms(&island, classes, most, notes, |evidence| {
+                if !is_end {
+                    evidence.temper(INNER_MOST);
+                    evidence.cap(INNER_MOST);
+                }
+                evidence.shift(at.start);
+            });
+        }
     }
 }
 
-/// Runs the rooms of `classes` over one value.
-fn run(value: &Value<'_>, classes: Classes, each: &mut impl FnMut(usize, &Room, Evidence)) {
+/// Runs the rooms of `classes` that can still say something new, with scores up to `most`, over one value.
+fn rooms(
+    value: &Value<'_>,
+    classes: Classes,
+    most: u8,
+    notes: &mut impl Notes,
+    finish: impl Fn(&mut Evidence),
+) {
     for (number, room) in ROOMS.iter().enumerate() {
-        if classes.contains(room.class) {
+        if classes.contains(room.class) && notes.wants(number, most) {
             let mut evidence = Evidence::default();
             (room.look)(
                 &Value {
@@ -355,14 +386,15 @@ fn run(value: &Value<'_>, classes: Classes, each: &mut impl FnMut(usize, &Room, 
                 },
                 &mut evidence,
             );
-            each(number, room, evidence);
+            finish(&mut evidence);
+            notes.take(number, room, evidence);
         }
     }
 }
 
-/// What is left of a score on an island between others, which samples of code and tables of documents are. The first and
-/// the last one count in full: an attack ends a text, or begins one.
-const ISLAND_PERCENT: u8 = 66;
+/// What an island between others counts at most, and the percentage that its score is lowered to: samples of code and rows of
+/// tables are such. The first one and the last one count in full, since an attack ends a text or begins it.
+const INNER_MOST: u8 = 66;
 
 /// Documents are full of quotes, brackets and names by their nature: most classes see their strings only, which are
 /// forms of their own.

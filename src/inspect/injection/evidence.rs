@@ -66,6 +66,7 @@ pub struct Evidence {
     notes: [Note; KINDS],
     span: Option<(usize, usize)>,
     temper: Option<u8>,
+    cap: Option<u8>,
 }
 
 impl Evidence {
@@ -102,6 +103,11 @@ impl Evidence {
         self.temper = Some(self.temper.unwrap_or(100).min(percent));
     }
 
+    /// Lets the score be `most` at most.
+    pub(super) fn cap(&mut self, most: u8) {
+        self.cap = Some(most);
+    }
+
     /// True when something of that kind was noted.
     pub fn has(&self, kind: Kind) -> bool {
         self.weight(kind) > 0
@@ -121,7 +127,8 @@ impl Evidence {
     pub fn score(&self) -> u8 {
         let sum: u32 = self.notes.iter().map(|note| u32::from(note.weight)).sum();
         let tempered = sum * u32::from(self.temper.unwrap_or(100)) / 100;
-        u8::try_from(tempered.min(100)).unwrap_or(100)
+        let most = self.cap.unwrap_or(100);
+        u8::try_from(tempered).map_or(most, |score| score.min(most))
     }
 
     /// The name of the heaviest sign: of equal ones, the first in the order of [`Kind`], semantics before all.

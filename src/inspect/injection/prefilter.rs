@@ -114,6 +114,33 @@ impl Prefilter {
         Sight { signs, classes }
     }
 
+    /// The same for a part of a form that was read: its bytes, the hits of the form and where the part lies in it. The hits
+    /// inside, with their places in the part, go to `inside`.
+    pub(super) fn part(
+        &self,
+        bytes: &[u8],
+        (hits, at): (&[Hit], &Range<usize>),
+        inside: &mut Vec<Hit>,
+    ) -> Classes {
+        inside.clear();
+        let mut classes = Classes::from_bits_truncate(self.bits(bytes) >> CLASS_SHIFT);
+        let begin = u32::try_from(at.start).unwrap_or(u32::MAX);
+        let first = hits.partition_point(|hit| hit.end <= begin);
+        for hit in hits.get(first..).unwrap_or_default() {
+            if hit.end as usize > at.end {
+                break;
+            }
+            if let (Some(start), Some(end)) =
+                (hit.start.checked_sub(begin), hit.end.checked_sub(begin))
+            {
+                let room = ROOMS.get(usize::from(hit.room));
+                classes |= room.map_or(Classes::empty(), |room| room.class);
+                inside.push(Hit { start, end, ..*hit });
+            }
+        }
+        classes
+    }
+
     /// What the bytes say each for itself.
     fn bits(&self, bytes: &[u8]) -> u32 {
         let of = |byte: u8| self.bytes[usize::from(byte)];
@@ -124,46 +151,6 @@ impl Prefilter {
         rest.iter().fold(bits, |bits, byte| bits | of(*byte))
     }
 }
-
-/// The hits that lie in a part of a form go to `inside`, with their places in that part. Returns the classes that may find
-/// something in it: those of the hits, and those that have anchors of one byte.
-pub(super) fn part(hits: &[Hit], part: &Range<usize>, inside: &mut Vec<Hit>) -> Classes {
-    inside.clear();
-    let first = hits.partition_point(|hit| hit.end as usize <= part.start);
-    let begin = u32::try_from(part.start).unwrap_or(u32::MAX);
-    let mut classes = WOKEN_BY_BYTES;
-    for hit in hits.get(first..).unwrap_or_default() {
-        if hit.end as usize > part.end {
-            break;
-        }
-        let (Some(start), Some(end)) = (hit.start.checked_sub(begin), hit.end.checked_sub(begin))
-        else {
-            continue;
-        };
-        if let Some(room) = ROOMS.get(usize::from(hit.room)) {
-            classes |= room.class;
-        }
-        inside.push(Hit { start, end, ..*hit });
-    }
-    classes
-}
-
-/// Classes that have anchors of one byte.
-const WOKEN_BY_BYTES: Classes = {
-    let mut classes = Classes::empty();
-    let mut room = 0;
-    while room < ROOMS.len() {
-        let mut anchor = 0;
-        while anchor < ROOMS[room].anchors.len() {
-            if ROOMS[room].anchors[anchor].len() == 1 {
-                classes = classes.union(ROOMS[room].class);
-            }
-            anchor += 1;
-        }
-        room += 1;
-    }
-    classes
-};
 
 /// Sorts hits that are almost in order: a word's end lies less than its length behind the place where it was seen, so that
 /// each hit moves past few others, however many there are.

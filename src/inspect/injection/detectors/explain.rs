@@ -141,7 +141,7 @@ impl Detectors {
             bytes: leaf.bytes,
             hits,
         };
-        keep(&view, classes, desk, value);
+        self.keep(&view, classes, desk, value);
         if binary {
             return;
         }
@@ -163,37 +163,53 @@ impl Detectors {
                 bytes: &form.bytes,
                 hits,
             };
-            keep(&view, sight.classes & context.classes, desk, value);
+            self.keep(&view, sight.classes & context.classes, desk, value);
             let next = (form.bytes.as_slice(), sight.signs);
             value.cut |= forms.expand(next, form.chain, allowance, &worth).is_err();
             forms.put_back(index, form);
             index += 1;
         }
     }
+
+    fn keep(&self, view: &View<'_>, classes: Classes, desk: &mut Desk, value: &mut ExplainedValue) {
+        let mut notes = Explainer {
+            view,
+            found: Vec::new(),
+        };
+        self.look(view, classes, desk, &mut notes);
+        if !notes.found.is_empty() && value.forms.len() < MAX_FORMS {
+            value.forms.push(ExplainedForm {
+                chain: view.form.chain.steps().map(|step| step.name()).collect(),
+                excerpt: excerpt(view.bytes),
+                classes: notes.found,
+            });
+        }
+    }
 }
 
-/// Runs the rooms of `classes` over one form and keeps all that they note.
-fn keep(view: &View<'_>, classes: Classes, desk: &mut Desk, value: &mut ExplainedValue) {
-    let mut found = Vec::new();
-    evidence(view, classes, desk, |number, room, evidence| {
-        if evidence.score() == 0 {
+/// Keeps all that the rooms note.
+struct Explainer<'a> {
+    view: &'a View<'a>,
+    found: Vec<ExplainedClass>,
+}
+
+impl Notes for Explainer<'_> {
+    fn wants(&self, _: usize, _: u8) -> bool {
+        true
+    }
+
+    fn take(&mut self, number: usize, room: &Room, evidence: Evidence) {
+        if evidence.score() == 0 || self.found.len() >= MAX_CLASSES {
             return;
         }
-        found.push(ExplainedClass {
+        self.found.push(ExplainedClass {
             category: room.category,
             rule: format!("{}/{}", room.category.code(), evidence.strongest()),
             score: evidence.score(),
             temper: evidence.tempered(),
             signs: evidence.signs().collect(),
             at: evidence.span(),
-            tokens: tokens(number, room, view),
-        });
-    });
-    if !found.is_empty() && value.forms.len() < MAX_FORMS {
-        value.forms.push(ExplainedForm {
-            chain: view.form.chain.steps().map(|step| step.name()).collect(),
-            excerpt: excerpt(view.bytes),
-            classes: found,
+            tokens: tokens(number, room, self.view),
         });
     }
 }
@@ -232,6 +248,8 @@ fn excerpt(bytes: &[u8]) -> Vec<u8> {
 pub const MAX_VALUES: usize = 1000;
 /// Forms kept of one value.
 const MAX_FORMS: usize = 64;
+/// Looks of rooms kept of one form and its islands.
+const MAX_CLASSES: usize = 64;
 /// Tokens shown of one form.
 const MAX_TOKENS: usize = 64;
 /// Bytes shown of a value or a form.
