@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use crate::anomaly::Anomaly;
@@ -46,6 +48,18 @@ struct Desk {
     lower: Vec<u8>,
     islands: Vec<Range<usize>>,
     hits: Vec<Hit>,
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Desk {
+    /// Begins with another leaf.
+    fn begin(&mut self) {
+        if self.seen.capacity() > KEPT_ISLANDS {
+            self.seen = HashSet::new();
+        }
+        self.seen.clear();
+    }
 }
 
 /// What the detectors saw of a leaf, for those who look at it next.
@@ -107,6 +121,7 @@ impl Detectors {
         findings: &mut Findings,
     ) -> Seen {
         scratch.allowance.read(leaf.bytes.len());
+        scratch.desk.begin();
         let Scratch {
             desk,
             hits,
@@ -309,6 +324,8 @@ impl Detectors {
             lower,
             islands,
             hits,
+            seen,
+            hasher,
         } = desk;
         lower.clear();
         lower.extend_from_slice(view.bytes);
@@ -344,7 +361,10 @@ impl Detectors {
                 continue;
             };
             let classes = classes & self.prefilter.part(bytes, (text.hits, at), hits);
-            if classes.is_empty() {
+            let is_end = number == 0 || number + 1 == islands.len();
+            // Forms of a text share most of their islands.
+            let sort = (is_end, text.hints, text.host, text.layers > 0);
+            if classes.is_empty() || !seen.insert(hasher.hash_one((bytes, sort))) {
                 continue;
             }
             let island = Value {
@@ -354,7 +374,6 @@ impl Detectors {
                 hits,
                 ..text
             };
-            let is_end = number == 0 || number + 1 == islands.len();
             let most = if is_end { 100 } else { INNER_MOST };
             let classes = classes & visible(bytes, classes);
             rooms(&island, classes, most, notes, |evidence| {
@@ -392,6 +411,8 @@ fn rooms(
     }
 }
 
+/// Islands for which memory is kept from leaf to leaf.
+const KEPT_ISLANDS: usize = 4096;
 /// What an island between others counts at most, and the percentage that its score is lowered to: samples of code and rows of
 /// tables are such. The first one and the last one count in full, since an attack ends a text or begins it.
 const INNER_MOST: u8 = 66;

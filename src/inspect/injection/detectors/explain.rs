@@ -118,6 +118,7 @@ impl Detectors {
         value: &mut ExplainedValue,
     ) {
         scratch.allowance.read(leaf.bytes.len());
+        scratch.desk.begin();
         let Scratch {
             desk,
             hits,
