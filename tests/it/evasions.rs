@@ -68,6 +68,11 @@ const TECHNIQUES: &[Technique] = &[
         signs(text, |byte| format!("%u{:04x}", byte))
     }),
     ("base64", |text| STANDARD.encode(text)),
+    ("base64-in-words", |text| {
+        let digits = STANDARD.encode(text);
+        let words: Vec<_> = digits.as_bytes().chunks(7).collect();
+        String::from_utf8(words.join(&b" \t"[..])).expect("digits")
+    }),
     ("base64url", |text| URL_SAFE_NO_PAD.encode(text)),
     ("base64-of-percent", |text| {
         STANDARD.encode(percent_signs(text))

@@ -312,7 +312,9 @@ fn has_tag(bytes: &[u8], signs: Signs) -> bool {
 
 /// Base64 from the first byte to the last, or inside of something that begins as its wrappers do.
 fn base64_applies(bytes: &[u8], signs: Signs) -> bool {
-    !signs.contains(Signs::NOT_BASE64) || decode::begins_wrapped(bytes)
+    !signs.contains(Signs::NOT_BASE64)
+        || decode::begins_wrapped(bytes)
+        || signs.contains(Signs::SPACE) && decode::is_spaced(bytes)
 }
 
 fn hex_of(bytes: &[u8]) -> &[u8] {

@@ -4,7 +4,7 @@ use crate::inspect::leaf::LEAF_OVERLAP_BYTES;
 
 use super::{hex_digits, is_control, is_odd, is_text};
 
-/// Decodes base64 or base64url (line ends skipped) when the whole of `bytes` is of that alphabet and what comes out is
+/// Decodes base64 or base64url (blanks and line ends skipped) when the whole of `bytes` is of that alphabet and what comes out is
 /// text or a format that carries attacks. False when it is not.
 pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let trimmed = trim_padding(bytes);
@@ -13,7 +13,8 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
         true => PADDED_BYTES,
         false => BASE64_BYTES,
     };
-    if trimmed.len() < shortest || trimmed.len() % 4 == 1 && !trimmed.contains(&b'\n') {
+    let whole = !trimmed.iter().any(u8::is_ascii_whitespace);
+    if trimmed.len() < shortest || trimmed.len() % 4 == 1 && whole {
         return false;
     }
     // A window of a long value may begin anywhere in a group of four, which line ends may be between.
@@ -81,8 +82,19 @@ fn begins_object(digits: &[u8]) -> bool {
     false
 }
 
-/// Base64 in another text: behind the comma of a data URL, behind `Basic` (RFC 7617); of a token (RFC 7519, RFC 7515
-/// §3.1), alone or behind a scheme, the objects of its first two segments as an array. False when it is none of them.
+/// True for base64 between blanks, which decoders pass over: cheap for texts, since they begin as no base64 of text does.
+pub fn is_spaced(bytes: &[u8]) -> bool {
+    let digit = |byte: &u8| SEXTETS[usize::from(*byte)] < 64 || *byte == b'=';
+    let head = bytes.get(..PROBE_BYTES).unwrap_or(bytes);
+    bytes.len() >= SPACED_BYTES
+        && !begins_odd(head)
+        && bytes
+            .iter()
+            .all(|byte| digit(byte) || byte.is_ascii_whitespace())
+}
+
+/// Base64 in another text: between blanks, behind the comma of a data URL, behind `Basic` (RFC 7617); of a token (RFC 7519,
+/// RFC 7515 §3.1), alone or behind a scheme, the objects of its first two segments as an array. False when it is none of them.
 pub fn wrapped(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     let behind = |scheme: &str| {
         let (front, rest) = bytes.split_at_checked(scheme.len())?;
@@ -107,7 +119,11 @@ pub fn wrapped(bytes: &[u8], out: &mut Vec<u8>) -> bool {
         sextets(segment, out);
     }
     out.push(b']');
-    out.len() > 2
+    if out.len() > 2 {
+        return true;
+    }
+    out.clear();
+    is_spaced(bytes) && base64(bytes, out)
 }
 
 pub(super) fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
@@ -215,6 +231,8 @@ const CARRIERS: &[&[u8]] = &[
 const PADDED_BYTES: usize = 6;
 /// Base64 characters below which a value is taken for a word.
 const BASE64_BYTES: usize = 8;
+/// Bytes of base64 between blanks below which a value is taken for words.
+const SPACED_BYTES: usize = 12;
 /// Hex digits below which a value is taken for a number or an id.
 const HEX_BYTES: usize = 12;
 /// Digits that most words are told by: they decode to six bytes.

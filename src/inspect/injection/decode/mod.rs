@@ -16,7 +16,7 @@ mod escape;
 mod reference;
 mod unicode;
 
-pub use alphabet::{base64, begins_wrapped, hex, wrapped};
+pub use alphabet::{base64, begins_wrapped, hex, is_spaced, wrapped};
 pub use escape::escape;
 pub use reference::{entity, reference};
 pub use unicode::{unicode, utf7};
