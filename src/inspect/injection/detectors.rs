@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
@@ -13,7 +12,7 @@ use crate::span::Span;
 
 use super::decode::Signs;
 use super::graphql;
-use super::islands;
+use super::islands::{self, Island};
 use super::nested;
 use super::prefilter::{Hit, Prefilter};
 use super::walk::{self, Allowance, Chain, Form, Forms};
@@ -46,7 +45,7 @@ pub struct Scratch {
 #[derive(Debug, Default)]
 struct Desk {
     lower: Vec<u8>,
-    islands: Vec<Range<usize>>,
+    islands: Vec<Island>,
     hits: Vec<Hit>,
     seen: HashSet<u64>,
     hasher: RandomState,
@@ -353,17 +352,18 @@ impl Detectors {
         if text.setting == Setting::Short || visible_here != Classes::all() || classes.is_empty() {
             return;
         }
-        islands::find(view.bytes, islands);
-        for (number, at) in islands.iter().enumerate() {
+        let is_worth =
+            |line| classes.intersects(self.prefilter.part(text.bytes, text.hits, &line, hits));
+        islands::find(text.bytes, is_worth, islands);
+        for Island { at, is_end } in islands.iter() {
             let (Some(bytes), Some(lower)) =
                 (text.bytes.get(at.clone()), text.lower.get(at.clone()))
             else {
                 continue;
             };
-            let classes = classes & self.prefilter.part(bytes, (text.hits, at), hits);
-            let is_end = number == 0 || number + 1 == islands.len();
+            let classes = classes & self.prefilter.part(text.bytes, text.hits, at, hits);
             // Forms of a text share most of their islands.
-            let sort = (is_end, text.hints, text.host, text.layers > 0);
+            let sort = (*is_end, text.hints, text.host, text.layers > 0);
             if classes.is_empty() || !seen.insert(hasher.hash_one((bytes, sort))) {
                 continue;
             }
@@ -374,7 +374,7 @@ impl Detectors {
                 hits,
                 ..text
             };
-            let most = if is_end { 100 } else { INNER_MOST };
+            let most = if *is_end { 100 } else { INNER_MOST };
             let classes = classes & visible(bytes, classes);
             rooms(&island, classes, most, notes, |evidence| {
                 if !is_end {

@@ -5,28 +5,68 @@
 
 use std::ops::Range;
 
-/// Finds the islands of `bytes`, in order. A text that is one island as a whole has none.
-pub(super) fn find(bytes: &[u8], islands: &mut Vec<Range<usize>>) {
+/// A stretch of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Island {
+    /// Where its bytes lie.
+    pub(super) at: Range<usize>,
+    /// True for the first and the last island of the text.
+    pub(super) is_end: bool,
+}
+
+/// Finds the islands of the lines of `bytes` that are worth a look, in order. A text that is one island as a whole has none.
+pub(super) fn find(
+    bytes: &[u8],
+    mut is_worth: impl FnMut(Range<usize>) -> bool,
+    islands: &mut Vec<Island>,
+) {
     islands.clear();
+    let mut is_first = true;
+    let mut read = 0;
     let mut at = 0;
     for line in bytes.split(|byte| *byte == b'\n') {
-        find_in_line(line, at, islands);
-        at += line.len() + 1;
+        let end = at + line.len();
+        let worth = is_worth(at..end);
+        if worth || is_first {
+            let known = islands.len();
+            find_in_line(line, at, islands);
+            if let Some(first) = islands.get_mut(known) {
+                first.is_end = is_first;
+                is_first = false;
+            }
+            if worth {
+                read = end;
+            } else {
+                islands.truncate(known);
+            }
+        }
+        at = end + 1;
     }
     if let [only] = islands.as_slice()
-        && only.len() == bytes.trim_ascii().len()
+        && only.at.len() == bytes.trim_ascii().len()
     {
         islands.clear();
     }
+    if let Some(last) = islands.last_mut() {
+        let rest = bytes.get(read..).unwrap_or_default();
+        let mut behind = Vec::new();
+        last.is_end |= rest.split(|byte| *byte == b'\n').all(|line| {
+            find_in_line(line, 0, &mut behind);
+            behind.is_empty()
+        });
+    }
 }
 
-fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Range<usize>>) {
+fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
     let mut add = |from: usize, to: usize| {
         let text = line.get(from..to).unwrap_or_default();
         let start = line_at + to - text.trim_ascii_start().len();
         let length = text.trim_ascii().len();
         if length > 0 {
-            islands.push(start..start + length);
+            islands.push(Island {
+                at: start..start + length,
+                is_end: false,
+            });
         }
     };
     let mut start = 0;
@@ -73,23 +113,42 @@ const ROW_WORDS: usize = 4;
 mod tests {
     use super::*;
 
-    fn islands(text: &str) -> Vec<&str> {
+    /// The islands of all lines with a digit or a sign of equality; a star marks the ends.
+    fn islands(text: &str) -> Vec<String> {
         let mut islands = Vec::new();
-        find(text.as_bytes(), &mut islands);
-        islands.iter().map(|at| &text[at.clone()]).collect()
+        let is_worth = |line: Range<usize>| {
+            let line = &text.as_bytes()[line];
+            line.iter()
+                .any(|byte| byte.is_ascii_digit() || *byte == b'=')
+        };
+        find(text.as_bytes(), is_worth, &mut islands);
+        let shown = |island: &Island| {
+            let star = if island.is_end { "*" } else { "" };
+            format!("{}{star}", &text[island.at.clone()])
+        };
+        islands.iter().map(shown).collect()
     }
 
     #[test]
     fn islands_lie_between_lines_and_rows_of_plain_words() {
-        assert_eq!(
-            islands(
-                "We don't have it, sorry. 1; drop table x; -- It came back, they said:\r\n\n  a=1 \nb"
-            ),
-            ["1; drop table x; --", "a=1", "b"]
-        );
-        assert_eq!(islands("x=1 and nothing else"), [""; 0]);
-        assert_eq!(islands("Nothing but plain words here."), [""; 0]);
-        assert_eq!(islands("two plain x=1 words"), [""; 0]);
-        assert_eq!(islands(" \n"), [""; 0]);
+        let letter =
+            "We don't have it, sorry. 1; drop table x; -- It came back, they said:\r\n\n  a=1 \nb=";
+        assert_eq!(islands(letter), ["1; drop table x; --*", "a=1", "b=*"]);
+        for none in [
+            "x=1 and nothing else",
+            "Nothing but plain words here.",
+            "two plain x=1 words",
+            " \n",
+        ] {
+            assert_eq!(islands(none), [""; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_not_worth_a_look_are_ends_all_the_same() {
+        assert_eq!(islands("a=1\nThe rest is plain words."), ["a=1*"]);
+        assert_eq!(islands("Some words that say little.\n\n a=1\n"), ["a=1*"]);
+        assert_eq!(islands("(x)\na=1\n(y)"), ["a=1"]);
+        assert_eq!(islands("(x)\na=1\n\nb=2"), ["a=1", "b=2*"]);
     }
 }

@@ -114,16 +114,19 @@ impl Prefilter {
         Sight { signs, classes }
     }
 
-    /// The same for a part of a form that was read: its bytes, the hits of the form and where the part lies in it. The hits
-    /// inside, with their places in the part, go to `inside`.
+    /// What a part of a form that was read wakes by itself: its hits, with their places in the part, go to `inside`.
+    /// Quotes and brackets, which stand in most lines of a document, wake no reading of SQL.
     pub(super) fn part(
         &self,
-        bytes: &[u8],
-        (hits, at): (&[Hit], &Range<usize>),
+        form: &[u8],
+        hits: &[Hit],
+        at: &Range<usize>,
         inside: &mut Vec<Hit>,
     ) -> Classes {
+        let bytes = form.get(at.clone()).unwrap_or_default();
         inside.clear();
         let mut classes = Classes::from_bits_truncate(self.bits(bytes) >> CLASS_SHIFT);
+        classes -= Classes::SQLI;
         let begin = u32::try_from(at.start).unwrap_or(u32::MAX);
         let first = hits.partition_point(|hit| hit.end <= begin);
         for hit in hits.get(first..).unwrap_or_default() {
