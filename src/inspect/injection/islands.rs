@@ -24,8 +24,8 @@ pub(super) fn find(
     let mut is_first = true;
     let mut read = 0;
     let mut at = 0;
-    for line in bytes.split(|byte| *byte == b'\n') {
-        let end = at + line.len();
+    for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
+        let line = bytes.get(at..end).unwrap_or_default();
         let worth = is_worth(at..end);
         if worth || is_first {
             let known = islands.len();
@@ -72,39 +72,66 @@ fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
     let mut start = 0;
     let (mut row, mut row_at) = (0, 0);
     let mut at = 0;
-    for word in line.split(|byte| *byte == b' ') {
-        let next = at + word.len() + 1;
-        if !word.is_empty() {
-            if is_plain(word) {
-                if row == 0 {
-                    row_at = at;
-                }
-                row += 1;
-            } else {
-                if row >= ROW_WORDS {
-                    add(start, row_at);
-                    start = at;
-                }
-                row = 0;
+    for end in memchr::memchr_iter(b' ', line).chain([line.len()]) {
+        let word = line.get(at..end).unwrap_or_default();
+        if is_plain(word) {
+            if row == 0 {
+                row_at = at;
             }
+            row += 1;
+        } else if !word.is_empty() {
+            if row >= ROW_WORDS {
+                add(start, row_at);
+                start = at;
+            }
+            row = 0;
         }
-        at = next;
+        at = end + 1;
     }
     add(start, if row >= ROW_WORDS { row_at } else { line.len() });
 }
 
 /// True for a word of written text, and what ends a clause behind it.
 fn is_plain(word: &[u8]) -> bool {
-    let end = word
-        .iter()
-        .rposition(|byte| !matches!(byte, b',' | b'.' | b':' | b'!' | b'?' | b'\r'))
-        .map_or(0, |last| last + 1);
-    let word = word.get(..end).unwrap_or_default();
-    let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    word.first().is_some_and(letter)
-        && word.last().is_some_and(letter)
-        && word.iter().all(|byte| letter(byte) || *byte == b'\'')
+    let sort = |byte: &u8| SORTS[usize::from(*byte)];
+    let Some((first, rest)) = word.split_first() else {
+        return false;
+    };
+    if sort(first) != LETTER {
+        return false;
+    }
+    // What came before: a letter, an apostrophe, or the end of a clause, behind which no letter comes.
+    let mut before = LETTER;
+    for byte in rest {
+        let sort = sort(byte);
+        if sort == OTHER || before == END && sort != END || before == APOSTROPHE && sort != LETTER {
+            return false;
+        }
+        before = sort;
+    }
+    before != APOSTROPHE
 }
+
+/// Sorts of bytes, for [`is_plain`].
+static SORTS: [u8; 256] = {
+    let mut table = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER,
+            b',' | b'.' | b':' | b'!' | b'?' | b'\r' => END,
+            b'\'' => APOSTROPHE,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    table
+};
+const OTHER: u8 = 0;
+const LETTER: u8 = 1;
+const APOSTROPHE: u8 = 2;
+/// What ends a clause.
+const END: u8 = 3;
 
 /// Plain words in a row that no statement of an attacked language has.
 const ROW_WORDS: usize = 4;
