@@ -3,12 +3,13 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use sluice::anomaly::Anomaly;
 use sluice::budget::Budget;
 use sluice::content::Pace;
 use sluice::http1::{RequestHead, ResponseHead};
 use sluice::inspect::Direction;
 use sluice::policy::Verdict;
-use sluice::policy::profile::{Mode, Profile};
+use sluice::policy::profile::{FailMode, Mode, Profile};
 use sluice::scan::{Ended, Message, Report, Ruleset, Scan, Step};
 
 static RULES: LazyLock<Arc<Ruleset>> =
@@ -281,6 +282,35 @@ fn the_names_of_members_are_noted_whichever_of_them_are_known() {
         for from in (1000..3000).step_by(40) {
             noted(&names(from..from + 40));
         }
+    }
+}
+
+#[test]
+fn a_body_that_is_given_up_counts_as_uninspected_where_it_may_pass() {
+    let head = RequestHead::parse(Bytes::from(post("text/plain")));
+    let message = Message {
+        request: Some(&head),
+        ..Message::new(Direction::Request)
+    };
+    let body = b"harmless words ".repeat(100);
+    let mut profile = Profile::built_in(Direction::Request);
+    profile.limits.body_bytes = 1000;
+    for cuts in [&[][..], &[400, 900, 1400]] {
+        profile
+            .fail_modes
+            .set(Anomaly::BodyTooLarge, FailMode::Closed);
+        let closed = scan(&message, &profile, &body, cuts);
+        assert_ne!(code(&closed), "allow");
+        profile
+            .fail_modes
+            .set(Anomaly::BodyTooLarge, FailMode::Open);
+        let open = scan(&message, &profile, &body, cuts);
+        assert_eq!(code(&open), "allow");
+        assert_eq!(open.uninspected_bytes(), body.len() as u64);
+        assert_eq!(
+            open.uninspected.codes().collect::<Vec<_>>(),
+            ["body-too-large"]
+        );
     }
 }
 

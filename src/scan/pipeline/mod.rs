@@ -306,7 +306,24 @@ impl Scan {
 
     /// Ends the scan: what is known goes to the caller.
     pub fn take_report(&mut self) -> Report {
+        if !self.is_decided() {
+            self.note_open();
+        }
         std::mem::take(&mut self.report)
+    }
+
+    /// Counts a body that passes although something of it was not inspected, also one that was given up.
+    fn note_open(&mut self) {
+        let mut open = Vec::new();
+        for judged in &self.report.anomalies {
+            let anomaly = judged.fact.anomaly;
+            if judged.ruling == Ruling::Observed && !open.contains(&anomaly) {
+                open.push(anomaly);
+            }
+        }
+        if !open.is_empty() {
+            self.report.uninspected = Uninspected::Open(open);
+        }
     }
 
     /// Ends the scan.
@@ -607,18 +624,6 @@ impl Scan {
         if !self.is_decided() && self.report.edits > 0 {
             let edits = self.report.edits;
             self.report.verdict = Verdict::Redact { edits };
-        }
-        if !self.is_decided() {
-            let mut open = Vec::new();
-            for judged in &self.report.anomalies {
-                let anomaly = judged.fact.anomaly;
-                if judged.ruling == Ruling::Observed && !open.contains(&anomaly) {
-                    open.push(anomaly);
-                }
-            }
-            if !open.is_empty() {
-                self.report.uninspected = Uninspected::Open(open);
-            }
         }
     }
 }
