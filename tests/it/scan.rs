@@ -315,6 +315,24 @@ fn a_body_that_is_given_up_counts_as_uninspected_where_it_may_pass() {
 }
 
 #[test]
+fn an_attack_that_ends_a_text_of_many_windows_is_seen() {
+    let line = "We have moved to the second floor; the bell (the old one) does not work.\\n";
+    let decoy = "it's ' or 1\\n";
+    for lines in [10, 800, 900, 1000, 3000] {
+        let text = line.repeat(lines);
+        for before in ["", decoy] {
+            let body = format!("{{\"note\":\"{text}{before}{line}zed' or 'q'='q' -- \"}}");
+            let head = post("application/json");
+            let report = scan_request(&head, body.as_bytes(), &[body.len() / 3]);
+            assert_ne!(code(&report), "allow", "{lines} {before}");
+            let body = format!("{{\"note\":\"{text}{before}{line}\"}}");
+            let report = scan_request(&head, body.as_bytes(), &[body.len() / 3]);
+            assert_eq!(code(&report), "allow", "{lines} {before}");
+        }
+    }
+}
+
+#[test]
 fn structure_that_is_off_blocks_nothing_and_hides_nothing_else() {
     let mut off = Profile::built_in(Direction::Request);
     off.inspect.structure = false;

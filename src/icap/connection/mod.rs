@@ -218,7 +218,8 @@ impl Connection {
     }
 
     /// True when the peer may still be sending while we close: then half-close, and read and forget for a second, or an
-    /// RST destroys the answer on its way. Whoever announced that this request is his last sends nothing behind it.
+    /// RST destroys the answer on its way. Whoever announced that this request is his last sends nothing behind its body; behind
+    /// a request without one, some gateways send a last chunk.
     pub fn lingers(&self) -> bool {
         self.input_end == InputEnd::Open
     }
@@ -266,7 +267,7 @@ impl Connection {
             Persistence::KeepAlive => Reading::Idle { stray_lines: 0 },
             Persistence::Close => Reading::Closed,
         };
-        if self.announced == Persistence::Close && self.input.is_empty() {
+        if self.announced == Persistence::Close && self.input.is_empty() && self.body_bytes > 0 {
             self.input_end = InputEnd::Reached;
         }
         self.answer = Answer::NotOwed;

@@ -354,7 +354,11 @@ impl Detectors {
         }
         let is_worth =
             |line| classes.intersects(self.prefilter.part(text.bytes, text.hits, &line, hits));
-        islands::find(text.bytes, is_worth, islands);
+        let ends = match view.leaf.piece {
+            Piece::Window { overlap, last } => (overlap == 0, last),
+            Piece::Whole => (true, true),
+        };
+        islands::find(text.bytes, ends, is_worth, islands);
         for Island { at, is_end } in islands.iter() {
             let (Some(bytes), Some(lower)) =
                 (text.bytes.get(at.clone()), text.lower.get(at.clone()))

@@ -15,13 +15,15 @@ pub(super) struct Island {
 }
 
 /// Finds the islands of the lines of `bytes` that are worth a look, in order. A text that is one island as a whole has none.
+/// Of a text in windows, `begins` says that this is the first one and `ends` that it is the last.
 pub(super) fn find(
     bytes: &[u8],
+    (begins, ends): (bool, bool),
     mut is_worth: impl FnMut(Range<usize>) -> bool,
     islands: &mut Vec<Island>,
 ) {
     islands.clear();
-    let mut is_first = true;
+    let mut is_first = begins;
     let mut read = 0;
     let mut at = 0;
     for end in memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]) {
@@ -34,10 +36,10 @@ pub(super) fn find(
                 first.is_end = is_first;
                 is_first = false;
             }
-            if worth {
-                read = end;
-            } else {
+            if !worth {
                 islands.truncate(known);
+            } else if islands.len() > known {
+                read = end;
             }
         }
         at = end + 1;
@@ -47,7 +49,7 @@ pub(super) fn find(
     {
         islands.clear();
     }
-    if let Some(last) = islands.last_mut() {
+    if ends && let Some(last) = islands.last_mut() {
         let rest = bytes.get(read..).unwrap_or_default();
         let mut behind = Vec::new();
         last.is_end |= rest.split(|byte| *byte == b'\n').all(|line| {
@@ -140,20 +142,24 @@ const ROW_WORDS: usize = 4;
 mod tests {
     use super::*;
 
-    /// The islands of all lines with a digit or a sign of equality; a star marks the ends.
-    fn islands(text: &str) -> Vec<String> {
+    /// The islands of all lines with a digit, a sign of equality or the word `worth`; a star marks the ends.
+    fn islands_of(text: &str, ends: (bool, bool)) -> Vec<String> {
         let mut islands = Vec::new();
         let is_worth = |line: Range<usize>| {
             let line = &text.as_bytes()[line];
             line.iter()
                 .any(|byte| byte.is_ascii_digit() || *byte == b'=')
         };
-        find(text.as_bytes(), is_worth, &mut islands);
+        find(text.as_bytes(), ends, is_worth, &mut islands);
         let shown = |island: &Island| {
             let star = if island.is_end { "*" } else { "" };
             format!("{}{star}", &text[island.at.clone()])
         };
         islands.iter().map(shown).collect()
+    }
+
+    fn islands(text: &str) -> Vec<String> {
+        islands_of(text, (true, true))
     }
 
     #[test]
@@ -177,5 +183,15 @@ mod tests {
         assert_eq!(islands("Some words that say little.\n\n a=1\n"), ["a=1*"]);
         assert_eq!(islands("(x)\na=1\n(y)"), ["a=1"]);
         assert_eq!(islands("(x)\na=1\n\nb=2"), ["a=1", "b=2*"]);
+        // The third line is worth a look and has no island.
+        assert_eq!(islands("a=1\n(x)\nFour plain words, then: worth\n"), ["a=1"]);
+    }
+
+    #[test]
+    fn a_window_ends_no_text() {
+        let text = "a=1\nb=2\nc=3";
+        assert_eq!(islands_of(text, (true, false)), ["a=1*", "b=2", "c=3"]);
+        assert_eq!(islands_of(text, (false, false)), ["a=1", "b=2", "c=3"]);
+        assert_eq!(islands_of(text, (false, true)), ["a=1", "b=2", "c=3*"]);
     }
 }

@@ -209,6 +209,8 @@ impl Scan {
 
     /// Gives up on the rest of the message: time, memory or disk is over. The profile judges it.
     pub fn abandon(&mut self, anomaly: Anomaly) {
+        // What was found so far counts.
+        self.judge_found();
         let offset = self.report.body_bytes;
         self.judge_anomaly(AnomalyAt {
             anomaly,
@@ -217,6 +219,7 @@ impl Scan {
         });
         self.state = State::GivenUp;
         if let Some(stack) = self.stack.take() {
+            self.report.decoded_bytes = stack.decoded_bytes();
             self.space.reuse_stack(stack);
         }
         self.heavy.clear();

@@ -234,10 +234,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.clock.received(bytes as u64, now);
     }
 
+    /// True when something has come that was not read.
+    async fn has_unread(&mut self) -> bool {
+        let mut byte = [0];
+        let mut unread = ReadBuf::new(&mut byte);
+        std::future::poll_fn(|context| {
+            let read = Pin::new(&mut self.stream).poll_read(context, &mut unread);
+            Poll::Ready(matches!(read, Poll::Ready(Ok(()))))
+        })
+        .await
+            && !unread.filled().is_empty()
+    }
+
     /// Half-closes and waits a moment for the peer's close, so that no RST overtakes the answer; only closes where the peer
     /// sends nothing more.
     pub(super) async fn close(&mut self) {
-        let lingers = self.connection.lingers();
+        // Bytes that nobody reads turn a close into an RST, too.
+        let lingers = self.connection.lingers() || self.has_unread().await;
         // The end of a socket is said when it is dropped; TLS has a word of its own for it.
         if !lingers && self.client.listener.tls.is_none() {
             return;

@@ -211,12 +211,12 @@ fn a_timeout_is_answered_with_408_and_closes_wherever_it_strikes() {
 }
 
 #[test]
-fn only_who_announced_the_close_and_sent_nothing_more_is_not_waited_for() {
+fn only_who_announced_the_close_behind_a_body_and_sent_nothing_more_is_not_waited_for() {
     let close = "Connection: close\r\n";
     let whole = "4\r\nabcd\r\n0\r\n\r\n";
     let behind = format!("{whole}\r\n");
     for (input, lingers) in [
-        (bodiless(close), false),
+        (bodiless(close), true),
         (reqmod(close, whole), false),
         (reqmod(close, &behind), true),
     ] {

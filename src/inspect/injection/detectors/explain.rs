@@ -200,8 +200,15 @@ impl Notes for Explainer<'_> {
     }
 
     fn take(&mut self, number: usize, room: &Room, evidence: Evidence) {
-        if evidence.score() == 0 || self.found.len() >= MAX_CLASSES {
+        if evidence.score() == 0 {
             return;
+        }
+        if self.found.len() >= MAX_CLASSES {
+            let weakest = self.found.iter().enumerate().min_by_key(|(_, class)| class.score);
+            match weakest.map(|(index, class)| (index, class.score)) {
+                Some((index, score)) if score < evidence.score() => self.found.remove(index),
+                _ => return,
+            };
         }
         self.found.push(ExplainedClass {
             category: room.category,
@@ -249,7 +256,7 @@ fn excerpt(bytes: &[u8]) -> Vec<u8> {
 pub const MAX_VALUES: usize = 1000;
 /// Forms kept of one value.
 const MAX_FORMS: usize = 64;
-/// Looks of rooms kept of one form and its islands.
+/// Looks of rooms kept of one form and its islands: those with the highest scores.
 const MAX_CLASSES: usize = 64;
 /// Tokens shown of one form.
 const MAX_TOKENS: usize = 64;
