@@ -126,6 +126,7 @@ CASES = {
     "zip-members": ("application/zip", zipped),
     "text-quotes": (T, repeated("'")),
     "text-sql": (T, repeated("' or select ")),
+    "text-islands": (T, numbered("; cat a%d or 1=1\n")),
     "html-tags": (H, repeated("<a b='")),
     "html-text": (H, repeated("<p>text</p>")),
 }
