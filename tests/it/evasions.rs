@@ -138,6 +138,8 @@ const TECHNIQUES: &[Technique] = &[
     ("lines-around", |text| format!("{LETTER}\n{text}\n{LETTER}")),
     ("words-before", |text| format!("{SENTENCES} {text}")),
     ("words-after", |text| format!("{text} {SENTENCES}")),
+    ("odd-words-before", |text| format!("{ODD_WORDS} {text}")),
+    ("odd-words-after", |text| format!("{text} {ODD_WORDS}")),
     ("words-around", |text| {
         format!("{SENTENCES} {text} {SENTENCES}")
     }),
@@ -152,6 +154,9 @@ const LETTER: &str = "The order came yesterday and was complete.\nPlease send th
 /// Text of one line.
 const SENTENCES: &str = "The order came yesterday and was complete. Please send the next one to the new address, since \
     we have moved to the second floor of the house.";
+
+/// Text of one line in which no four plain words stand in a row.
+const ODD_WORDS: &str = "Our order 4711 for twelve 12 lamps came on 3 May and two 2 were already broken 5 days later here";
 
 fn each(text: &str, one: impl Fn(u8) -> String) -> String {
     text.bytes().map(one).collect()
@@ -295,11 +300,12 @@ fn a_flood_of_tags_inside_attributes_is_judged_and_a_page_is_not_one() {
     }
 }
 
-/// A text around an attack is no disguise: of each hundred tricks 85 at least are seen in it.
+/// A text around an attack is no disguise: of twenty tricks 17 at least are seen in it, and 13 when
+/// odd words break its rows of plain ones.
 #[test]
 fn tricks_are_seen_among_lines_and_words() {
     let detectors = Detectors::new();
-    let among = |name: &str| name.starts_with("lines-") || name.starts_with("words-");
+    let among = |name: &str| name.contains("lines-") || name.contains("words-");
     for (technique, apply) in TECHNIQUES.iter().filter(|(name, _)| among(name)) {
         let (mut seen, mut all) = (0, 0);
         for object in lines(TRICKS) {
@@ -312,6 +318,14 @@ fn tricks_are_seen_among_lines_and_words() {
             all += 1;
         }
         println!("{technique}: {seen} of {all}");
-        assert!(seen * 20 >= all * 17, "{technique}: {seen} of {all}");
+        let twentieths = if technique.starts_with("odd-") {
+            13
+        } else {
+            17
+        };
+        assert!(
+            seen * 20 >= all * twentieths,
+            "{technique}: {seen} of {all}"
+        );
     }
 }

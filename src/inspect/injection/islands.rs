@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::Setting;
+
 /// A stretch of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Island {
@@ -63,12 +65,25 @@ fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
     let mut add = |from: usize, to: usize| {
         let text = line.get(from..to).unwrap_or_default();
         let start = line_at + to - text.trim_ascii_start().len();
-        let length = text.trim_ascii().len();
-        if length > 0 {
+        let text = text.trim_ascii();
+        let mut push = |from: usize, to: usize| {
             islands.push(Island {
-                at: start..start + length,
+                at: start + from..start + to,
                 is_end: false,
             });
+        };
+        if text.is_empty() {
+            return;
+        }
+        // Written text all the same, whose rows odd words break: what could stand before it and behind it.
+        if Setting::of(text) == Setting::Prose
+            && let Some(front) = memchr::memchr_iter(b' ', text).nth(FEW_WORDS)
+            && let Some(back) = memchr::memrchr_iter(b' ', text).nth(FEW_WORDS)
+        {
+            push(0, front);
+            push(back + 1, text.len());
+        } else {
+            push(0, text.len());
         }
     };
     let mut start = 0;
@@ -138,6 +153,9 @@ const END: u8 = 3;
 /// Plain words in a row that no statement of an attacked language has.
 const ROW_WORDS: usize = 4;
 
+/// Blanks between the words that are looked at before and behind written text without rows: fewer words than make one.
+const FEW_WORDS: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,8 +201,20 @@ mod tests {
         assert_eq!(islands("Some words that say little.\n\n a=1\n"), ["a=1*"]);
         assert_eq!(islands("(x)\na=1\n(y)"), ["a=1"]);
         assert_eq!(islands("(x)\na=1\n\nb=2"), ["a=1", "b=2*"]);
-        // The third line is worth a look and has no island.
-        assert_eq!(islands("a=1\n(x)\nFour plain words, then: worth\n"), ["a=1"]);
+        // The last line is worth a look and has no island.
+        let text = "(x)\na=1\n(y)\nFour plain words, then: worth\n";
+        assert_eq!(islands(text), ["a=1"]);
+    }
+
+    #[test]
+    fn written_text_without_rows_has_a_front_and_a_back() {
+        let text = "' or a=1 -- Our order 4711 for twelve 12 lamps came on 3 May and two 2 were already broken \
+            5 days later here";
+        let ends = [
+            "' or a=1 -- Our order 4711 for twelve*",
+            "two 2 were already broken 5 days later here*",
+        ];
+        assert_eq!(islands(text), ends);
     }
 
     #[test]

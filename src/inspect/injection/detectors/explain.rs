@@ -204,7 +204,11 @@ impl Notes for Explainer<'_> {
             return;
         }
         if self.found.len() >= MAX_CLASSES {
-            let weakest = self.found.iter().enumerate().min_by_key(|(_, class)| class.score);
+            let weakest = self
+                .found
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, class)| class.score);
             match weakest.map(|(index, class)| (index, class.score)) {
                 Some((index, score)) if score < evidence.score() => self.found.remove(index),
                 _ => return,
