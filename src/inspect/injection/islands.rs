@@ -88,67 +88,64 @@ fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
     };
     let mut start = 0;
     let (mut row, mut row_at) = (0, 0);
-    let mut at = 0;
-    for end in memchr::memchr_iter(b' ', line).chain([line.len()]) {
-        let word = line.get(at..end).unwrap_or_default();
-        if is_plain(word) {
-            if row == 0 {
-                row_at = at;
-            }
-            row += 1;
-        } else if !word.is_empty() {
-            if row >= ROW_WORDS {
-                add(start, row_at);
-                start = at;
-            }
-            row = 0;
+    let (mut word, mut word_at) = (EMPTY, 0);
+    for (at, byte) in line.iter().chain(b" ").enumerate() {
+        if *byte != b' ' {
+            word = NEXT[word][SORTS[usize::from(*byte)]];
+            continue;
         }
-        at = end + 1;
+        match word {
+            EMPTY => {}
+            LETTERS | ENDED => {
+                if row == 0 {
+                    row_at = word_at;
+                }
+                row += 1;
+            }
+            _ => {
+                if row >= ROW_WORDS {
+                    add(start, row_at);
+                    start = word_at;
+                }
+                row = 0;
+            }
+        }
+        (word, word_at) = (EMPTY, at + 1);
     }
     add(start, if row >= ROW_WORDS { row_at } else { line.len() });
 }
 
-/// True for a word of written text, and what ends a clause behind it.
-fn is_plain(word: &[u8]) -> bool {
-    let sort = |byte: &u8| SORTS[usize::from(*byte)];
-    let Some((first, rest)) = word.split_first() else {
-        return false;
-    };
-    if sort(first) != LETTER {
-        return false;
-    }
-    // What came before: a letter, an apostrophe, or the end of a clause, behind which no letter comes.
-    let mut before = LETTER;
-    for byte in rest {
-        let sort = sort(byte);
-        if sort == OTHER || before == END && sort != END || before == APOSTROPHE && sort != LETTER {
-            return false;
-        }
-        before = sort;
-    }
-    before != APOSTROPHE
-}
+/// States of a word: nothing yet; letters; an apostrophe behind letters; letters and the end of a clause; no plain word.
+const EMPTY: usize = 0;
+const LETTERS: usize = 1;
+const APOSTROPHE: usize = 2;
+const ENDED: usize = 3;
+const ODD: usize = 4;
 
-/// Sorts of bytes, for [`is_plain`].
-static SORTS: [u8; 256] = {
-    let mut table = [OTHER; 256];
+/// The state after one byte more, by its sort in [`SORTS`].
+static NEXT: [[usize; 4]; 5] = [
+    [LETTERS, ODD, ODD, ODD],
+    [LETTERS, APOSTROPHE, ENDED, ODD],
+    [LETTERS, ODD, ODD, ODD],
+    [ODD, ODD, ENDED, ODD],
+    [ODD; 4],
+];
+
+/// Sorts of bytes: letters, the apostrophe, what ends a clause, all others.
+static SORTS: [usize; 256] = {
+    let mut table = [3; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER,
-            b',' | b'.' | b':' | b'!' | b'?' | b'\r' => END,
-            b'\'' => APOSTROPHE,
-            _ => OTHER,
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => 0,
+            b'\'' => 1,
+            b',' | b'.' | b':' | b'!' | b'?' | b'\r' => 2,
+            _ => 3,
         };
         byte += 1;
     }
     table
 };
-const OTHER: u8 = 0;
-const LETTER: u8 = 1;
-const APOSTROPHE: u8 = 2;
-/// What ends a clause.
-const END: u8 = 3;
 
 /// Plain words in a row that no statement of an attacked language has.
 const ROW_WORDS: usize = 4;
