@@ -237,9 +237,7 @@ fn record(leaf: &Leaf<'_>, context: &Context, best: &mut Best, findings: &mut Fi
         return;
     }
     for (room, sighting) in ROOMS.iter().zip(best.iter_mut()) {
-        if let Some(sighting) = sighting.take()
-            && !repeated(leaf, &sighting)
-        {
+        if let Some(sighting) = sighting.take() {
             // What would not be kept is not written down first: a flood of findings costs little.
             if findings.list.len() < MAX_FINDINGS_A_STEP {
                 findings.record(finding(room, leaf, context, &sighting));
@@ -431,18 +429,6 @@ fn visible(bytes: &[u8], classes: Classes) -> Classes {
     } else {
         Classes::all()
     }
-}
-
-/// True when the window before this one has shown the same already.
-fn repeated(leaf: &Leaf<'_>, sighting: &Sighting) -> bool {
-    let Piece::Window { overlap, .. } = leaf.piece else {
-        return false;
-    };
-    sighting.chain.layers() == 0
-        && sighting
-            .evidence
-            .span()
-            .is_some_and(|span| span.end <= overlap)
 }
 
 fn finding(room: &Room, leaf: &Leaf<'_>, context: &Context, sighting: &Sighting) -> Finding {
