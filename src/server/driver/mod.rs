@@ -13,6 +13,8 @@
 //! `socket` is the waiting, reading and writing; `endings` is everything that ends a transaction other than its answer.
 //! For the tests, `model` is a peer that fails at every byte, `steady` one that asks again and again.
 
+#[cfg(test)]
+mod closing;
 mod endings;
 #[cfg(test)]
 mod model;
