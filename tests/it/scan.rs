@@ -315,6 +315,41 @@ fn a_body_that_is_given_up_counts_as_uninspected_where_it_may_pass() {
 }
 
 #[test]
+fn a_scan_that_runs_out_of_time_keeps_what_it_found_and_counts_the_rest() {
+    let head = RequestHead::parse(Bytes::from(post("application/json")));
+    let message = Message {
+        request: Some(&head),
+        ..Message::new(Direction::Request)
+    };
+    let mut profile = Profile::built_in(Direction::Request);
+    profile.fail_modes.set(Anomaly::ScanTimeout, FailMode::Open);
+    let profile = Arc::new(profile);
+    // A body's beginning is read when more of it is there than tells its type.
+    let rest = format!("\"rest\":[{}", "1,".repeat(40_000));
+    let given_up = |value: &str| {
+        let budget = Budget::new(1 << 30);
+        let mut scan = Scan::new(&RULES, &profile, &budget, &message);
+        scan.push(Bytes::from(format!("{{\"a\":\"{value}\",{rest}")));
+        while scan.step() == Step::Busy {}
+        scan.abandon(Anomaly::ScanTimeout);
+        scan.push(Bytes::from_static(b"more"));
+        scan.end(Ended::Complete);
+        scan.into_report()
+    };
+    let open = given_up("harmless");
+    assert_eq!(code(&open), "allow");
+    assert_eq!(open.uninspected_bytes(), open.body_bytes);
+    assert!(open.body_bytes > rest.len() as u64);
+    assert_eq!(
+        open.uninspected.codes().collect::<Vec<_>>(),
+        ["scan-timeout"]
+    );
+    let attack = given_up("1' UNION SELECT password FROM users --");
+    assert_ne!(code(&attack), "allow");
+    assert_eq!(attack.uninspected_bytes(), 0);
+}
+
+#[test]
 fn an_attack_that_ends_a_text_of_many_windows_is_seen() {
     let line = "We have moved to the second floor; the bell (the old one) does not work.\\n";
     let decoy = "it's ' or 1\\n";

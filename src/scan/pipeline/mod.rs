@@ -1,5 +1,7 @@
-//! [`Scan`]: heads (`heads`), then stack → parts → findings → judge, one window at a time; heavy work elsewhere (`job`).
+//! [`Scan`]: heads (`heads`), then stack → parts → findings → judge, one window at a time; heavy work elsewhere (`job`); its
+//! end is in `ending`.
 
+mod ending;
 mod heads;
 mod job;
 
@@ -20,6 +22,7 @@ use crate::policy::judge::{Judge, Ruling};
 use crate::policy::profile::{Mode, Profile};
 use crate::redact::{HeadEdit, Seam, redact_head};
 
+use super::Step;
 use super::blob::Order;
 use super::leaves::wanted;
 use super::members::Members;
@@ -31,7 +34,6 @@ use super::report::{Judged, Report, Uninspected};
 use super::router::PartRouter;
 use super::ruleset::Ruleset;
 use super::workspace::Loan;
-use super::{Ended, Step};
 
 pub use job::{Job, JobResult};
 
@@ -185,54 +187,6 @@ impl Scan {
         }
     }
 
-    /// Says that the body is over.
-    pub fn end(&mut self, ended: Ended) {
-        match ended {
-            Ended::Complete => {}
-            Ended::Truncated => {
-                let at = self.report.body_bytes;
-                self.judge_anomaly(AnomalyAt {
-                    anomaly: Anomaly::TruncatedBody,
-                    part: PartId::BODY,
-                    offset: at,
-                });
-            }
-        }
-        if self.state != State::Inspecting {
-            return;
-        }
-        self.state = State::Ending;
-        if let Some(stack) = &mut self.stack {
-            stack.end();
-        }
-    }
-
-    /// Gives up on the rest of the message: time, memory or disk is over. The profile judges it.
-    pub fn abandon(&mut self, anomaly: Anomaly) {
-        // What was found so far counts.
-        self.judge_found();
-        let offset = self.report.body_bytes;
-        self.judge_anomaly(AnomalyAt {
-            anomaly,
-            part: PartId::BODY,
-            offset,
-        });
-        self.state = State::GivenUp;
-        if let Some(stack) = self.stack.take() {
-            self.report.decoded_bytes = stack.decoded_bytes();
-            self.space.reuse_stack(stack);
-        }
-        self.heavy.clear();
-        if self.redaction.take().is_some() {
-            // What has not been read may hold what should have gone.
-            self.judge_anomaly(AnomalyAt {
-                anomaly: Anomaly::UnreachableEdit,
-                part: PartId::BODY,
-                offset,
-            });
-        }
-    }
-
     /// Sets how much the next steps do.
     pub fn pace(&mut self, pace: Pace) {
         if let Some(stack) = &mut self.stack {
@@ -305,40 +259,6 @@ impl Scan {
     /// What is known so far; final after [`Step::Done`].
     pub fn report(&self) -> &Report {
         &self.report
-    }
-
-    /// Ends the scan: what is known goes to the caller.
-    pub fn take_report(&mut self) -> Report {
-        if !self.is_decided() {
-            self.note_open();
-        }
-        std::mem::take(&mut self.report)
-    }
-
-    /// Counts a body that passes although something of it was not inspected, also one that was given up.
-    fn note_open(&mut self) {
-        let mut open = Vec::new();
-        for judged in &self.report.anomalies {
-            let anomaly = judged.fact.anomaly;
-            if judged.ruling == Ruling::Observed && !open.contains(&anomaly) {
-                open.push(anomaly);
-            }
-        }
-        if !open.is_empty() {
-            self.report.uninspected = Uninspected::Open(open);
-        }
-    }
-
-    /// Ends the scan.
-    pub fn into_report(mut self) -> Report {
-        self.take_report()
-    }
-
-    /// Ends the scan; what the detectors saw, when it was begun by [`explaining`](Self::explaining).
-    pub fn into_explained(mut self) -> (Report, Explanation) {
-        let explanation = self.explanation.take().map(|explanation| *explanation);
-        let report = self.take_report();
-        (report, explanation.unwrap_or_default())
     }
 
     fn is_decided(&self) -> bool {
@@ -609,24 +529,6 @@ impl Scan {
     fn block_if_enforced(&mut self, ruling: &Ruling) {
         if let (Ruling::Enforced(reason), false) = (ruling, self.is_decided()) {
             self.report.verdict = Verdict::Block(reason.clone());
-        }
-    }
-
-    fn conclude(&mut self) {
-        self.state = State::Done;
-        if self.redaction.as_deref().is_some_and(Redaction::owes_cut) {
-            self.judge_anomaly(AnomalyAt {
-                anomaly: Anomaly::UnreachableEdit,
-                part: PartId::BODY,
-                offset: 0,
-            });
-        }
-        if let Some(stack) = &self.stack {
-            self.report.decoded_bytes = stack.decoded_bytes();
-        }
-        if !self.is_decided() && self.report.edits > 0 {
-            let edits = self.report.edits;
-            self.report.verdict = Verdict::Redact { edits };
         }
     }
 }

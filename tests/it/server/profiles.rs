@@ -46,6 +46,19 @@ fn each_preset_is_as_strict_as_it_says() {
 }
 
 #[test]
+fn what_passes_where_a_profile_is_open_is_counted_as_not_scanned() {
+    let open = "[profiles.request]\n[profiles.request.limits]\nbody-mib = 1\n\
+        [profiles.request.fail-modes]\nbody-too-large = 'open'\n";
+    let server = Running::start(open);
+    let text = post("/x", "text/plain");
+    let most = "words of a letter\n".repeat(100_000);
+    assert!(!is_blocked(&server, "", &text, &most));
+    let metric = "sluice_unscanned_bytes_total{reason=\"body-too-large\"";
+    assert!(server.metric_reaches(metric, most.len() as f64));
+    assert!((server.metric(metric) - most.len() as f64).abs() < 1.0);
+}
+
+#[test]
 fn action_and_threshold_are_set_by_class_and_action_by_rule() {
     let json = post("/x", "application/json");
     let server = Running::start(
