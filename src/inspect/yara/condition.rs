@@ -12,6 +12,7 @@ use boreal_parser::expression::{
 };
 use boreal_parser::rule::{Rule, VariableDeclaration};
 
+use crate::inspect::yara::modules::MUTE;
 use crate::inspect::yara::need::{Magic, Need};
 use crate::inspect::yara::strings;
 
@@ -519,6 +520,7 @@ fn type_of(module: &str) -> Need {
             b"\xbe\xba\xfe\xca",
             b"\xbf\xba\xfe\xca",
         ],
+        unknown if MUTE.contains(&unknown) => return Need::never(),
         _ => return Need::nothing(),
     };
     Need::magic(
@@ -652,6 +654,29 @@ mod tests {
         );
         assert_eq!(clauses("filesize == 7")[0].size, (7, 7));
         assert!(clauses("uint16(0) == 0x5A4D")[0].admits(&Sight::new(b"MZ", 2)));
+    }
+
+    #[test]
+    fn a_module_that_knows_nothing_is_no_way_to_a_match() {
+        let clauses = |text: &str| {
+            let text = format!(
+                "import \"androguard\" rule z {{ strings: $a = \"alpha1\" condition: {text} }}"
+            );
+            of(&text).clauses().to_vec()
+        };
+        let either = clauses("androguard.url(/x/) or androguard.min_sdk > 3 or $a");
+        assert_eq!(either, clauses("$a"));
+        for never in [
+            "androguard.url(/x/)",
+            "androguard.url(/x/) and $a",
+            "not $a and androguard.min_sdk == 3",
+            "defined androguard.min_sdk",
+        ] {
+            assert_eq!(clauses(never), [], "{never}");
+        }
+        for open in ["not androguard.url(/x/)", "not defined androguard.min_sdk"] {
+            assert!(clauses(open)[0].is_open(), "{open}");
+        }
     }
 
     #[test]

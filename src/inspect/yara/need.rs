@@ -56,6 +56,13 @@ impl Need {
         Self::of(Clause::open())
     }
 
+    /// No body fulfils it.
+    pub(super) fn never() -> Self {
+        Self {
+            clauses: Vec::new(),
+        }
+    }
+
     /// Asks for one of these strings.
     pub(super) fn strings(strings: Option<Vec<Pattern>>) -> Self {
         Self::of(Clause {

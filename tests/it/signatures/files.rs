@@ -132,6 +132,7 @@ fn modules_that_know_nothing_leave_other_evidence_its_worth_and_are_named() {
             ("m/typed", 5, "magic")
         ]
     );
+    assert_eq!(set.costly().count(), 0);
 }
 
 #[test]
