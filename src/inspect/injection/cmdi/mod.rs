@@ -410,7 +410,9 @@ impl<'a, 'v> Walk<'a, 'v> {
         );
         self.note_break_out(&command, ending, evidence);
         self.note_target(&command, evidence);
-        if self.commands > 1 && !matches!(command.separator, Separator::Newline | Separator::Group)
+        if self.commands > 1
+            && !matches!(command.separator, Separator::Newline | Separator::Group)
+            && !self.is_pipeline(&command)
         {
             evidence.note(Kind::Structure, 10, "several-commands");
         }
@@ -430,6 +432,11 @@ impl<'a, 'v> Walk<'a, 'v> {
         if self.value.hints.contains(Hints::COMMAND) && self.separators > 0 {
             evidence.note(Kind::Hint, 5, "command-name");
         }
+    }
+
+    /// True where a value is a pipeline from its first word on: that is one command.
+    fn is_pipeline(&self, command: &Command) -> bool {
+        command.separator == Separator::Pipe && self.opens_with_command
     }
 
     fn note_break_out(&self, command: &Command, ending: Ending, evidence: &mut Evidence) {
@@ -462,7 +469,7 @@ impl<'a, 'v> Walk<'a, 'v> {
             name,
             self.separator_at..command.start,
         );
-        if ending == Ending::Separator && command.count == 0 {
+        if ending == Ending::Separator && command.count == 0 && !self.is_pipeline(command) {
             evidence.note(Kind::Terminator, 10, "separator-behind");
         }
         // A value that begins like this, and is over with the command, is a command to be appended.

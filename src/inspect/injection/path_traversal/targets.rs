@@ -30,11 +30,21 @@ pub fn worth(path: &[u8]) -> Worth {
         [_, b':', b'/', rest @ ..] => rest,
         _ => path,
     };
-    if parts & SYSTEM_PART != 0 || begins_in_system(without_drive) {
+    if parts & SYSTEM_PART != 0
+        || begins_in_system(without_drive) && !is_software(without_drive, base)
+    {
         Worth::System
     } else {
         Worth::None
     }
+}
+
+/// True for where programs are installed, and for programs themselves: there is nothing in them to be read.
+fn is_software(path: &[u8], base: &[u8]) -> bool {
+    let name = base.iter().rposition(|byte| *byte == b'.');
+    let ending = name.and_then(|dot| base.get(dot + 1..));
+    path.starts_with(b"program files")
+        && ending.is_none_or(|ending| matches!(ending, b"exe" | b"dll" | b"bat" | b"cmd"))
 }
 
 /// True when `path` begins with one of [`SYSTEM_PREFIXES`]: none of them begins with another, so that it is the last one
@@ -276,6 +286,12 @@ mod tests {
         assert_eq!(worth(b"/etc/cron.d/x"), Worth::System);
         assert_eq!(worth(b"c:/winnt/x.log"), Worth::System);
         assert_eq!(worth(b"lib/index.js"), Worth::None);
+        assert_eq!(worth(b"c:/program files/tool/bin"), Worth::None);
+        assert_eq!(worth(b"c:/program files/tool/tool.exe"), Worth::None);
+        assert_eq!(
+            worth(b"c:/program files/tool/conf/tool.conf"),
+            Worth::System
+        );
         assert_eq!(worth(b"src/etc.rs"), Worth::None);
     }
 }

@@ -171,6 +171,8 @@ thread_local! {
     static TOKENS: Cell<Vec<Token>> = const { Cell::new(Vec::new()) };
 }
 
+/// Bytes of a string that is compared to a name.
+const OWN_BYTES: usize = 64;
 /// What a statement counts where one is expected.
 const DESIGNED_PERCENT: u8 = 50;
 
@@ -264,7 +266,11 @@ fn quoted_starts(
         let seen = ends
             .iter()
             .all(|end| *end > at + AHEAD_BYTES || *end == value.lower.len());
-        if seen || !continues(after) || setting != Setting::Short && apostrophe(value.lower, at) {
+        if seen
+            || !continues(after)
+            || setting != Setting::Short && apostrophe(value.lower, at)
+            || is_own(value.lower, at)
+        {
             continue;
         }
         tried += 1;
@@ -286,6 +292,29 @@ fn quoted_starts(
             *best = found;
         }
     }
+}
+
+/// True for a quote of a string that is the value's own: it opens the first argument of a call (`mask("*", 6)`), or ends
+/// what is assigned or compared to a name (`path="/order" && …`).
+fn is_own(lower: &[u8], at: usize) -> bool {
+    let Some(&quote) = lower.get(at) else {
+        return false;
+    };
+    let head = lower.get(..at).unwrap_or_default();
+    let tail = lower.get(at + 1..).unwrap_or_default();
+    let named = |head: &[u8]| head.last().is_some_and(u8::is_ascii_alphanumeric);
+    if let Some(name) = head.strip_suffix(b"(") {
+        return named(name) && memchr::memchr(quote, tail).is_some();
+    }
+    memchr::memrchr(quote, head).is_some_and(|opened| {
+        let string = head.get(opened + 1..).unwrap_or_default();
+        string.len() <= OWN_BYTES
+            && memchr::memchr(b'\\', string).is_none()
+            && head
+                .get(..opened)
+                .and_then(|before| before.strip_suffix(b"="))
+                .is_some_and(named)
+    })
 }
 
 /// True for the apostrophe inside a word.

@@ -267,6 +267,14 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// True when it ends with what gets rid of the rest of a statement.
+    fn is_cut_off(&self) -> bool {
+        matches!(
+            self.tokens.last().map(|token| token.kind),
+            Some(T::DashComment | T::HashComment | T::OpenComment | T::Semicolon)
+        )
+    }
+
     /// How it gets rid of what follows.
     fn ending(&mut self) {
         let Some(last) = self.tokens.len().checked_sub(1) else {

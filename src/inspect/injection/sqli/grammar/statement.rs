@@ -64,7 +64,7 @@ impl Reading<'_> {
             return;
         }
         let list = self.select_list(first);
-        let (mut weight, name) = match list.from {
+        let (mut weight, name): (u8, _) = match list.from {
             Some(from) if list.sql && self.table_at(from + 1) => (45, "select-from"),
             Some(from) if self.table_at(from + 1) && self.clause_after_table(from + 1) => {
                 (40, "select-from")
@@ -81,6 +81,10 @@ impl Reading<'_> {
                 "subselect",
                 index,
             );
+        }
+        // A value that is one whole query breaks out of nothing.
+        if index == 0 && self.entry == Entry::Bare && !self.is_cut_off() {
+            weight = weight.saturating_sub(15);
         }
         self.note(Kind::Semantics, weight, name, index);
         if let Some(from) = list.from {
