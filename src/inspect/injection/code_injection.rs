@@ -306,6 +306,10 @@ fn surroundings(value: &Value<'_>, evidence: &mut Evidence) {
             let start = evidence.span().map_or(0, |span| span.start);
             let head = value.bytes.get(..start).unwrap_or_default().trim_ascii();
             match head.last() {
+                // The name of a module in a list of names is no code.
+                None if evidence
+                    .span()
+                    .is_some_and(|span| span.len() >= value.bytes.trim_ascii_end().len()) => {}
                 None => evidence.note(Kind::Position, 15, "all-of-it"),
                 Some(b'\'' | b'"' | b'`') => evidence.note(Kind::BreakOut, 20, "string-break-out"),
                 // PHP joins strings with a dot.

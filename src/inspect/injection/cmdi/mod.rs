@@ -447,9 +447,15 @@ impl<'a, 'v> Walk<'a, 'v> {
             .unwrap_or_default()
             .trim_ascii_end();
         let only_brackets = self.separator_at <= self.brackets;
-        let quote_closed = before
-            .last()
-            .is_some_and(|byte| matches!(byte, b'\'' | b'"' | b')'));
+        let quote_closed = match before.last() {
+            // Lines hold strings of their own; one of odd quotes ends a string around the value.
+            Some(quote @ (b'\'' | b'"'))
+                if command.separator == Separator::Newline && before.len() <= HEAD_BYTES =>
+            {
+                memchr::memchr_iter(*quote, before).count() % 2 == 1
+            }
+            last => matches!(last, Some(b'\'' | b'"' | b')')),
+        };
         let (weight, name) = match command.separator {
             Separator::Start => return,
             Separator::Substitution => (35, "command-substitution"),
@@ -526,6 +532,8 @@ fn is_bracket(byte: u8) -> bool {
 
 /// Bytes of `$(id)`.
 const BRIEF_SUBSTITUTION_BYTES: usize = 5;
+/// Bytes before a line whose quotes are counted.
+const HEAD_BYTES: usize = 512;
 /// Bytes of the longest of [`RUNNERS`], and one more.
 const RUNNER_BYTES: usize = 26;
 

@@ -144,6 +144,11 @@ impl<'a> Lexer<'a> {
         self.skip_blanks();
         self.start = self.at;
         let byte = self.peek(0)?;
+        if let Some(name) = self.quoted_name() {
+            self.plain = Some(name);
+            self.at += name.len() + 4;
+            return Some(Token::Word);
+        }
         if !PLAIN[usize::from(byte)]
             && let Some((token, length)) = self.operator(byte)
         {
@@ -163,6 +168,17 @@ impl<'a> Lexer<'a> {
             self.blank_expanded = false;
         }
         Some(Token::Word)
+    }
+
+    /// The word of ``` ``word`` ```, as documentation quotes names: to a shell two backticks together are nothing at all.
+    fn quoted_name(&self) -> Option<&'a [u8]> {
+        let rest = self.text.get(self.at..)?.strip_prefix(b"``")?;
+        let name = run(rest, 0, |byte| PLAIN[usize::from(byte)]);
+        let behind = rest.get(name.len()..)?.strip_prefix(b"``")?;
+        let joined = behind
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'/');
+        (!name.is_empty() && !joined).then_some(name)
     }
 
     /// Passes over words up to what may end a command or begin one.

@@ -295,7 +295,7 @@ fn quoted_starts(
 }
 
 /// True for a quote of a string that is the value's own: it opens the first argument of a call (`mask("*", 6)`), or ends
-/// what is assigned or compared to a name (`path="/order" && …`).
+/// what is assigned or compared to a name (`path="/order" && …`, `event == 'push' && …`).
 fn is_own(lower: &[u8], at: usize) -> bool {
     let Some(&quote) = lower.get(at) else {
         return false;
@@ -308,12 +308,14 @@ fn is_own(lower: &[u8], at: usize) -> bool {
     }
     memchr::memrchr(quote, head).is_some_and(|opened| {
         let string = head.get(opened + 1..).unwrap_or_default();
+        let before = head.get(..opened).unwrap_or_default().trim_ascii_end();
+        let compared = before
+            .strip_suffix(b"==")
+            .or_else(|| before.strip_suffix(b"!="))
+            .or_else(|| before.strip_suffix(b"="));
         string.len() <= OWN_BYTES
             && memchr::memchr(b'\\', string).is_none()
-            && head
-                .get(..opened)
-                .and_then(|before| before.strip_suffix(b"="))
-                .is_some_and(named)
+            && compared.is_some_and(|name| named(name.trim_ascii_end()))
     })
 }
 
