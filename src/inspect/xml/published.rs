@@ -13,7 +13,7 @@ pub(super) fn is_known(public: Option<&[u8]>, system: Option<&[u8]>) -> bool {
         .iter()
         .find_map(|scheme| system.strip_prefix(*scheme));
     match address {
-        Some(address) => KNOWN.iter().any(|known| known.as_bytes() == address),
+        Some(address) => is_cxml(address) || KNOWN.iter().any(|known| known.as_bytes() == address),
         // The file's own name, as the standards' examples have it; it lies beside the document.
         None => {
             public.is_some_and(|public| public.trim_ascii().starts_with(b"-//"))
@@ -28,8 +28,31 @@ pub(super) fn is_known(public: Option<&[u8]>, system: Option<&[u8]>) -> bool {
     }
 }
 
+/// True for `xml.cxml.org/schemas/cXML/1.2.014/InvoiceDetail.dtd`: orders and invoices name their version, of which there are
+/// dozens.
+fn is_cxml(address: &[u8]) -> bool {
+    const HOST: &[u8] = b"xml.cxml.org";
+    let Some((host, path)) = address.split_at_checked(HOST.len()) else {
+        return false;
+    };
+    let Some(rest) = path.strip_prefix(b"/schemas/cXML/") else {
+        return false;
+    };
+    let Some(slash) = memchr::memchr(b'/', rest) else {
+        return false;
+    };
+    let (version, name) = rest.split_at(slash);
+    let name = name.strip_suffix(b".dtd").unwrap_or_default();
+    host.eq_ignore_ascii_case(HOST)
+        && version
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && name.len() > 1
+        && name.iter().skip(1).all(u8::is_ascii_alphabetic)
+}
+
 /// Without their scheme.
-const KNOWN: [&str; 79] = [
+const KNOWN: [&str; 98] = [
     "www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd",
     "www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd",
     "www.w3.org/TR/xhtml1/DTD/xhtml1-frameset.dtd",
@@ -97,6 +120,25 @@ const KNOWN: [&str; 79] = [
     "struts.apache.org/dtds/struts-2.0.dtd",
     "struts.apache.org/dtds/struts-2.3.dtd",
     "struts.apache.org/dtds/struts-2.5.dtd",
+    "jakarta.apache.org/struts/dtds/struts-config_1_0.dtd",
+    "jakarta.apache.org/struts/dtds/struts-config_1_1.dtd",
+    "jakarta.apache.org/struts/dtds/struts-config_1_2.dtd",
+    "struts.apache.org/dtds/struts-config_1_2.dtd",
+    "struts.apache.org/dtds/struts-config_1_3.dtd",
+    "tiles.apache.org/dtds/tiles-config_2_0.dtd",
+    "tiles.apache.org/dtds/tiles-config_2_1.dtd",
+    "tiles.apache.org/dtds/tiles-config_3_0.dtd",
+    "ibatis.apache.org/dtd/sql-map-2.dtd",
+    "ibatis.apache.org/dtd/sql-map-config-2.dtd",
+    "checkstyle.org/dtds/configuration_1_3.dtd",
+    "checkstyle.sourceforge.io/dtds/configuration_1_3.dtd",
+    "www.puppycrawl.com/dtds/configuration_1_3.dtd",
+    "testng.org/testng-1.0.dtd",
+    "www.eclipse.org/jetty/configure_9_3.dtd",
+    "www.eclipse.org/jetty/configure_10_0.dtd",
+    "jetty.org/configure_9_3.dtd",
+    "jetty.org/configure_10_0.dtd",
+    "www.daisy.org/z3986/2005/ncx-2005-1.dtd",
     "logging.apache.org/log4j/1.2/apidocs/org/apache/log4j/xml/doc-files/log4j.dtd",
     "my.netscape.com/publish/formats/rss-0.91.dtd",
     "www.wapforum.org/DTD/wml_1.1.xml",
@@ -142,5 +184,17 @@ mod tests {
             assert!(!known(svg, system), "{system}");
         }
         assert!(!known(None, "svg11.dtd"));
+        assert!(known(
+            None,
+            "http://xml.cXML.org/schemas/cXML/1.2.020/InvoiceDetail.dtd"
+        ));
+        for address in [
+            "http://xml.cxml.org/schemas/cXML/1.2/../x.dtd",
+            "http://xml.cxml.org/schemas/cXML/1.2.020/.dtd",
+            "http://xml.cxml.org.evil.example/schemas/cXML/1.2.020/cXML.dtd",
+            "http://xml.cxml.org/schemas/cXML/1.2.020/cXML.dtd?x",
+        ] {
+            assert!(!known(None, address), "{address}");
+        }
     }
 }
