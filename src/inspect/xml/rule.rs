@@ -3,6 +3,7 @@
 use super::doctype::{Doctype, Value};
 use super::entity::Entities;
 use super::place::{self, Reach};
+use super::published;
 use super::token::Fault;
 use crate::inspect::Category;
 use crate::inspect::record::Charge;
@@ -218,7 +219,9 @@ pub(super) fn doctype(
     most_entities: u32,
     mut charge: impl FnMut(Charge),
 ) {
-    if let Some(external) = doctype.external {
+    if let Some(external) = doctype.external
+        && !published::is_known(external.public, external.system)
+    {
         match place::subset(external.public, external.system) {
             Reach::Harmless => {}
             Reach::Beside => charge(RELATIVE_SUBSET),
