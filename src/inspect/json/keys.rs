@@ -2,6 +2,9 @@
 //!
 //! Names are looked up by a keyed hash of their folded form (case folded, cut at NUL); a hit is confirmed by comparing
 //! names, so the verdict does not depend on the key, and nobody outside can make all names fall into one slot.
+//!
+//! Of an object in which each name came where it was expected, none is looked up: that they differ is known from where each
+//! of them is kept. They wait until a name comes that was not expected, which may be one of them.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -53,6 +56,7 @@ pub(super) struct Keys {
     secret: u64,
     entries: Vec<Entry>,
     names: Vec<u8>,
+    waiting: Vec<Waiting>,
     /// Open objects; those behind `depth` keep their memory for the next ones.
     levels: Vec<Level>,
     depth: usize,
@@ -68,10 +72,22 @@ struct Entry {
     kind: Kind,
 }
 
+/// A name that is not entered yet; so is none of its object.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    hash: u64,
+    value: u64,
+    place: u8,
+    kind: Kind,
+}
+
 #[derive(Debug, Default)]
 struct Level {
     first: usize,
     name: usize,
+    first_waiting: usize,
+    /// A bit for each place whose name waits.
+    places: u128,
     members: u32,
     /// Entry that the value that comes next belongs to, and how it is related to it.
     pending: Option<(usize, Relation)>,
@@ -83,6 +99,8 @@ struct Level {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
+    /// The index is that of a name that waits.
+    Waiting,
     Own,
     Same,
     Folded,
@@ -94,6 +112,7 @@ impl Keys {
             secret: RandomState::new().hash_one(0) | 1,
             entries: Vec::new(),
             names: Vec::new(),
+            waiting: Vec::new(),
             levels: Vec::new(),
             depth: 0,
             folded: Vec::new(),
@@ -104,7 +123,9 @@ impl Keys {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.names.clear();
+        self.waiting.clear();
         self.depth = 0;
+        self.waiting.shrink_to(KEPT_KEYS);
         if self.entries.capacity() > KEPT_KEYS {
             self.entries.shrink_to(KEPT_KEYS);
             self.names.shrink_to(KEPT_KEYS * 16);
@@ -120,10 +141,11 @@ impl Keys {
         if self.depth == self.levels.len() {
             self.levels.push(Level::default());
         }
-        let (first, name) = (self.entries.len(), self.names.len());
         if let Some(level) = self.levels.get_mut(self.depth) {
-            level.first = first;
-            level.name = name;
+            level.first = self.entries.len();
+            level.name = self.names.len();
+            level.first_waiting = self.waiting.len();
+            level.places = 0;
             level.members = 0;
             level.pending = None;
             level.seen = 0;
@@ -141,7 +163,83 @@ impl Keys {
         if let Some(level) = self.levels.get(depth) {
             self.entries.truncate(level.first);
             self.names.truncate(level.name);
+            self.waiting.truncate(level.first_waiting);
         }
+    }
+
+    /// A name of the innermost object that came as foreseen: the one at `place`, below 128, where no other has this hash.
+    /// False when it is to be taken as any other, behind [`settle`](Self::settle).
+    #[inline]
+    pub(super) fn foreseen(&mut self, place: u8, hash: u64, limit: u32) -> bool {
+        let Some(level) = self
+            .depth
+            .checked_sub(1)
+            .and_then(|depth| self.levels.get_mut(depth))
+        else {
+            return false;
+        };
+        let bit = 1 << (place % 128);
+        let may_wait = level.seen == 0
+            && level.places & bit == 0
+            && level.members < limit
+            && self.entries.len() + self.waiting.len() < TRACKED_KEYS;
+        if may_wait {
+            level.members += 1;
+            level.places |= bit;
+            level.pending = Some((self.waiting.len(), Relation::Waiting));
+            self.waiting.push(Waiting {
+                hash,
+                value: 0,
+                place,
+                kind: Kind::Literal,
+            });
+        }
+        may_wait
+    }
+
+    /// Enters the names that wait; `name` says which one is at a place.
+    #[inline]
+    pub(super) fn settle<'a>(&mut self, name: impl Fn(u8) -> &'a [u8]) {
+        if !self.waiting.is_empty() {
+            self.enter_waiting(name);
+        }
+    }
+
+    #[inline(never)]
+    fn enter_waiting<'a>(&mut self, name: impl Fn(u8) -> &'a [u8]) {
+        let open = self.levels.get_mut(..self.depth).unwrap_or_default();
+        // Names wait in the innermost objects alone: what was entered last settled all around it.
+        let settled = open.iter().rposition(|level| level.seen != 0);
+        let open = open.iter_mut().skip(settled.map_or(0, |last| last + 1));
+        let mut open = open.peekable();
+        while let Some(level) = open.next() {
+            level.first = self.entries.len();
+            level.name = self.names.len();
+            let end = open
+                .peek()
+                .map_or(self.waiting.len(), |next| next.first_waiting);
+            let own = self.waiting.get(level.first_waiting..end);
+            for (number, waiting) in (level.first_waiting..).zip(own.unwrap_or_default()) {
+                let index = self.entries.len();
+                let name = name(waiting.place);
+                self.entries.push(Entry {
+                    hash: waiting.hash,
+                    name: self.names.len(),
+                    name_len: name.len(),
+                    value: waiting.value,
+                    kind: waiting.kind,
+                });
+                self.names.extend_from_slice(name);
+                level.seen |= bit(waiting.hash);
+                if level.pending == Some((number, Relation::Waiting)) {
+                    level.pending = Some((index, Relation::Own));
+                }
+                enter(level, &self.entries, index);
+            }
+            level.first_waiting = 0;
+            level.places = 0;
+        }
+        self.waiting.clear();
     }
 
     /// A name of the innermost object, and its hash (see [`hash_name`](Self::hash_name)). `limit` is how many members the
@@ -198,8 +296,14 @@ impl Keys {
     pub(super) fn value(&mut self, value: u64, kind: Kind) -> Option<Clash> {
         let depth = self.depth.checked_sub(1)?;
         let (index, relation) = self.levels.get_mut(depth)?.pending.take()?;
+        if relation == Relation::Waiting {
+            let waiting = self.waiting.get_mut(index)?;
+            (waiting.value, waiting.kind) = (value, kind);
+            return None;
+        }
         let entry = self.entries.get_mut(index)?;
         match relation {
+            Relation::Waiting => None,
             Relation::Own => {
                 entry.value = value;
                 entry.kind = kind;
@@ -510,5 +614,56 @@ mod tests {
         assert_eq!(key(&mut keys, b"key4999", 10_000), Err(Flood::Object));
         assert_eq!(keys.value(0, Kind::Container), Some(Clash::Duplicate));
         assert_eq!(key(&mut keys, b"one more", 10_000), Ok(()));
+    }
+
+    /// What is to be told of a document in which names come as `steps` say, some of them as foreseen.
+    fn told(steps: &[u16], foreseen: bool) -> Vec<String> {
+        let mut keys = Keys::new();
+        let names: Vec<String> = (0..12)
+            .map(|number| match number {
+                10 => "NAME3".to_owned(),
+                11 => "x".repeat(NAME_BYTES + 9),
+                _ => format!("name{number}"),
+            })
+            .collect();
+        let mut told = Vec::new();
+        for step in steps {
+            let [kind, number] = step.to_le_bytes();
+            match kind % 8 {
+                0 => keys.open(),
+                1 => {
+                    keys.close();
+                    told.push(format!("{:?}", keys.value(0, Kind::Container)));
+                }
+                2 => told.push(format!("{:?}", keys.value(u64::from(kind), Kind::Text))),
+                kind => {
+                    let name = names[usize::from(number) % names.len()].as_bytes();
+                    let hash = keys.hash_name(name);
+                    // The last two are no names that are kept.
+                    let place = number % names.len() as u8;
+                    let waits = kind < 7 && place < 10 && foreseen && keys.foreseen(place, hash, 5);
+                    let novelty = if waits {
+                        Ok(Novelty::New)
+                    } else {
+                        keys.settle(|place| names[usize::from(place)].as_bytes());
+                        keys.key(name, hash, 5)
+                    };
+                    told.push(format!("{novelty:?}"));
+                    // Of some the value is what opens next.
+                    if number % 3 > 0 {
+                        let clash = keys.value(u64::from(number / 12), Kind::Text);
+                        told.push(format!("{clash:?}"));
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn names_that_wait_are_as_good_as_entered(steps in proptest::collection::vec(0u16.., 0..60)) {
+            proptest::prop_assert_eq!(told(&steps, true), told(&steps, false));
+        }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Foreseen {
     pub(super) length: usize,
     /// What [`Keys::hash_name`](super::Keys::hash_name) makes of it.
     pub(super) hash: u64,
+    /// Where it is kept, below 128; no other name of the same hash is kept as well.
+    pub(super) place: u8,
     /// Where the object is behind it.
     pub(super) cursor: Cursor,
 }
@@ -48,8 +50,16 @@ impl Habits {
         text.starts_with(expected).then_some(Foreseen {
             length,
             hash: name.hash,
+            place: *place,
             cursor: Cursor::behind(*place),
         })
+    }
+
+    /// The name at `place`, until another one is [learnt](Self::learn).
+    pub(super) fn name(&self, place: u8) -> &[u8] {
+        let name = self.names.get(usize::from(place));
+        name.and_then(|name| name.text.get(1..usize::from(name.length).checked_sub(2)?))
+            .unwrap_or_default()
     }
 
     /// Notes that `name` came at `cursor`: where the object is behind it.
@@ -150,9 +160,12 @@ mod tests {
         let expected = Foreseen {
             length: 2,
             hash: 7,
+            place: 29,
             cursor: behind,
         };
         assert_eq!(foreseen, Some(expected));
+        assert_eq!(habits.name(29), b"id");
+        assert_eq!(habits.name(30), b"");
         assert_eq!(habits.foreseen(behind, b"\"id\":1"), None);
         assert_eq!(habits.foreseen(front, b"\"id\" :1"), None);
         assert_eq!(habits.foreseen(front, b"\"id\""), None);

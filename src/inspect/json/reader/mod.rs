@@ -268,7 +268,7 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
         let name = text.get(1..)?.get(..foreseen.length)?;
         self.enter(Role::Key, name, at + 1);
         self.verbatim(HostSyntax::JsonKey, name, at + 1);
-        self.note_key(name, foreseen.hash);
+        self.note_foreseen(name, foreseen);
         Some(foreseen.length)
     }
 
