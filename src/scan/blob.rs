@@ -186,19 +186,34 @@ impl Long {
     fn decode(&mut self, digits: &[u8], clean: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
         out.clear();
         clean.clear();
-        clean.append(&mut self.carry);
         let Coding::Base64(alphabet) = self.coding else {
+            clean.append(&mut self.carry);
             clean.extend_from_slice(digits);
             self.unescape(clean, out);
             return true;
         };
-        clean.extend(digits.iter().filter(|byte| !byte.is_ascii_whitespace()));
-        let padding = clean.iter().rev().take_while(|byte| **byte == b'=').count();
-        let whole = match padding {
-            0 => clean.len() / 4 * 4,
-            _ => clean.len(),
+        // To its end: most have none, and the eight or sixteen bytes of a step cost what one does.
+        let spaced = digits
+            .iter()
+            .fold(false, |any, byte| any | byte.is_ascii_whitespace());
+        let digits = match spaced || !self.carry.is_empty() {
+            true => {
+                clean.append(&mut self.carry);
+                clean.extend(digits.iter().filter(|byte| !byte.is_ascii_whitespace()));
+                clean
+            }
+            false => digits,
         };
-        let Some((now, later)) = clean.split_at_checked(whole) else {
+        let padding = digits
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'=')
+            .count();
+        let whole = match padding {
+            0 => digits.len() / 4 * 4,
+            _ => digits.len(),
+        };
+        let Some((now, later)) = digits.split_at_checked(whole) else {
             return false;
         };
         if alphabet.engine().decode_vec(now, out).is_err() {

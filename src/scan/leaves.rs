@@ -34,6 +34,8 @@ pub(super) struct LeafRouter<'a> {
     /// Its media type, as far as rules on values want it.
     pub(super) content_type: Option<&'a str>,
     pub(super) rules: &'a Signatures,
+    /// Rules want to see each value that is no header's, no cookie's and no path by itself.
+    pub(super) wants_fields: bool,
     /// What the offline scan is to show of the values; `None` in a server.
     pub(super) explanation: Option<&'a mut Explanation>,
     /// Where names of JSON members are noted; `None` where nobody asks for them.
@@ -46,9 +48,9 @@ impl LeafSink for LeafRouter<'_> {
     /// Most of an API's JSON is names that are known and numbers.
     #[inline]
     fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
-        let passes = !self.rules.wants_values(self.place_of(host))
+        let passes = !self.wants_values(host)
             && match host {
-                HostSyntax::JsonKey => self.is_noted(value),
+                HostSyntax::JsonKey => self.is_known(value),
                 _ => self.is_idle(value, host),
             };
         if passes {
@@ -61,7 +63,7 @@ impl LeafSink for LeafRouter<'_> {
         if let Some(members) = &mut self.members
             && leaf.host == HostSyntax::JsonKey
         {
-            members.take(leaf, self.known.place(leaf.bytes));
+            members.take(leaf.bytes, leaf.piece, self.known.place(leaf.bytes));
         }
         if self.is_idle(leaf.bytes, leaf.host) || self.is_routine(leaf) {
             self.scratch.pass(leaf.bytes.len());
@@ -70,10 +72,10 @@ impl LeafSink for LeafRouter<'_> {
         }
         // The raw bytes went through the signatures already; a value without escapes has something new to show only to
         // rules on single values.
-        let place = self.place_of(leaf.host);
         match leaf.map.is_verbatim() {
-            false => self.signatures((leaf, leaf.bytes), place, None),
-            true if self.rules.wants_values(place) => {
+            false => self.signatures((leaf, leaf.bytes), self.place_of(leaf.host), None),
+            true if self.wants_values(leaf.host) => {
+                let place = self.place_of(leaf.host);
                 let around = match place {
                     Place::Url | Place::Header => Place::Header,
                     Place::Field | Place::File | Place::Body => self.around,
@@ -98,17 +100,21 @@ impl LeafRouter<'_> {
         idle && self.explanation.is_none()
     }
 
-    /// True for names of members that are idle, and noted where somebody wants them noted.
+    /// True for names of members that are idle; they are noted where somebody wants them noted.
     #[inline]
-    fn is_noted(&mut self, name: &[u8]) -> bool {
+    fn is_known(&mut self, name: &[u8]) -> bool {
+        if self.explanation.is_some() {
+            return false;
+        }
         let Some(place) = self.known.place(name) else {
             return false;
         };
-        let noted = match &mut self.members {
-            Some(members) => members.again(place),
-            None => true,
-        };
-        noted && self.explanation.is_none()
+        if let Some(members) = &mut self.members
+            && !members.again(place)
+        {
+            members.take(name, Piece::Whole, Some(place));
+        }
+        true
     }
 
     /// True for fields of a head in which the same look found nothing before.
@@ -219,8 +225,18 @@ impl LeafRouter<'_> {
         self.signatures((&leaf, bytes), place, None);
     }
 
-    /// What kind of value it is to the rules.
+    /// True when some rule wants to see each value of this kind by itself.
     #[inline]
+    fn wants_values(&self, host: HostSyntax) -> bool {
+        match host {
+            HostSyntax::HeaderValue | HostSyntax::CookieValue | HostSyntax::UrlPath => {
+                self.rules.wants_values(self.place_of(host))
+            }
+            _ => self.wants_fields,
+        }
+    }
+
+    /// What kind of value it is to the rules.
     fn place_of(&self, host: HostSyntax) -> Place {
         match (host, self.around) {
             (HostSyntax::HeaderValue | HostSyntax::CookieValue, _) => Place::Header,

@@ -2,7 +2,7 @@
 //!
 //! The first few of a body tell its shape, so that their number, and the time that looking at them takes, is bounded.
 
-use crate::inspect::leaf::{Leaf, Piece};
+use crate::inspect::leaf::Piece;
 
 use super::known;
 
@@ -34,8 +34,8 @@ impl Members {
         self.settled[place / 64] &= !(1 << (place % 64));
     }
 
-    /// Takes note of `leaf`, a member's name, which is known at `place`.
-    pub(super) fn take(&mut self, leaf: &Leaf<'_>, place: Option<usize>) {
+    /// Takes note of a member's name, which is known at `place`.
+    pub(super) fn take(&mut self, name: &[u8], piece: Piece, place: Option<usize>) {
         if self.looked_at >= LOOKED_AT {
             return;
         }
@@ -43,15 +43,15 @@ impl Members {
         if let Some(place) = place {
             self.settled[place / 64] |= 1 << (place % 64);
         }
-        self.note(leaf);
+        if piece == Piece::Whole {
+            self.note(name);
+        }
     }
 
-    fn note(&mut self, leaf: &Leaf<'_>) {
+    fn note(&mut self, name: &[u8]) {
         // Longer ones, and such with spaces or other letters, are mostly data.
         let plain = |byte: &u8| byte.is_ascii_graphic();
-        let name = leaf.bytes;
-        if leaf.piece != Piece::Whole
-            || name.is_empty()
+        if name.is_empty()
             || name.len() > NAME_BYTES
             || self.text.len() + name.len() >= NAMES_BYTES
             || !name.iter().all(plain)

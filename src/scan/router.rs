@@ -192,6 +192,7 @@ impl PartRouter<'_> {
             },
             content_type: values_type.as_deref(),
             rules: &self.rules.signatures,
+            wants_fields: self.rules.signatures.wants_values(Place::Field),
             explanation: self.explanation.as_deref_mut(),
             members: self.members.as_deref_mut(),
             structure: self.profile.inspect.structure,

@@ -9,7 +9,7 @@
 use crate::inspect::injection::Context;
 use crate::inspect::leaf::{HostSyntax, Leaf, Root};
 
-/// The fields, by a hash of their values; a new one takes the place of an old one.
+/// The fields, those of one name by a hash of their values; a new one takes the place of an old one.
 #[derive(Debug)]
 pub(super) struct Routine {
     slots: Box<[Option<Field>; SLOTS]>,
@@ -77,9 +77,9 @@ fn place(leaf: &Leaf<'_>) -> Option<(usize, usize)> {
         Some(end) => u64::from_le_bytes(*end),
         None => 0,
     };
-    let mixed = (end ^ (name << 8 | leaf.bytes.len()) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let slot = usize::try_from(mixed >> (64 - SLOTS.ilog2())).ok()?;
-    Some((name, slot))
+    let mixed = (end ^ leaf.bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let slot = usize::try_from(mixed >> (64 - VALUES.ilog2())).ok()?;
+    Some((name, VALUES * name + slot))
 }
 
 /// What half of all clients send, in the same words.
@@ -91,8 +91,10 @@ const NAMES: [&[u8]; 5] = [
     b"user-agent",
 ];
 
-/// Fields that are kept, in 8 KiB.
-const SLOTS: usize = 32;
+/// Values that are kept of one name: what the fields of a head are must not drive each other out.
+const VALUES: usize = 16;
+/// Fields that are kept, in 20 KiB.
+const SLOTS: usize = VALUES * NAMES.len();
 /// Bytes of the longest value that is kept: those of browsers are shorter.
 const LONGEST: usize = 192;
 

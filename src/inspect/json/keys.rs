@@ -87,7 +87,7 @@ struct Level {
     name: usize,
     first_waiting: usize,
     /// A bit for each place whose name waits.
-    places: u128,
+    places: [u64; 2],
     members: u32,
     /// Entry that the value that comes next belongs to, and how it is related to it.
     pending: Option<(usize, Relation)>,
@@ -145,7 +145,7 @@ impl Keys {
             level.first = self.entries.len();
             level.name = self.names.len();
             level.first_waiting = self.waiting.len();
-            level.places = 0;
+            level.places = [0; 2];
             level.members = 0;
             level.pending = None;
             level.seen = 0;
@@ -169,7 +169,7 @@ impl Keys {
 
     /// A name of the innermost object that came as foreseen: the one at `place`, below 128, where no other has this hash.
     /// False when it is to be taken as any other, behind [`settle`](Self::settle).
-    #[inline]
+    #[inline(always)]
     pub(super) fn foreseen(&mut self, place: u8, hash: u64, limit: u32) -> bool {
         let Some(level) = self
             .depth
@@ -178,14 +178,16 @@ impl Keys {
         else {
             return false;
         };
-        let bit = 1 << (place % 128);
+        let [low, high] = &mut level.places;
+        let places = if place < 64 { low } else { high };
+        let bit = 1 << (place % 64);
         let may_wait = level.seen == 0
-            && level.places & bit == 0
+            && *places & bit == 0
             && level.members < limit
             && self.entries.len() + self.waiting.len() < TRACKED_KEYS;
         if may_wait {
             level.members += 1;
-            level.places |= bit;
+            *places |= bit;
             level.pending = Some((self.waiting.len(), Relation::Waiting));
             self.waiting.push(Waiting {
                 hash,
@@ -237,7 +239,7 @@ impl Keys {
                 enter(level, &self.entries, index);
             }
             level.first_waiting = 0;
-            level.places = 0;
+            level.places = [0; 2];
         }
         self.waiting.clear();
     }

@@ -11,8 +11,10 @@ pub(super) enum Flaw {
 
 /// Looks at a number, whole or the front of one that is too long anyway.
 pub(super) fn flaw(raw: &[u8], digits_limit: u32) -> Option<Flaw> {
-    // Whole numbers of any length are read exactly or rounded; what readers differ on is an exponent.
-    if memchr::memchr2(b'e', b'E', raw).is_none() {
+    // Whole numbers of any length are read exactly or rounded; what readers differ on is an exponent. Most are a few
+    // bytes long: no search begins as fast as this one is over.
+    let is_exponent = |byte: &u8| *byte | 0x20 == b'e';
+    if !raw.iter().fold(false, |any, byte| any | is_exponent(byte)) {
         return long(raw, digits_limit);
     }
     if let Some(flaw) = long(raw, digits_limit) {

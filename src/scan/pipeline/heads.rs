@@ -130,6 +130,7 @@ impl Scan {
                 around: Place::Header,
                 content_type: None,
                 rules,
+                wants_fields: rules.wants_values(Place::Url),
                 explanation: self.explanation.as_deref_mut(),
                 members: None,
                 structure: self.profile.inspect.structure,

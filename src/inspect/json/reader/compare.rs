@@ -5,7 +5,7 @@ use super::super::number;
 use super::super::rule::Rule;
 use super::super::string::{Flaw, Flaws};
 use super::super::token::Role;
-use super::habits::{Cursor, Foreseen};
+use super::habits::Cursor;
 use super::{Pass, Purpose, Shape};
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{LeafSink, Notice, Step};
@@ -94,27 +94,11 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
     }
 
-    /// Notes a name that was foreseen.
-    #[inline]
-    pub(super) fn note_foreseen(&mut self, name: &[u8], foreseen: Foreseen) {
-        let state = &mut *self.state;
-        let limits = &state.limits;
-        let Foreseen { place, hash, .. } = foreseen;
-        if name.len() <= limits.key_bytes as usize
-            && state.keys.foreseen(place, hash, limits.keys)
-            && let Some(frame) = state.frames.last_mut()
-        {
-            frame.hash = state.keys.join(frame.hash, hash);
-            return;
-        }
-        state.keys.settle(|place| state.habits.name(place));
-        self.note_key(name, hash);
-    }
-
     /// Compares a name with those of its object; `hash` is its hash.
     #[inline(never)]
-    fn note_key(&mut self, name: &[u8], hash: u64) {
+    pub(super) fn note_key(&mut self, name: &[u8], hash: u64) {
         let state = &mut *self.state;
+        state.keys.settle(|place| state.habits.name(place));
         let Some(frame) = state.frames.last_mut() else {
             return;
         };

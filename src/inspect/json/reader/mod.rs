@@ -15,7 +15,7 @@ use crate::inspect::leaf::{
 use crate::inspect::record::Recorder;
 use crate::inspect::{Findings, PartId};
 use crate::span::Span;
-use habits::{Cursor, Habits};
+use habits::{Cursor, Foreseen, Habits};
 
 /// What is known about a JSON document before its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -264,11 +264,24 @@ impl<S: LeafSink + ?Sized> Sink for Pass<'_, S> {
         }
         let frame = state.frames.last_mut()?;
         let foreseen = state.habits.foreseen(frame.cursor, text)?;
-        frame.cursor = foreseen.cursor;
         let name = text.get(1..)?.get(..foreseen.length)?;
-        self.enter(Role::Key, name, at + 1);
-        self.verbatim(HostSyntax::JsonKey, name, at + 1);
-        self.note_foreseen(name, foreseen);
+        if frame.shape == Shape::Array {
+            return None;
+        }
+        let at = at + 1;
+        frame.cursor = foreseen.cursor;
+        frame.key = Span::new(at, at + name.len() as u64);
+        state.path.set_name(frame.depth, name);
+        let Foreseen { place, hash, .. } = foreseen;
+        let waits = name.len() <= state.limits.key_bytes as usize
+            && state.keys.foreseen(place, hash, state.limits.keys);
+        if waits {
+            frame.hash = state.keys.join(frame.hash, hash);
+        }
+        self.verbatim(HostSyntax::JsonKey, name, at);
+        if !waits {
+            self.note_key(name, hash);
+        }
         Some(foreseen.length)
     }
 
