@@ -357,7 +357,12 @@ impl Detectors {
             Piece::Whole => (true, true),
         };
         islands::find(text.bytes, ends, is_worth, islands);
-        for Island { at, is_end } in islands.iter() {
+        for island in islands.iter() {
+            let Island {
+                at,
+                setting,
+                is_end,
+            } = island;
             let (Some(bytes), Some(lower)) =
                 (text.bytes.get(at.clone()), text.lower.get(at.clone()))
             else {
@@ -372,7 +377,7 @@ impl Detectors {
             let island = Value {
                 bytes,
                 lower,
-                setting: Setting::of(bytes),
+                setting: *setting,
                 hits,
                 ..text
             };

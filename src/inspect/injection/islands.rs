@@ -6,12 +6,15 @@
 use std::ops::Range;
 
 use super::Setting;
+use super::lexis::run;
 
 /// A stretch of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Island {
     /// Where its bytes lie.
     pub(super) at: Range<usize>,
+    /// What sort of text it is by itself.
+    pub(super) setting: Setting,
     /// True for the first and the last island of the text.
     pub(super) is_end: bool,
 }
@@ -66,9 +69,10 @@ fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
         let text = line.get(from..to).unwrap_or_default();
         let start = line_at + to - text.trim_ascii_start().len();
         let text = text.trim_ascii();
-        let mut push = |from: usize, to: usize| {
+        let mut push = |from: usize, to: usize, setting: Setting| {
             islands.push(Island {
                 at: start + from..start + to,
+                setting,
                 is_end: false,
             });
         };
@@ -76,76 +80,81 @@ fn find_in_line(line: &[u8], line_at: usize, islands: &mut Vec<Island>) {
             return;
         }
         // Written text all the same, whose rows odd words break: what could stand before it and behind it.
-        if Setting::of(text) == Setting::Prose
+        let setting = Setting::of(text);
+        if setting == Setting::Prose
             && let Some(front) = memchr::memchr_iter(b' ', text).nth(FEW_WORDS)
             && let Some(back) = memchr::memrchr_iter(b' ', text).nth(FEW_WORDS)
         {
-            push(0, front);
-            push(back + 1, text.len());
+            let of = |part: Option<&[u8]>| part.map_or(setting, Setting::of);
+            push(0, front, of(text.get(..front)));
+            push(back + 1, text.len(), of(text.get(back + 1..)));
         } else {
-            push(0, text.len());
+            push(0, text.len(), setting);
         }
     };
     let mut start = 0;
     let (mut row, mut row_at) = (0, 0);
-    let (mut word, mut word_at) = (EMPTY, 0);
-    for (at, byte) in line.iter().chain(b" ").enumerate() {
-        if *byte != b' ' {
-            word = NEXT[word][SORTS[usize::from(*byte)]];
-            continue;
-        }
-        match word {
-            EMPTY => {}
-            LETTERS | ENDED => {
-                if row == 0 {
-                    row_at = word_at;
-                }
-                row += 1;
+    let mut at = 0;
+    while at < line.len() {
+        let word_at = at;
+        at = plain_end(line, at);
+        if !matches!(line.get(at), None | Some(b' ')) {
+            at += run(line, at, |byte| byte != b' ').len();
+            if row >= ROW_WORDS {
+                add(start, row_at);
+                start = word_at;
             }
-            _ => {
-                if row >= ROW_WORDS {
-                    add(start, row_at);
-                    start = word_at;
-                }
-                row = 0;
+            row = 0;
+        } else if at > word_at {
+            if row == 0 {
+                row_at = word_at;
             }
+            row += 1;
         }
-        (word, word_at) = (EMPTY, at + 1);
+        at += 1;
     }
     add(start, if row >= ROW_WORDS { row_at } else { line.len() });
 }
 
-/// States of a word: nothing yet; letters; an apostrophe behind letters; letters and the end of a clause; no plain word.
-const EMPTY: usize = 0;
-const LETTERS: usize = 1;
-const APOSTROPHE: usize = 2;
-const ENDED: usize = 3;
-const ODD: usize = 4;
+/// Where what stands at `at` stops being a plain word: letters, with apostrophes between them, and the end of a clause.
+fn plain_end(line: &[u8], mut at: usize) -> usize {
+    let mut end = at;
+    loop {
+        let letters = run(line, at, |byte| SORTS[usize::from(byte)] == LETTER).len();
+        if letters == 0 {
+            return end;
+        }
+        end = at + letters;
+        match line.get(end).map(|byte| SORTS[usize::from(*byte)]) {
+            Some(APOSTROPHE) => at = end + 1,
+            Some(CLAUSE_END) => {
+                return end + run(line, end, |byte| SORTS[usize::from(byte)] == CLAUSE_END).len();
+            }
+            _ => return end,
+        }
+    }
+}
 
-/// The state after one byte more, by its sort in [`SORTS`].
-static NEXT: [[usize; 4]; 5] = [
-    [LETTERS, ODD, ODD, ODD],
-    [LETTERS, APOSTROPHE, ENDED, ODD],
-    [LETTERS, ODD, ODD, ODD],
-    [ODD, ODD, ENDED, ODD],
-    [ODD; 4],
-];
-
-/// Sorts of bytes: letters, the apostrophe, what ends a clause, all others.
-static SORTS: [usize; 256] = {
-    let mut table = [3; 256];
+/// Sorts of bytes.
+static SORTS: [u8; 256] = {
+    let mut table = [OTHER; 256];
     let mut byte = 0;
     while byte < 256 {
         table[byte] = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => 0,
-            b'\'' => 1,
-            b',' | b'.' | b':' | b'!' | b'?' | b'\r' => 2,
-            _ => 3,
+            b'a'..=b'z' | b'A'..=b'Z' | 0x80.. => LETTER,
+            b'\'' => APOSTROPHE,
+            b',' | b'.' | b':' | b'!' | b'?' | b'\r' => CLAUSE_END,
+            _ => OTHER,
         };
         byte += 1;
     }
     table
 };
+const OTHER: u8 = 0;
+const LETTER: u8 = 1;
+const APOSTROPHE: u8 = 2;
+/// What ends a clause.
+const CLAUSE_END: u8 = 3;
 
 /// Plain words in a row that no statement of an attacked language has.
 const ROW_WORDS: usize = 4;
@@ -189,6 +198,18 @@ mod tests {
             " \n",
         ] {
             assert_eq!(islands(none), [""; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn rows_are_broken_by_words_that_are_not_plain() {
+        for plain in ["don't", "o'clock's", "word?!", "Wörter,"] {
+            assert_eq!(islands(&format!("x=1 a b {plain} d")), ["x=1*"], "{plain}");
+        }
+        for odd in [
+            "dogs'", "'tis", "a''b", "a.b", "a.'", "7", "a7", "(a", "a-b", ".",
+        ] {
+            assert_eq!(islands(&format!("x=1 a b {odd} d")), [""; 0], "{odd}");
         }
     }
 
