@@ -23,15 +23,21 @@ pub(super) fn base_name(word: &[u8]) -> (&[u8], bool) {
     if directory.is_empty() {
         return (stem, stem.len() != base.len());
     }
-    let plausible = has(directory, b"bin/")
-        || has(directory, b"system32")
-        || directory == b"./"
-        || has(directory, b"windows");
+    let plausible = directory == b"./"
+        || holds_pair(directory, [b"in", b"m3"])
+            && (has(directory, b"bin/")
+                || has(directory, b"system32")
+                || has(directory, b"windows"));
     if plausible {
         (stem, base.len() != word.len() || stem.len() != base.len())
     } else {
         (word, false)
     }
+}
+
+/// Cheaper than a search for words: most directories fail here.
+fn holds_pair(directory: &[u8], pairs: [&[u8; 2]; 2]) -> bool {
+    directory.array_windows().any(|pair| pairs.contains(&pair))
 }
 
 /// `/usr/bin/x`, `bin/x`

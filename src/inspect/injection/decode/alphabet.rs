@@ -84,13 +84,14 @@ fn begins_object(digits: &[u8]) -> bool {
 
 /// True for base64 between blanks, which decoders pass over: cheap for texts, since they begin as no base64 of text does.
 pub fn is_spaced(bytes: &[u8]) -> bool {
-    let digit = |byte: &u8| SEXTETS[usize::from(*byte)] < 64 || *byte == b'=';
+    let fits =
+        |byte: &u8| SEXTETS[usize::from(*byte)] < 64 || *byte == b'=' || byte.is_ascii_whitespace();
     let head = bytes.get(..PROBE_BYTES).unwrap_or(bytes);
+    // In that order: most texts end like a sentence.
     bytes.len() >= SPACED_BYTES
+        && bytes.last().is_some_and(fits)
         && !begins_odd(head)
-        && bytes
-            .iter()
-            .all(|byte| digit(byte) || byte.is_ascii_whitespace())
+        && bytes.iter().all(fits)
 }
 
 /// Base64 in another text: between blanks, behind the comma of a data URL, behind `Basic` (RFC 7617); of a token (RFC 7519,

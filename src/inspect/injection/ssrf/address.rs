@@ -142,7 +142,7 @@ pub fn four(host: &[u8]) -> Option<(Ipv4Addr, bool)> {
     let mut parts = [0_u64; 4];
     let mut count = 0;
     let mut odd = false;
-    if host.is_empty() || host.len() > 64 {
+    if !host.first().is_some_and(u8::is_ascii_digit) || host.len() > 64 {
         return None;
     }
     for part in host.split(|byte| *byte == b'.') {
@@ -251,13 +251,14 @@ fn reach_of_four(address: Ipv4Addr) -> Reach {
 }
 
 fn reach_of_name(host: &[u8]) -> Reach {
-    if is_one_of(host, METADATA_NAMES) {
+    let may_be_known = has_known_shape(host);
+    if may_be_known && is_one_of(host, METADATA_NAMES) {
         return Reach::Metadata;
     }
     if host.starts_with(b"kubernetes.default") || host == b"kubernetes" {
         return Reach::Metadata;
     }
-    if host == b"localhost" || is_one_of(host, LOOPBACK_NAMES) {
+    if may_be_known && (host == b"localhost" || is_one_of(host, LOOPBACK_NAMES)) {
         return Reach::Loopback;
     }
     // The longest name that is known counts.
@@ -269,11 +270,44 @@ fn reach_of_name(host: &[u8]) -> Reach {
 
 /// Where names below `name` lead, if that is known.
 fn suffix(name: &[u8]) -> Option<Reach> {
+    if !has_known_shape(name) {
+        return None;
+    }
     let at = SUFFIXES.binary_search_by(|(known, _)| known.as_bytes().cmp(name));
     at.ok()
         .and_then(|at| SUFFIXES.get(at))
         .map(|(_, reach)| *reach)
 }
+
+/// True when a name in one of the tables has the length and the first letter of `name`: most names fail here.
+fn has_known_shape(name: &[u8]) -> bool {
+    let first = name.first().copied().unwrap_or_default();
+    SHAPES[name.len() % SHAPES.len()] >> (first & 31) & 1 == 1
+}
+
+/// By length, the first letters of all names in the tables below.
+static SHAPES: [u32; 64] = {
+    const fn enter(shapes: &mut [u32; 64], name: &str) {
+        shapes[name.len() % 64] |= 1 << (name.as_bytes()[0] & 31);
+    }
+    let mut shapes = [0; 64];
+    let mut index = 0;
+    while index < METADATA_NAMES.len() {
+        enter(&mut shapes, METADATA_NAMES[index]);
+        index += 1;
+    }
+    index = 0;
+    while index < LOOPBACK_NAMES.len() {
+        enter(&mut shapes, LOOPBACK_NAMES[index]);
+        index += 1;
+    }
+    index = 0;
+    while index < SUFFIXES.len() {
+        enter(&mut shapes, SUFFIXES[index].0);
+        index += 1;
+    }
+    shapes
+};
 
 /// The last label of `host`, the last two, up to [`SUFFIX_LABELS`].
 fn suffixes(host: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -435,6 +469,23 @@ mod tests {
             "münchen.de",
         ] {
             assert_eq!(judge(host.as_bytes()).reach, Reach::Public, "{host}");
+        }
+        for (name, reach) in SUFFIXES {
+            assert_eq!(
+                judge(format!("x.{name}").as_bytes()).reach,
+                *reach,
+                "{name}"
+            );
+        }
+        for (names, reach) in [
+            (METADATA_NAMES, Reach::Metadata),
+            (LOOPBACK_NAMES, Reach::Loopback),
+        ] {
+            assert!(
+                names
+                    .iter()
+                    .all(|name| judge(name.as_bytes()).reach == reach)
+            );
         }
         assert_eq!(judge(b"8.8.8.8").reach, Reach::PublicAddress);
         assert_eq!(judge(b"10.0.0.1.nip.io").reach, Reach::Rebinding);

@@ -234,7 +234,7 @@ fn port(text: &[u8]) -> Option<u32> {
 
 /// Notes what `url` is worth; true when it was worth a full look.
 fn judge(value: &Value<'_>, url: &mut Url<'_>, evidence: &mut Evidence) -> bool {
-    let odd_scheme = is_one_of(url.scheme, ODD_SCHEMES);
+    let odd_scheme = !url.scheme.starts_with(b"http") && is_one_of(url.scheme, ODD_SCHEMES);
     if url.host.is_empty() && url.scheme != b"file" && !odd_scheme {
         return false;
     }
