@@ -46,7 +46,7 @@ pub(super) struct LeafRouter<'a> {
 
 impl LeafSink for LeafRouter<'_> {
     /// Most of an API's JSON is names that are known and numbers.
-    #[inline]
+    #[inline(always)]
     fn passes(&mut self, value: &[u8], host: HostSyntax, _: &Path) -> bool {
         let passes = !self.wants_values(host)
             && match host {
@@ -89,7 +89,7 @@ impl LeafSink for LeafRouter<'_> {
 
 impl LeafRouter<'_> {
     /// True for values in which none but rules on single values finds anything: numbers, literals, names that are known.
-    #[inline]
+    #[inline(always)]
     fn is_idle(&self, value: &[u8], host: HostSyntax) -> bool {
         let idle = match host {
             HostSyntax::JsonLiteral => true,
@@ -101,7 +101,7 @@ impl LeafRouter<'_> {
     }
 
     /// True for names of members that are idle; they are noted where somebody wants them noted.
-    #[inline]
+    #[inline(always)]
     fn is_known(&mut self, name: &[u8]) -> bool {
         if self.explanation.is_some() {
             return false;
@@ -291,8 +291,18 @@ const SHORTEST_BASE64: usize = 24;
 
 /// What a number is made of (RFC 8259 §6); what only begins like one may hold anything.
 fn is_numeric(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E')
+    NUMERIC[usize::from(byte)]
 }
+
+static NUMERIC: [bool; 256] = {
+    let mut numeric = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        numeric[byte] = matches!(byte as u8, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
+        byte += 1;
+    }
+    numeric
+};
 
 /// XML in a value; values of XML are looked into by their own reader.
 fn may_hold_document(host: HostSyntax) -> bool {

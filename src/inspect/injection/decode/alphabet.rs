@@ -13,8 +13,8 @@ pub fn base64(bytes: &[u8], out: &mut Vec<u8>) -> bool {
         true => PADDED_BYTES,
         false => BASE64_BYTES,
     };
-    let whole = !trimmed.iter().any(u8::is_ascii_whitespace);
-    if trimmed.len() < shortest || trimmed.len() % 4 == 1 && whole {
+    let rest_is_odd = || trimmed.len() % 4 == 1 && !trimmed.iter().any(u8::is_ascii_whitespace);
+    if trimmed.len() < shortest || rest_is_odd() {
         return false;
     }
     // A window of a long value may begin anywhere in a group of four, which line ends may be between.
@@ -148,21 +148,9 @@ pub(super) fn sextets(bytes: &[u8], out: &mut Vec<u8>) {
 /// True when the first digits of `head` say already that it decodes to neither text nor a carrier, whatever follows: so it
 /// is for most words.
 fn begins_odd(head: &[u8]) -> bool {
-    let (mut bits, mut held) = (0_u64, 0_u32);
-    for &byte in head {
-        let value = SEXTETS[usize::from(byte)];
-        if value <= 63 {
-            bits = bits << 6 | u64::from(value);
-            held += 1;
-        }
-        if held == BEGINNING_DIGITS {
-            break;
-        }
-    }
-    if held < BEGINNING_DIGITS {
+    let Some(beginning) = beginning(head) else {
         return false;
-    }
-    let [_, _, beginning @ ..] = bits.to_be_bytes();
+    };
     let odd = beginning.iter().filter(|byte| is_odd(**byte)).count();
     let most = head.len() * 3 / 4;
     // In that order: most words fail here.
@@ -171,6 +159,29 @@ fn begins_odd(head: &[u8]) -> bool {
             || std::str::from_utf8(&beginning).is_err_and(|wrong| wrong.error_len().is_some()))
         && !is_carrier(&beginning)
         && !CARRIERS.iter().any(|magic| magic.starts_with(&beginning))
+}
+
+/// What the first digits of `head` decode to.
+fn beginning(head: &[u8]) -> Option<[u8; BEGINNING_DIGITS / 4 * 3]> {
+    let mut digits = [0; BEGINNING_DIGITS];
+    let mut all = 0;
+    for (digit, byte) in digits.iter_mut().zip(head) {
+        *digit = SEXTETS[usize::from(*byte)];
+        all |= *digit;
+    }
+    if head.len() < BEGINNING_DIGITS || all > 63 {
+        // What is no digit is passed over.
+        let values = head.iter().map(|byte| SEXTETS[usize::from(*byte)]);
+        let mut values = values.filter(|value| *value <= 63);
+        for digit in &mut digits {
+            *digit = values.next()?;
+        }
+    }
+    let bits = digits
+        .iter()
+        .fold(0_u64, |bits, digit| bits << 6 | u64::from(*digit));
+    let [_, _, beginning @ ..] = bits.to_be_bytes();
+    Some(beginning)
 }
 
 /// What each byte stands for in base64 and base64url; more than 63: nothing.
@@ -237,7 +248,7 @@ const SPACED_BYTES: usize = 12;
 /// Hex digits below which a value is taken for a number or an id.
 const HEX_BYTES: usize = 12;
 /// Digits that most words are told by: they decode to six bytes.
-const BEGINNING_DIGITS: u32 = 8;
+const BEGINNING_DIGITS: usize = 8;
 /// Base64 characters from which on a value may be a window of a longer one.
 const WINDOW_BYTES: usize = LEAF_OVERLAP_BYTES;
 /// What stands before a token in `Authorization`.
