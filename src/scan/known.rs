@@ -25,7 +25,7 @@ struct Name {
 
 impl Known {
     /// Where a name is kept that was [`enter`](Self::enter)ed, below [`PLACES`]; `None` for others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, name: &[u8]) -> Option<usize> {
         let ends = ends(name)?;
         let set = set(ends);

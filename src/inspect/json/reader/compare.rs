@@ -40,7 +40,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     }
 
     /// Compares a value or a name with those before it.
-    pub(super) fn compare(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
+    #[inline(never)]
+    fn compare(&mut self, role: Role, kind: Kind, bytes: &[u8]) {
         match role {
             Role::Key => self.key(bytes),
             Role::Value => {
@@ -63,8 +64,9 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
         }
     }
 
-    #[inline]
-    pub(super) fn key(&mut self, name: &[u8]) {
+    /// A name that was not foreseen.
+    #[inline(never)]
+    fn key(&mut self, name: &[u8]) {
         let state = &mut *self.state;
         if state.beyond > 0 {
             return;
@@ -145,7 +147,8 @@ impl<S: LeafSink + ?Sized> Pass<'_, S> {
     }
 
     /// RFC 6902: `path` and `from` of a JSON Patch operation are pointers into the document that is patched.
-    pub(super) fn pointer(&mut self, pointer: &[u8]) {
+    #[inline(never)]
+    fn pointer(&mut self, pointer: &[u8]) {
         let names = [b"path".as_slice(), b"from"];
         let is_patch = self
             .state
