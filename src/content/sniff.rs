@@ -356,9 +356,11 @@ fn is_form(body: &[u8]) -> bool {
 
 /// True when the first KiB holds control bytes that no text has.
 fn looks_binary(head: &[u8]) -> bool {
-    head.iter()
-        .take(1024)
-        .any(|byte| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f))
+    let head = head.get(..1024).unwrap_or(head);
+    // Without an early end: this way the compiler takes many bytes at once.
+    head.iter().fold(false, |found, byte| {
+        found | matches!(byte, 0..=8 | 0x0e..=0x1a | 0x1c..=0x1f)
+    })
 }
 
 const MAGICS: &[(&[u8], Type)] = &[

@@ -287,11 +287,15 @@ fn alphabet_of(digits: &[u8]) -> Option<Alphabet> {
             .fold(0, |all, byte| all | SORTS[usize::from(*byte)])
     };
     let (judged, last) = digits.split_at(digits.len().saturating_sub(LONGEST_CARRY));
-    let judged = sorts(judged);
-    if judged & STRANGE != 0 {
-        return None;
+    let mut seen = 0;
+    for chunk in judged.chunks(JUDGED_BYTES) {
+        seen |= sorts(chunk);
+        // Most values end here, being text.
+        if seen & STRANGE != 0 {
+            return None;
+        }
     }
-    Some(match (judged | sorts(last)) & URL_SAFE_DIGIT {
+    Some(match (seen | sorts(last)) & URL_SAFE_DIGIT {
         0 => Alphabet::Standard,
         _ => Alphabet::UrlSafe,
     })
@@ -315,6 +319,8 @@ static SORTS: [u8; 256] = {
 };
 const STRANGE: u8 = 1;
 const URL_SAFE_DIGIT: u8 = 2;
+/// Bytes that are judged at once.
+const JUDGED_BYTES: usize = 64;
 
 /// True for decoded bytes that look like a file or a text, in UTF-16 too where it says so.
 fn worth_a_look(decoded: &[u8]) -> bool {

@@ -8,7 +8,7 @@ mod field;
 
 use std::ops::Range;
 
-use super::lexis::{find, has, run};
+use super::lexis::{find, has, run, table_of};
 use super::{Evidence, Kind, Setting, Value};
 use crate::inspect::leaf::Root;
 use field::{field, is_any_field, is_command, is_field_like, is_mail_command, is_markup};
@@ -176,12 +176,7 @@ impl<'a> Iterator for Lines<'a> {
         let mut at = start;
         while at < self.lower.len() {
             // Few bytes can begin a break; the rest is skipped at speed.
-            let here = run(self.lower, at, |byte| {
-                !matches!(
-                    byte,
-                    b'\n' | b'\r' | b'%' | b'\\' | 0xe5 | 0xc4 | 0xe2 | b'&'
-                )
-            });
+            let here = run(self.lower, at, |byte| !BEGINS_BREAKS[usize::from(byte)]);
             at += here.len();
             let length = line_break(self.lower, at);
             if length > 0 {
@@ -207,6 +202,9 @@ impl<'a> Iterator for Lines<'a> {
         })
     }
 }
+
+/// First bytes of line breaks in all spellings.
+static BEGINS_BREAKS: [bool; 256] = table_of(b"\n\r%\\&\xe5\xc4\xe2");
 
 /// Length of the line break at `at`, in any spelling, CR LF as one; 0 when there is none.
 fn line_break(lower: &[u8], at: usize) -> usize {

@@ -448,14 +448,30 @@ fn is_candidate(token: &[u8]) -> bool {
     if matches!(token, [b'/' | b'\\', ..] | [_, b':', ..]) {
         return true;
     }
-    token.iter().any(|byte| matches!(byte, b'%' | 0 | 0x80..))
-        || token
+    // Most words have none of the bytes that matter.
+    let front = run(token, 0, |byte| PLAIN_IN_PATHS[usize::from(byte)]);
+    let Some(rest) = token.get(front.len()..).filter(|rest| !rest.is_empty()) else {
+        return false;
+    };
+    rest.iter().any(|byte| matches!(byte, b'%' | 0 | 0x80..))
+        || rest
             .windows(2)
             .any(|pair| matches!(pair, b".." | b"0x" | b"./" | b".\\"))
 }
 
 /// Bytes at which a path in a longer text ends.
 static ENDS_PATHS: [bool; 256] = table_of(b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$");
+
+/// Bytes that begin none of the spellings that make a candidate.
+static PLAIN_IN_PATHS: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 1;
+    while byte < 0x80 {
+        plain[byte] = !matches!(byte as u8, b'%' | b'.' | b'0');
+        byte += 1;
+    }
+    plain
+};
 
 /// Steps above a path in a manifest among which its mount is named.
 const MOUNT_STEPS: usize = 8;
