@@ -51,7 +51,7 @@ impl Known {
 }
 
 impl Name {
-    #[inline]
+    #[inline(always)]
     fn is(&self, name: &[u8], ends: (u64, u64)) -> bool {
         let length = usize::from(self.length);
         self.ends == ends
@@ -75,7 +75,7 @@ impl Default for Known {
 }
 
 /// The ends of a name; `None` when it is too long, or nothing.
-#[inline]
+#[inline(always)]
 fn ends(name: &[u8]) -> Option<(u64, u64)> {
     if name.is_empty() || name.len() > LONGEST {
         return None;

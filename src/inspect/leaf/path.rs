@@ -98,7 +98,7 @@ impl Path {
     }
 
     /// Goes up until `depth` steps are left, and one down by name.
-    #[inline]
+    #[inline(always)]
     pub fn set_name(&mut self, depth: usize, name: &[u8]) {
         // The most common way from one member of an object to the next.
         if self.segments.len() == depth + 1
