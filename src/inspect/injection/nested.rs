@@ -151,7 +151,8 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Hands every value of a form, or of the query in a URL, to `each`.
+/// Hands every value of a form, or of the query in a URL, to `each`. A value ends with its line at the latest: behind it goes on
+/// the text in which the URL stands.
 pub(super) fn form_values(
     bytes: &[u8],
     each: &mut dyn FnMut(Found<'_>) -> Result<(), Spent>,
@@ -177,8 +178,10 @@ pub(super) fn form_values(
                     || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
             });
         if plain {
+            let value = value.get(1..).unwrap_or_default();
+            let line = memchr::memchr(b'\n', value).unwrap_or(value.len());
             each(Found {
-                bytes: value.get(1..).unwrap_or_default(),
+                bytes: value.get(..line).unwrap_or_default(),
                 name: Some(name),
                 is_name: false,
             })?;
@@ -230,5 +233,7 @@ mod tests {
     fn urls_yield_query_values() {
         let list = found(form_values, b"https://a.example/x?q=1&next=%2f");
         assert_eq!(list, [("1".into(), false), ("%2f".into(), false)]);
+        let list = found(form_values, b"see /x?branch=main) for\nmore & less=less");
+        assert_eq!(list, [("main) for".into(), false)]);
     }
 }
