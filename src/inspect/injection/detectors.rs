@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::anomaly::Anomaly;
 use crate::inspect::leaf::{HostSyntax, Leaf, Piece};
@@ -278,7 +278,7 @@ trait Notes {
     /// True when a score of `most`, and no higher one, is worth a look of that room.
     fn wants(&self, number: usize, most: u8) -> bool;
     /// What the room of that number saw.
-    fn take(&mut self, number: usize, room: &Room, evidence: Evidence);
+    fn take(&mut self, number: usize, room: &Room, evidence: &Evidence);
 }
 
 /// Keeps what beats the forms before.
@@ -293,13 +293,13 @@ impl Notes for Keeper<'_> {
         kept.is_none_or(|kept| kept.evidence.score() < most)
     }
 
-    fn take(&mut self, number: usize, _: &Room, evidence: Evidence) {
+    fn take(&mut self, number: usize, _: &Room, evidence: &Evidence) {
         if evidence.score() >= REPORT_SCORE
             && self.wants(number, evidence.score())
             && let Some(kept) = self.best.get_mut(number)
         {
             *kept = Some(Sighting {
-                evidence,
+                evidence: evidence.clone(),
                 chain: self.chain,
             });
         }
@@ -369,9 +369,20 @@ impl Detectors {
                 continue;
             };
             let classes = classes & self.prefilter.part(text.bytes, text.hits, at, hits);
+            if classes.is_empty() {
+                continue;
+            }
             // Forms of a text share most of their islands.
-            let sort = (*is_end, text.hints, text.host, text.layers > 0);
-            if classes.is_empty() || !seen.insert(hasher.hash_one((bytes, sort))) {
+            let sort = [
+                u8::from(*is_end),
+                u8::from(text.layers > 0),
+                text.hints.bits(),
+                text.host as u8,
+            ];
+            let mut hash = hasher.build_hasher();
+            hash.write(bytes);
+            hash.write_u32(u32::from_le_bytes(sort));
+            if !seen.insert(hash.finish()) {
                 continue;
             }
             let island = Value {
@@ -413,7 +424,7 @@ fn rooms(
                 &mut evidence,
             );
             finish(&mut evidence);
-            notes.take(number, room, evidence);
+            notes.take(number, room, &evidence);
         }
     }
 }

@@ -70,6 +70,13 @@ impl Setting {
         }
         let bytes = bytes.trim_ascii_start();
         let head = bytes.get(..SETTING_BYTES).unwrap_or(bytes).trim_ascii_end();
+        // Most short values have too few words that end, and too few lines.
+        if head.len() < COUNTED_BYTES {
+            let ends = head.iter().map(|byte| ENDS[usize::from(*byte)]);
+            if ends.map(usize::from).sum::<usize>() < PROSE_WORDS {
+                return Self::Short;
+            }
+        }
         let mut lines = 0_usize;
         let mut blanks = 0_usize;
         let mut line_is_blank = false;
@@ -124,6 +131,20 @@ static SORTS: [u8; 256] = {
             b' ' | b',' | b'.' | b'\r' => BLANK,
             b'\n' => LINE_END,
             _ => OTHER,
+        };
+        byte += 1;
+    }
+    table
+};
+/// What each byte may add to the ends of [`PROSE_WORDS`]: as many as [`DOCUMENT_LINES`] line ends make up for all of them.
+static ENDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match SORTS[byte] {
+            BLANK => 1,
+            LINE_END => PROSE_WORDS.div_ceil(DOCUMENT_LINES) as u8,
+            _ => 0,
         };
         byte += 1;
     }
@@ -336,6 +357,8 @@ const HINT_WORDS: &[(Hints, &[&str])] = &[
 const SETTING_BYTES: usize = 2048;
 /// Fewer bytes cannot hold as many words.
 const SHORTEST_PROSE: usize = 3 * PROSE_WORDS;
+/// Bytes of a value of which the ends of words are counted first: a longer one mostly has enough.
+const COUNTED_BYTES: usize = 128;
 /// Words that make a text of a value; a payload rarely has as many that end like words.
 const PROSE_WORDS: usize = 10;
 /// Lines that make a document.

@@ -199,7 +199,7 @@ impl Notes for Explainer<'_> {
         true
     }
 
-    fn take(&mut self, number: usize, room: &Room, evidence: Evidence) {
+    fn take(&mut self, number: usize, room: &Room, evidence: &Evidence) {
         if evidence.score() == 0 {
             return;
         }
