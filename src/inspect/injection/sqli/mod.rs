@@ -294,18 +294,13 @@ fn quoted_starts(
     }
 }
 
-/// True for a quote of a string that is the value's own: it opens the first argument of a call (`mask("*", 6)`), or ends
-/// what is assigned or compared to a name (`path="/order" && …`, `event == 'push' && …`).
+/// True for a quote that ends a string of the value's own, which is assigned or compared to a name (`path="/order" && …`,
+/// `event == 'push' && …`): a string around the value would have ended at the quote before.
 fn is_own(lower: &[u8], at: usize) -> bool {
     let Some(&quote) = lower.get(at) else {
         return false;
     };
     let head = lower.get(..at).unwrap_or_default();
-    let tail = lower.get(at + 1..).unwrap_or_default();
-    let named = |head: &[u8]| head.last().is_some_and(u8::is_ascii_alphanumeric);
-    if let Some(name) = head.strip_suffix(b"(") {
-        return named(name) && memchr::memchr(quote, tail).is_some();
-    }
     memchr::memrchr(quote, head).is_some_and(|opened| {
         let string = head.get(opened + 1..).unwrap_or_default();
         let before = head.get(..opened).unwrap_or_default().trim_ascii_end();
@@ -315,7 +310,11 @@ fn is_own(lower: &[u8], at: usize) -> bool {
             .or_else(|| before.strip_suffix(b"="));
         string.len() <= OWN_BYTES
             && memchr::memchr(b'\\', string).is_none()
-            && compared.is_some_and(|name| named(name.trim_ascii_end()))
+            && compared.is_some_and(|name| {
+                name.trim_ascii_end()
+                    .last()
+                    .is_some_and(u8::is_ascii_alphanumeric)
+            })
     })
 }
 

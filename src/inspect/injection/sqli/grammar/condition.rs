@@ -340,8 +340,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// True unless the quotes look like quotation marks around words or like inches: a space outside of them, a long
-    /// text before, more of them.
+    /// True unless the quotes look like quotation marks around words or like inches (a space outside of them, a long text
+    /// before, more of them) or like the first argument of a call: `mask("*", 6)`.
     pub(super) fn tight(&self) -> bool {
         let Entry::Quote { quote, at } = self.entry else {
             return false;
@@ -353,6 +353,7 @@ impl<'a> Reading<'a> {
             .unwrap_or_default();
         head.len() <= HEAD_BYTES
             && !head.last().is_some_and(u8::is_ascii_whitespace)
+            && !matches!(head, [.., name, b'('] if name.is_ascii_alphanumeric())
             && !reopened.first().is_some_and(u8::is_ascii_whitespace)
             && reopened.len() <= HEAD_BYTES
     }
