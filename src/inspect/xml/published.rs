@@ -47,6 +47,7 @@ fn is_cxml(address: &[u8]) -> bool {
         && version
             .iter()
             .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        && version.starts_with(b"1.")
         && name.len() > 1
         && name.iter().skip(1).all(u8::is_ascii_alphabetic)
 }
@@ -190,6 +191,7 @@ mod tests {
         ));
         for address in [
             "http://xml.cxml.org/schemas/cXML/1.2/../x.dtd",
+            "http://xml.cxml.org/schemas/cXML/../x.dtd",
             "http://xml.cxml.org/schemas/cXML/1.2.020/.dtd",
             "http://xml.cxml.org.evil.example/schemas/cXML/1.2.020/cXML.dtd",
             "http://xml.cxml.org/schemas/cXML/1.2.020/cXML.dtd?x",

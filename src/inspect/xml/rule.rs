@@ -219,12 +219,11 @@ pub(super) fn doctype(
     most_entities: u32,
     mut charge: impl FnMut(Charge),
 ) {
-    if let Some(external) = doctype.external
-        && !published::is_known(external.public, external.system)
-    {
+    if let Some(external) = doctype.external {
         match place::subset(external.public, external.system) {
             Reach::Harmless => {}
             Reach::Beside => charge(RELATIVE_SUBSET),
+            Reach::Elsewhere if published::is_known(external.public, external.system) => {}
             Reach::Elsewhere | Reach::Inside => charge(EXTERNAL_SUBSET),
         }
     }
