@@ -178,7 +178,7 @@ pub(super) fn form_values(
                     || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'%')
             });
         if plain {
-            let value = value.get(1..).unwrap_or_default();
+            let value = value.get(1..).unwrap_or_default().trim_ascii_start();
             let line = memchr::memchr(b'\n', value).unwrap_or(value.len());
             each(Found {
                 bytes: value.get(..line).unwrap_or_default(),
@@ -235,5 +235,7 @@ mod tests {
         assert_eq!(list, [("1".into(), false), ("%2f".into(), false)]);
         let list = found(form_values, b"see /x?branch=main) for\nmore & less=less");
         assert_eq!(list, [("main) for".into(), false)]);
+        let list = found(form_values, b"a=1&b=\r\n;id");
+        assert_eq!(list, [("1".into(), false), (";id".into(), false)]);
     }
 }

@@ -12,8 +12,6 @@ use super::nested::{self, Found};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Chain {
     steps: [Option<Decoder>; MAX_LAYERS],
-    /// What else decoded the value of the step before, one bit a decoder.
-    siblings: u16,
 }
 
 impl Chain {
@@ -26,7 +24,6 @@ impl Chain {
     fn with(self, decoder: Decoder) -> Option<Self> {
         let mut longer = self;
         *longer.steps.iter_mut().find(|step| step.is_none())? = Some(decoder);
-        longer.siblings = 0;
         Some(longer)
     }
 
@@ -42,30 +39,6 @@ impl Chain {
     fn last(self) -> Option<Decoder> {
         self.steps().last()
     }
-
-    /// True when `decoder` and the last step come to the same in both orders, and the other order is walked as well: what
-    /// only the last step has uncovered is reached by `decoder`, that step, and `decoder` again.
-    fn commutes(self, decoder: Decoder) -> bool {
-        let cleaner = |decoder| {
-            matches!(
-                decoder,
-                Decoder::Unicode | Decoder::Control | Decoder::Comment
-            )
-        };
-        let Some(last) = self.last().filter(|last| cleaner(*last)) else {
-            return false;
-        };
-        let whole = matches!(
-            decoder,
-            Decoder::Percent | Decoder::Entity | Decoder::Escape | Decoder::Form
-        );
-        self.siblings & bit(decoder) != 0
-            && (whole || cleaner(decoder) && (decoder as u16) < last as u16)
-    }
-}
-
-fn bit(decoder: Decoder) -> u16 {
-    1 << decoder as u16
 }
 
 /// One form of a value.
@@ -177,16 +150,12 @@ impl Forms {
             true => OF_WORDS,
             false => DECODERS,
         };
-        let first = self.used;
-        let mut siblings = 0;
         for &decoder in decoders {
             if document.is_some_and(|only| only != decoder)
-                || chain.commutes(decoder)
                 || !applies(decoder, bytes, signs, chain)
             {
                 continue;
             }
-            let before = self.used;
             let mut add = |found: Found<'_>| {
                 if worth(found.bytes) {
                     self.add_found(found, chain.with(decoder).ok_or(Spent)?, allowance)
@@ -194,32 +163,24 @@ impl Forms {
                     Ok(())
                 }
             };
-            let mut changes = false;
             match decoder {
                 Decoder::Json => nested::json_strings(bytes, &mut add)?,
                 Decoder::Graphql if document.is_none() => {}
                 Decoder::Graphql => nested::graphql_texts(bytes, &mut add)?,
                 Decoder::Form => nested::form_values(bytes, &mut add)?,
-                _ => changes = self.add_decoded(decoder, (bytes, signs), chain, allowance)?,
+                _ => self.add_decoded(decoder, (bytes, signs), chain, allowance)?,
             }
-            if changes || self.used > before {
-                siblings |= bit(decoder);
-            }
-        }
-        for form in self.pool.get_mut(first..self.used).unwrap_or_default() {
-            form.chain.siblings = siblings;
         }
         Ok(())
     }
 
-    /// Says whether the decoder changes anything, though the form be a known one.
     fn add_decoded(
         &mut self,
         decoder: Decoder,
         (bytes, signs): (&[u8], Signs),
         chain: Chain,
         allowance: &mut Allowance,
-    ) -> Result<bool, Spent> {
+    ) -> Result<(), Spent> {
         let mut out = std::mem::take(&mut self.spare);
         out.clear();
         let changed = match decoder {
@@ -243,7 +204,7 @@ impl Forms {
             Ok(())
         };
         self.spare = out;
-        done.map(|()| changed)
+        done
     }
 
     fn add_form(
