@@ -12,6 +12,7 @@
 //! | file | idea |
 //! |---|---|
 //! | [`stack`] | nests the readers; the only place that knows the tree; depth, totals, ratio |
+//! | `sources` | where bytes come in: the body, and values that the consumer opens |
 //! | [`window`] | 16 KiB windows at absolute multiples of a part's stream |
 //! | [`declared`] | what the head says: Content-Encoding and Content-Type |
 //! | [`sniff`] | what the first bytes say |
@@ -40,6 +41,7 @@ mod reader;
 #[cfg(test)]
 mod seen;
 pub mod sniff;
+mod sources;
 pub mod stack;
 pub mod transfer;
 pub mod window;

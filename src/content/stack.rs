@@ -9,8 +9,6 @@
 //! A node keeps its window until all of its readers (charset, multipart, archive …) have eaten it, so memory is one
 //! window and the readers' own state for each open node, and a bomb cannot hold the caller for more than a step.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use crate::anomaly::Anomaly;
@@ -23,6 +21,7 @@ use super::declared::{Coding, Declared, MediaType};
 use super::meter::Meter;
 use super::node::{Node, Phase, Record, Slot};
 use super::reader::{Child, Event, Input, Reader};
+use super::sources::Sources;
 use super::window::{Last, Place, WINDOW_BYTES, Window};
 use super::{Limits, PartKind, PartSink};
 
@@ -37,12 +36,10 @@ pub struct Stack {
     nodes: Vec<Option<Box<Node>>>,
     free: Vec<usize>,
     active: Vec<usize>,
-    /// The body, then the open values, the oldest first: mostly it is the first of them that is over next.
-    sources: VecDeque<Source>,
+    sources: Sources,
     records: Vec<Record>,
     /// What is done with, for the next parts and bodies.
     spare: Vec<Box<Node>>,
-    queues: Vec<VecDeque<Bytes>>,
     pending: Option<Anomaly>,
     pace: Pace,
 }
@@ -98,10 +95,9 @@ impl Stack {
             nodes: Vec::new(),
             free: Vec::new(),
             active: Vec::new(),
-            sources: VecDeque::new(),
+            sources: Sources::default(),
             records: Vec::new(),
             spare: Vec::new(),
-            queues: Vec::new(),
             pending: None,
             pace: Pace::Windows,
         };
@@ -120,9 +116,7 @@ impl Stack {
         while let Some(node) = self.nodes.pop() {
             node.into_iter().for_each(|node| self.retire(node));
         }
-        while let Some(source) = self.sources.pop_back() {
-            self.reuse(source);
-        }
+        self.sources.clear();
         self.free.clear();
         self.active.clear();
         self.records.clear();
@@ -142,15 +136,15 @@ impl Stack {
     /// Hands over body bytes. Cheap; the work is done by [`step`](Self::step). A chunk that holds whole aligned windows
     /// is inspected without a copy.
     pub fn push(&mut self, bytes: Bytes) {
-        if let Some(root) = self.sources.front_mut() {
-            root.push(bytes);
+        if let Some(body) = self.sources.body() {
+            body.push(bytes);
         }
     }
 
     /// Says that the body is over.
     pub fn end(&mut self) {
-        if let Some(root) = self.sources.front_mut() {
-            root.last = Last::Known;
+        if let Some(body) = self.sources.body() {
+            body.end();
         }
     }
 
@@ -165,7 +159,7 @@ impl Stack {
         while work < self.pace.bytes() {
             self.start_ready_source();
             let Some(top) = self.active.last().copied() else {
-                let over = self.sources.front().is_some_and(|root| root.finished);
+                let over = self.sources.get(0).is_some_and(|body| body.finished);
                 return if over {
                     Progress::Done
                 } else {
@@ -191,21 +185,21 @@ impl Stack {
         child.media_type = opening.media_type;
         let node = self.create(opening.parent, child)?;
         let id = self.node(node).map_or(PartId::BODY, |node| node.part.id);
-        self.source(node, Some(id));
+        self.sources.open(node, Some(id));
         Ok(id)
     }
 
     /// Bytes of an opened value.
     pub fn feed(&mut self, value: PartId, bytes: Bytes) {
-        if let Some(source) = self.source_of(value) {
+        if let Some(source) = self.sources.of(value) {
             source.push(bytes);
         }
     }
 
     /// Ends an opened value.
     pub fn close(&mut self, value: PartId) {
-        if let Some(source) = self.source_of(value) {
-            source.last = Last::Known;
+        if let Some(source) = self.sources.of(value) {
+            source.end();
         }
     }
 
@@ -222,10 +216,7 @@ impl Stack {
 
     /// Bytes pushed and not yet worked on.
     pub fn queued_bytes(&self) -> usize {
-        self.sources
-            .iter()
-            .map(|source| source.queue.iter().map(Bytes::len).sum::<usize>())
-            .sum()
+        self.sources.queued_bytes()
     }
 
     fn begin_body(&mut self, declared: &Declared) {
@@ -242,7 +233,7 @@ impl Stack {
         let node = Node::new(PartId::BODY, None, &body, child);
         self.records.extend([Record::default(), body]);
         let at = self.place(node);
-        self.source(at, None);
+        self.sources.open(at, None);
     }
 
     /// Fills a source's node from its queue; a full window, or the last one, puts the node on top. Values go first: they
@@ -283,8 +274,7 @@ impl Stack {
             self.active.push(top);
         }
         if at > 0 && source.finished {
-            let over = self.sources.remove(at);
-            over.into_iter().for_each(|over| self.reuse(over));
+            self.sources.remove(at);
         }
     }
 
@@ -544,54 +534,8 @@ impl Stack {
         }
     }
 
-    /// A place where bytes come in for `node`.
-    fn source(&mut self, node: usize, value: Option<PartId>) {
-        let queue = self.queues.pop().unwrap_or_default();
-        self.sources.push_back(Source {
-            node,
-            value,
-            queue,
-            last: Last::Open,
-            finished: false,
-        });
-    }
-
-    /// Puts the queue of a source aside.
-    fn reuse(&mut self, source: Source) {
-        let mut queue = source.queue;
-        if self.queues.len() < KEPT_NODES && queue.capacity() <= KEPT_PIECES {
-            queue.clear();
-            self.queues.push(queue);
-        }
-    }
-
     fn node(&self, at: usize) -> Option<&Node> {
         self.nodes.get(at).and_then(Option::as_deref)
-    }
-
-    fn source_of(&mut self, value: PartId) -> Option<&mut Source> {
-        self.sources
-            .iter_mut()
-            .rfind(|source| source.value == Some(value))
-    }
-}
-
-/// Where bytes come in from outside the tree.
-#[derive(Debug)]
-struct Source {
-    node: usize,
-    /// `None` for the body.
-    value: Option<PartId>,
-    queue: VecDeque<Bytes>,
-    last: Last,
-    finished: bool,
-}
-
-impl Source {
-    fn push(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() && self.last == Last::Open {
-            self.queue.push_back(bytes);
-        }
     }
 }
 
@@ -602,9 +546,8 @@ const SLICE_BYTES: usize = 2 << 10;
 /// Nodes that one body puts aside, each with a window: as many as are open at a time where files nest deeply.
 const SPARE_NODES: usize = 8;
 
-/// Nodes, queues, pieces in a queue and records that are kept from body to body: what a small one needs.
+/// Nodes and records that are kept from body to body: what a small one needs.
 const KEPT_NODES: usize = 2;
-const KEPT_PIECES: usize = 64;
 const KEPT_RECORDS: usize = 64;
 
 /// What an event costs beside its bytes, so that a flood of empty parts cannot hold the caller either.
