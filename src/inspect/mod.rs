@@ -22,6 +22,7 @@ mod pollution;
 mod record;
 pub mod sensitive;
 pub mod signatures;
+pub mod table;
 pub mod text;
 pub mod trial;
 pub mod xml;

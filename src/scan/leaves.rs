@@ -7,7 +7,7 @@ use crate::inspect::injection::{Classes, Context, Detectors, Explanation, Scratc
 use crate::inspect::leaf::{HostSyntax, Leaf, LeafSink, Path, Piece};
 use crate::inspect::literal::PartFacts;
 use crate::inspect::signatures::{SignatureScan, Signatures};
-use crate::inspect::{Direction, Finding, Findings, PartId, Severity, xml};
+use crate::inspect::{Direction, Finding, Findings, PartId, Severity, table, xml};
 use crate::rules::literal::Place;
 
 use super::blob::Blobs;
@@ -294,15 +294,7 @@ fn is_numeric(byte: u8) -> bool {
     NUMERIC[usize::from(byte)]
 }
 
-static NUMERIC: [bool; 256] = {
-    let mut numeric = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        numeric[byte] = matches!(byte as u8, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E');
-        byte += 1;
-    }
-    numeric
-};
+static NUMERIC: [bool; 256] = table::of(b"0123456789.-+eE");
 
 /// XML in a value; values of XML are looked into by their own reader.
 fn may_hold_document(host: HostSyntax) -> bool {

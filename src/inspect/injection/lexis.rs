@@ -98,17 +98,6 @@ pub const fn joined<const N: usize>(lists: &[&[&'static str]]) -> [&'static str;
     words
 }
 
-/// Which bytes are among `bytes`.
-pub const fn table_of(bytes: &[u8]) -> [bool; 256] {
-    let mut table = [false; 256];
-    let mut index = 0;
-    while index < bytes.len() {
-        table[bytes[index] as usize] = true;
-        index += 1;
-    }
-    table
-}
-
 /// A word as a number, so that tables are searched without comparing strings: its first 15 bytes, and its length.
 pub const fn key(word: &[u8]) -> u128 {
     let mut packed = 0_u128;

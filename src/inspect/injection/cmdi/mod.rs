@@ -21,6 +21,7 @@ mod shell;
 
 use super::lexis::{self, has, run};
 use super::{Evidence, Hints, Kind, Setting, Value};
+use crate::inspect::table;
 use args::{Args, classify};
 use command::{Command, Ending, plausible};
 pub use commands::ANCHORS;
@@ -538,7 +539,7 @@ const HEAD_BYTES: usize = 512;
 const RUNNER_BYTES: usize = 26;
 
 /// Bytes of a word that may be more than its name: an assignment, a variable, a directory, an extension, a prefix.
-static TELLING: [bool; 256] = lexis::table_of(b"=$%/\\.@+");
+static TELLING: [bool; 256] = table::of(b"=$%/\\.@+");
 
 const LONGEST_KEYWORD: usize = 5;
 const KEYWORDS: &[&[u8]] = &[

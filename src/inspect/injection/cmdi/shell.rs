@@ -4,7 +4,8 @@
 //! separate. What a shell removes from a word (quotes, backslashes, carets, empty expansions) is removed here and
 //! counted as evasion where it breaks a word in two.
 
-use crate::inspect::injection::lexis::{run, table_of};
+use crate::inspect::injection::lexis::run;
+use crate::inspect::table;
 
 /// What ends one command and begins the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub struct Lexer<'a> {
 }
 
 /// Bytes that may end a command or begin one.
-static ENDS_WORDS: [bool; 256] = table_of(b";|&\n\r`$(){}<>\x1b");
+static ENDS_WORDS: [bool; 256] = table::of(b";|&\n\r`$(){}<>\x1b");
 
 /// Bytes that a word is made of and nothing else.
 static PLAIN: [bool; 256] = {
@@ -95,7 +96,7 @@ static PLAIN: [bool; 256] = {
 };
 
 /// Bytes behind which no more of a word can come.
-static ENDS_PLAIN: [bool; 256] = table_of(b" \t\x0b\x0c\0;|&\n\r<>(){}\x1b");
+static ENDS_PLAIN: [bool; 256] = table::of(b" \t\x0b\x0c\0;|&\n\r<>(){}\x1b");
 
 /// Bytes of a word that are kept; no command or path worth knowing is longer.
 const WORD_BYTES: usize = 96;

@@ -8,9 +8,10 @@ mod field;
 
 use std::ops::Range;
 
-use super::lexis::{find, has, run, table_of};
+use super::lexis::{find, has, run};
 use super::{Evidence, Kind, Setting, Value};
 use crate::inspect::leaf::Root;
+use crate::inspect::table;
 use field::{field, is_any_field, is_command, is_field_like, is_mail_command, is_markup};
 
 /// Words of which one at least stands in every value that this detector can find something in.
@@ -204,7 +205,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// First bytes of line breaks in all spellings.
-static BEGINS_BREAKS: [bool; 256] = table_of(b"\n\r%\\&\xe5\xc4\xe2");
+static BEGINS_BREAKS: [bool; 256] = table::of(b"\n\r%\\&\xe5\xc4\xe2");
 
 /// Length of the line break at `at`, in any spelling, CR LF as one; 0 when there is none.
 fn line_break(lower: &[u8], at: usize) -> usize {

@@ -14,9 +14,10 @@ mod anchors;
 mod spelling;
 mod targets;
 
-use super::lexis::{self, any_of, find, run, table_of};
+use super::lexis::{self, any_of, find, run};
 use super::{Evidence, Kind, Setting, Value};
 use crate::inspect::leaf::{HostSyntax, Root};
+use crate::inspect::table;
 pub use anchors::ANCHORS;
 use anchors::FIRST_STREAM;
 use spelling::{Spelling, unit};
@@ -449,7 +450,9 @@ fn is_candidate(token: &[u8]) -> bool {
         return true;
     }
     // Most words have none of the bytes that matter.
-    let front = run(token, 0, |byte| PLAIN_IN_PATHS[usize::from(byte)]);
+    let front = run(token, 0, |byte| {
+        byte.is_ascii() && !BEGINS_SPELLING[usize::from(byte)]
+    });
     let Some(rest) = token.get(front.len()..).filter(|rest| !rest.is_empty()) else {
         return false;
     };
@@ -460,18 +463,10 @@ fn is_candidate(token: &[u8]) -> bool {
 }
 
 /// Bytes at which a path in a longer text ends.
-static ENDS_PATHS: [bool; 256] = table_of(b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$");
+static ENDS_PATHS: [bool; 256] = table::of(b" \t\n\x0c\r\"'<>=,?#&|()`[]{}$");
 
-/// Bytes that begin none of the spellings that make a candidate.
-static PLAIN_IN_PATHS: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 1;
-    while byte < 0x80 {
-        plain[byte] = !matches!(byte as u8, b'%' | b'.' | b'0');
-        byte += 1;
-    }
-    plain
-};
+/// ASCII that begins a spelling that may make a candidate.
+static BEGINS_SPELLING: [bool; 256] = table::of(b"%.0\0");
 
 /// Steps above a path in a manifest among which its mount is named.
 const MOUNT_STEPS: usize = 8;

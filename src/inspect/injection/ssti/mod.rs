@@ -9,10 +9,9 @@ mod words;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::lexis::{
-    Places, WordSets, any_of, find, has, is_ident, joined, run, skip_blanks, table_of,
-};
+use super::lexis::{Places, WordSets, any_of, find, has, is_ident, joined, run, skip_blanks};
 use super::{Evidence, Kind, Setting, Value};
+use crate::inspect::table;
 use words::{CALLS, FILTER_TRICKS, FRAMEWORK_OBJECTS, OBJECT_WALKS, SMARTY, TARGETS};
 
 /// Words of which one at least stands in every value that this detector can find something in.
@@ -271,7 +270,7 @@ const OF_ANGLE: &[Delimiter] = &[
 const OF_UNDERSCORE: &[Delimiter] = &[delimited(b"__${", b"}", Sort::Expression)];
 
 /// The first bytes of all delimiters.
-static OPENS: [bool; 256] = table_of(b"{$#*~%@[<_");
+static OPENS: [bool; 256] = table::of(b"{$#*~%@[<_");
 
 /// The next delimiter at or behind `from`, and where it is.
 fn next_open(lower: &[u8], from: usize) -> Option<(usize, &'static Delimiter)> {

@@ -1,23 +1,14 @@
 //! Runs of bytes, eight at a time where it pays.
 
+use crate::inspect::table;
+
 /// True for bytes that end a number or a literal.
 #[inline]
 pub(super) fn ends_scalar(byte: u8) -> bool {
     ENDS_SCALAR[usize::from(byte)]
 }
 
-static ENDS_SCALAR: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        ends[byte] = matches!(
-            byte as u8,
-            b' ' | b'\n' | b'\r' | b'\t' | b',' | b':' | b'[' | b']' | b'{' | b'}' | b'"'
-        );
-        byte += 1;
-    }
-    ends
-};
+static ENDS_SCALAR: [bool; 256] = table::of(b" \n\r\t,:[]{}\"");
 
 /// True for bytes that end a bare word.
 pub(super) fn ends_word(byte: u8) -> bool {
